@@ -1,0 +1,2 @@
+//! The testnet command.
+fn main() {}
