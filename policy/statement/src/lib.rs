@@ -1,1 +1,3 @@
-//! Placeholder while the crate is laid out.
+//! What crosses a border: signed statements, certificates, ledger proofs.
+
+pub mod key;
