@@ -13,6 +13,7 @@ pub mod chunk;
 pub mod completeness;
 pub mod digest;
 pub mod key;
+pub mod ledger;
 pub mod limits;
 pub mod names;
 pub mod notice;
