@@ -1,1 +1,11 @@
-//! Placeholder while the crate is laid out.
+//! Who may have what, and the only way from a table to a release.
+//!
+//! - [`authz`] answers questions by the node's Cedar policies: a permit with conditions, or a refusal.
+//!
+//! Nothing here reads a clock, draws a random number, opens a file or a socket, or knows a twin, a
+//! store or a peer connection. Same inputs, same outputs.
+
+pub mod authz;
+
+#[cfg(test)]
+mod fixture;
