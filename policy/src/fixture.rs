@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use reeve_statement::catalogue::{Basis, Dimension, Filter, Floors, Indicator, Measure, Titles};
+use reeve_statement::catalogue::{
+    Basis, Contributors, Dimension, Filter, Floors, Indicator, Measure, Titles,
+};
 use reeve_statement::period::Step;
 
 use crate::authz::{
@@ -35,6 +37,7 @@ pub(crate) fn cases() -> Indicator {
         presence_told: false,
         expected_within_hours: None,
         record_range: None,
+        contributors: Contributors::Records,
     }
 }
 

@@ -408,6 +408,20 @@ impl Floors {
     }
 }
 
+/// What counts as one contributor of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Contributors {
+    /// Each record that counts.
+    #[default]
+    #[n(0)]
+    Records,
+    /// Each unit of the summed field: a record stands for as many persons as its field says, such as
+    /// a source's count of cases, so a cell's contributors are its value.
+    #[n(1)]
+    Value,
+}
+
 /// A named aggregate: kind, filter, dimensions, measure and period.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -463,9 +477,13 @@ pub struct Indicator {
     /// Hours after a period's end within which a report is expected; none: no deadline.
     #[n(16)]
     pub expected_within_hours: Option<u32>,
-    /// Least and greatest value that one record can add: the declared range of the measured field.
+    /// Least and greatest value that one contributor can add: the declared range of the measured
+    /// field, or 1 to 1 where the field itself counts contributors.
     #[n(17)]
     pub record_range: Option<(i64, i64)>,
+    /// What counts as one contributor.
+    #[n(18)]
+    pub contributors: Contributors,
 }
 
 fn decode_dimensions<C>(
