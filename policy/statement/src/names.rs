@@ -1,7 +1,9 @@
 //! Names of kinds, fields and indicators: short, lower-case, stable.
 
+use core::borrow::Borrow;
 use core::fmt;
 use core::str::FromStr;
+use std::sync::Arc;
 
 /// Longest name, in bytes.
 pub const NAME_BYTES: usize = 64;
@@ -29,8 +31,9 @@ fn is_name(text: &str) -> bool {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {
         $(#[$doc])*
+        // Shared, because every field of every record in memory names itself.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// Takes a text that follows the rule for names.
@@ -39,7 +42,7 @@ macro_rules! name {
             /// [`NameError`] with the text if it does not.
             pub fn new(text: &str) -> Result<Self, NameError> {
                 if is_name(text) {
-                    Ok(Self(text.to_owned()))
+                    Ok(Self(Arc::from(text)))
                 } else {
                     let found = text.chars().take(80).collect();
                     Err(NameError { what: $what, found })
@@ -49,6 +52,12 @@ macro_rules! name {
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
