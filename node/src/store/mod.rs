@@ -1,0 +1,41 @@
+//! Storage: a narrow port, engines behind it, and the checked store the node uses (DESIGN
+//! section 11).
+//!
+//! ```text
+//! thread     one thread owns the store, groups commits
+//! checked    Store: envelopes, anchor, head file, verification; transfer: export and import
+//! port       what an engine must do
+//! redb | sled | memory
+//! ```
+//!
+//! Knows nothing of what the rows mean; never reads a clock; the rest of the node never sees an
+//! engine's types.
+
+mod anchor;
+mod checked;
+mod envelope;
+mod error;
+mod folder;
+mod guard;
+mod head;
+mod memory;
+mod port;
+mod redb;
+mod sled;
+mod thread;
+mod transfer;
+mod verify;
+
+pub use anchor::Identity;
+pub use checked::{CHECK_ALWAYS_BYTES, EngineKind, OpenReport, Store, StoreConfig};
+pub use error::{KeyName, StoreError};
+pub use memory::{Disk, Faults, Memory};
+pub use port::{
+    BATCH_LIMIT, Batch, Closing, Engine, KEY_LIMIT, Page, Row, SHOWN_OLD_BYTES, ScanLimit,
+    VALUE_LIMIT,
+};
+pub use redb::Redb;
+pub use sled::Sled;
+pub use thread::{Committed, Committing, QUEUE_LENGTH, StoreHandle, StoreThread, Ticket, start};
+pub use transfer::{export, import};
+pub use verify::VerifyReport;

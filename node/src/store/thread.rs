@@ -1,0 +1,198 @@
+//! The store thread: owns the store, does its blocking work, and groups commits.
+//!
+//! Syncing a disk takes about as long for a hundred batches as for one. So the thread takes every
+//! commit that waits in its queue, up to a limit, makes them durable together and then answers
+//! each one, in the order they came. A request after a commit sees that commit. The queue is
+//! bounded: a full queue makes callers wait or be told so, it never grows.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::checked::Store;
+use super::error::StoreError;
+use super::port::{Batch, Page, ScanLimit};
+
+/// Requests that may wait. Enough to keep the disk busy; beyond it the caller must slow down.
+pub const QUEUE_LENGTH: usize = 1024;
+
+/// Bytes of the batches that become one durable commit: bounds memory and the time to sync.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+
+/// Batches that become one durable commit: bounds how long the first of them waits.
+const GROUP_BATCHES: usize = QUEUE_LENGTH;
+
+/// Names a commit for the caller who waits for it.
+pub type Ticket = u64;
+
+/// The answer to one commit.
+#[derive(Debug)]
+pub struct Committed {
+    /// The caller's name for it.
+    pub ticket: Ticket,
+    /// The number of the durable commit it became part of, or why it did not.
+    pub result: Result<u64, StoreError>,
+}
+
+type Operation = Box<dyn FnOnce(&mut Store) + Send>;
+
+enum Request {
+    Commit { ticket: Ticket, batch: Batch, reply: oneshot::Sender<Committed> },
+    Call(Operation),
+}
+
+/// Requests go in here; clones share the queue. The thread ends when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct StoreHandle {
+    queue: mpsc::Sender<Request>,
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct StoreThread {
+    thread: JoinHandle<Result<(), StoreError>>,
+}
+
+/// Starts a thread that owns `store`.
+pub fn start(store: Store) -> io::Result<(StoreHandle, StoreThread)> {
+    let (queue, requests) = mpsc::channel(QUEUE_LENGTH);
+    let thread =
+        thread::Builder::new().name("store".to_owned()).spawn(move || serve(store, requests))?;
+    Ok((StoreHandle { queue }, StoreThread { thread }))
+}
+
+impl StoreThread {
+    /// Waits until every handle is dropped, the queue is done and the store is closed. Blocks.
+    pub fn join(self) -> Result<(), StoreError> {
+        self.thread.join().unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// A commit under way. Answers come in the order the commits were accepted.
+#[derive(Debug)]
+pub struct Committing {
+    ticket: Ticket,
+    reply: oneshot::Receiver<Committed>,
+}
+
+impl Committing {
+    /// Waits until the commit is durable or has failed.
+    pub async fn done(self) -> Committed {
+        let closed = Committed { ticket: self.ticket, result: Err(StoreError::Closed) };
+        self.reply.await.unwrap_or(closed)
+    }
+}
+
+impl StoreHandle {
+    /// Queues a commit; waits while the queue is full.
+    pub async fn commit(&self, ticket: Ticket, batch: Batch) -> Result<Committing, StoreError> {
+        let (request, committing) = commit_request(ticket, batch);
+        self.queue.send(request).await.map_err(|_| StoreError::Closed)?;
+        Ok(committing)
+    }
+
+    /// Queues a commit if there is room; gives the batch back if the queue is full or closed.
+    pub fn try_commit(&self, ticket: Ticket, batch: Batch) -> Result<Committing, Batch> {
+        match self.queue.try_reserve() {
+            Ok(place) => {
+                let (request, committing) = commit_request(ticket, batch);
+                place.send(request);
+                Ok(committing)
+            }
+            Err(_) => Err(batch),
+        }
+    }
+
+    /// The value at `key`, after every commit queued before.
+    pub async fn get(&self, key: impl Into<Vec<u8>>) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = key.into();
+        self.call(move |store| store.get(&key)).await
+    }
+
+    /// A page of rows; see [`Store::scan`].
+    pub async fn scan(
+        &self,
+        prefix: impl Into<Vec<u8>>,
+        after: Option<Vec<u8>>,
+        limit: ScanLimit,
+    ) -> Result<Page, StoreError> {
+        let prefix = prefix.into();
+        self.call(move |store| store.scan(&prefix, after.as_deref(), limit)).await
+    }
+
+    /// Runs `operation` on the store, between commits: verification, export, figures for `status`.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Call(Box::new(move |store| {
+            // A caller who went away does not need the answer.
+            let _ = reply.send(operation(store));
+        }));
+        self.queue.send(request).await.map_err(|_| StoreError::Closed)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+fn commit_request(ticket: Ticket, batch: Batch) -> (Request, Committing) {
+    let (reply, answer) = oneshot::channel();
+    (Request::Commit { ticket, batch, reply }, Committing { ticket, reply: answer })
+}
+
+fn serve(mut store: Store, mut requests: mpsc::Receiver<Request>) -> Result<(), StoreError> {
+    let mut group = Group::default();
+    while let Some(request) = requests.blocking_recv() {
+        let mut next = group.take(request);
+        while next.is_none() && !group.is_full() {
+            let Ok(request) = requests.try_recv() else { break };
+            next = group.take(request);
+        }
+        group.commit(&mut store);
+        if let Some(operation) = next {
+            operation(&mut store);
+        }
+    }
+    store.close()
+}
+
+/// Batches that become durable together.
+#[derive(Default)]
+struct Group {
+    batch: Batch,
+    waiting: Vec<(Ticket, oneshot::Sender<Committed>, Result<(), StoreError>)>,
+}
+
+impl Group {
+    /// Takes a commit in; gives anything else back, to be done after the group.
+    fn take(&mut self, request: Request) -> Option<Operation> {
+        match request {
+            Request::Commit { ticket, batch, reply } => {
+                let admitted = Store::admit(&batch);
+                if admitted.is_ok() {
+                    self.batch.append(batch);
+                }
+                self.waiting.push((ticket, reply, admitted));
+                None
+            }
+            Request::Call(operation) => Some(operation),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.bytes() >= GROUP_BYTES || self.waiting.len() >= GROUP_BATCHES
+    }
+
+    fn commit(&mut self, store: &mut Store) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let committed = store.write(std::mem::take(&mut self.batch));
+        for (ticket, reply, admitted) in self.waiting.drain(..) {
+            let result = admitted.and_then(|()| committed.clone());
+            // A caller who went away does not need the answer.
+            let _ = reply.send(Committed { ticket, result });
+        }
+    }
+}
