@@ -9,6 +9,7 @@
 pub mod bounds;
 pub mod catalogue;
 pub mod cbor;
+pub mod cert;
 pub mod chunk;
 pub mod completeness;
 pub mod digest;

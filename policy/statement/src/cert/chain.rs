@@ -1,0 +1,619 @@
+//! Certificate chains: carried leaf first without the root, and checked from the root down.
+//!
+//! One walk, no search: every certificate must follow from the one above it. What the walk finds
+//! becomes a [`VerifiedChain`], which nothing else can make. A chain is bounded before anything in it
+//! is parsed: at most 17 certificates of at most 4 KiB.
+//!
+//! Specification: RFC 5280 section 6.1, narrowed by the rules of [`super`].
+
+use minicbor::encode::Write;
+
+use super::action::Actions;
+use super::certificate::{Certificate, CertificateError, Serial};
+use super::claims::Role;
+use super::name::{Domain, is_within};
+use super::revocation::{CrlSet, Reason};
+use super::roots::RootList;
+use super::second_opinion;
+use super::{MAX_CERTIFICATE_BYTES, MAX_CHAIN};
+use crate::digest::{Digest, FederationId};
+use crate::key::PublicKey;
+use crate::names::KindId;
+use crate::time::Timestamp;
+use crate::unit::UnitPath;
+
+/// Longest encoded chain, in bytes.
+pub const MAX_CHAIN_BYTES: usize = MAX_CHAIN * (MAX_CERTIFICATE_BYTES + 4) + 4;
+
+/// Certificates in right form, leaf first, without the root. Nothing is verified yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    leaf: Certificate,
+    above: Vec<Certificate>,
+}
+
+impl Chain {
+    /// Joins a leaf with the authorities above it, nearest first, without the root.
+    ///
+    /// # Errors
+    /// [`ChainError::TooLong`].
+    pub fn new(leaf: Certificate, above: Vec<Certificate>) -> Result<Self, ChainError> {
+        if above.len() >= MAX_CHAIN {
+            return Err(ChainError::TooLong { found: above.len() + 1, allowed: MAX_CHAIN });
+        }
+        Ok(Self { leaf, above })
+    }
+
+    /// Reads certificates, leaf first.
+    ///
+    /// # Errors
+    /// When there are none or too many, or one is not acceptable in form.
+    pub fn from_ders<D: AsRef<[u8]>>(ders: &[D]) -> Result<Self, ChainError> {
+        if ders.len() > MAX_CHAIN {
+            return Err(ChainError::TooLong { found: ders.len(), allowed: MAX_CHAIN });
+        }
+        let parsed = ders.iter().enumerate().map(|(position, der)| {
+            Certificate::from_der(der.as_ref()).map_err(|error| malformed(position, error))
+        });
+        let mut certificates = parsed.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let leaf = certificates.next().ok_or(ChainError::Empty)?;
+        Ok(Self { leaf, above: certificates.collect() })
+    }
+
+    /// Reads a CBOR array of certificates, leaf first (RFC 9360's `COSE_X509` with an array).
+    ///
+    /// # Errors
+    /// As [`Chain::from_ders`], and when the bytes are not such an array.
+    pub fn from_cbor(bytes: &[u8]) -> Result<Self, ChainError> {
+        if bytes.len() > MAX_CHAIN_BYTES {
+            return Err(ChainError::Cbor);
+        }
+        let mut decoder = minicbor::Decoder::new(bytes);
+        let ders = decode_ders(&mut decoder, MAX_CHAIN).map_err(|_| ChainError::Cbor)?;
+        if decoder.position() != bytes.len() {
+            return Err(ChainError::Cbor);
+        }
+        let chain = Self::from_ders(&ders)?;
+        if chain.to_cbor() == bytes { Ok(chain) } else { Err(ChainError::Cbor) }
+    }
+
+    /// The chain as a CBOR array of certificates, leaf first.
+    #[must_use]
+    pub fn to_cbor(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = minicbor::Encoder::new(&mut bytes);
+        let ders = self.certificates().map(Certificate::der);
+        // A vector takes every write.
+        let written = encode_ders(ders, self.len(), &mut encoder);
+        debug_assert!(written.is_ok(), "encoding into a vector cannot fail");
+        bytes
+    }
+
+    /// The authorities above the leaf as PEM, for `openssl verify -untrusted`.
+    #[must_use]
+    pub fn authorities_pem(&self) -> String {
+        self.above.iter().map(Certificate::to_pem).collect()
+    }
+
+    /// Reads PEM blocks, leaf first.
+    ///
+    /// # Errors
+    /// As [`Chain::from_ders`], and when the text is not PEM.
+    pub fn from_pem(text: &str) -> Result<Self, ChainError> {
+        const END: &str = "-----END CERTIFICATE-----";
+        let blocks: Vec<_> = text.split_inclusive(END).filter(|part| part.contains(END)).collect();
+        if blocks.len() > MAX_CHAIN {
+            return Err(ChainError::TooLong { found: blocks.len(), allowed: MAX_CHAIN });
+        }
+        let parsed = blocks.iter().enumerate().map(|(position, block)| {
+            Certificate::from_pem(block.trim_start()).map_err(|error| malformed(position, error))
+        });
+        let mut certificates = parsed.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let leaf = certificates.next().ok_or(ChainError::Empty)?;
+        Ok(Self { leaf, above: certificates.collect() })
+    }
+
+    /// The whole chain as PEM, leaf first.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        self.certificates().map(Certificate::to_pem).collect()
+    }
+
+    /// The certificate the chain is about.
+    #[must_use]
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// The authorities above the leaf, nearest first.
+    #[must_use]
+    pub fn authorities(&self) -> &[Certificate] {
+        &self.above
+    }
+
+    /// All certificates, leaf first.
+    pub fn certificates(&self) -> impl DoubleEndedIterator<Item = &Certificate> {
+        std::iter::once(&self.leaf).chain(&self.above)
+    }
+
+    /// Digest of the leaf, by which statements refer to a chain.
+    #[must_use]
+    pub fn leaf_digest(&self) -> Digest {
+        self.leaf.digest()
+    }
+
+    fn len(&self) -> usize {
+        self.above.len() + 1
+    }
+}
+
+fn malformed(position: usize, error: CertificateError) -> ChainError {
+    match error {
+        CertificateError::Key(error) => ChainError::WeakKey { position, error },
+        error => ChainError::Malformed { position, error },
+    }
+}
+
+/// Writes an array of byte strings.
+pub(super) fn encode_ders<'a, W: Write>(
+    ders: impl Iterator<Item = &'a [u8]>,
+    count: usize,
+    e: &mut minicbor::Encoder<W>,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    e.array(u64::try_from(count).unwrap_or(u64::MAX))?;
+    for der in ders {
+        e.bytes(der)?;
+    }
+    Ok(())
+}
+
+/// Reads an array of at most `limit` certificates' bytes, each checked for size before it is copied.
+pub(super) fn decode_ders(
+    d: &mut minicbor::Decoder<'_>,
+    limit: usize,
+) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
+    let count = crate::cbor::bounded_length(d, limit)?;
+    let mut ders = Vec::with_capacity(count);
+    for _ in 0..count {
+        let der = d.bytes()?;
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return Err(minicbor::decode::Error::message("a certificate is too long"));
+        }
+        ders.push(der.to_vec());
+    }
+    Ok(ders)
+}
+
+/// What a checked chain proves. Only [`verify_chain`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedChain {
+    federation: FederationId,
+    domain: Domain,
+    leaf: Certificate,
+    unit: UnitPath,
+    role: Role,
+    level: String,
+    term: Option<u64>,
+    writable_kinds: Vec<KindId>,
+    actions: Actions,
+    valid_from: Timestamp,
+    valid_until: Timestamp,
+}
+
+impl VerifiedChain {
+    /// The unit that the leaf belongs to.
+    #[must_use]
+    pub fn unit(&self) -> &UnitPath {
+        &self.unit
+    }
+
+    /// What the holder is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The holder's key.
+    #[must_use]
+    pub fn key(&self) -> &PublicKey {
+        self.leaf.key()
+    }
+
+    /// What the holder may do: what the leaf and every authority above it name.
+    #[must_use]
+    pub fn actions(&self) -> &Actions {
+        &self.actions
+    }
+
+    /// Name of the unit's level.
+    #[must_use]
+    pub fn level(&self) -> &str {
+        &self.level
+    }
+
+    /// The reporting term that a node was appointed for, if it was.
+    #[must_use]
+    pub fn term(&self) -> Option<u64> {
+        self.term
+    }
+
+    /// The kinds of records that a writer may change.
+    #[must_use]
+    pub fn writable_kinds(&self) -> &[KindId] {
+        &self.writable_kinds
+    }
+
+    /// The leaf certificate.
+    #[must_use]
+    pub fn leaf(&self) -> &Certificate {
+        &self.leaf
+    }
+
+    /// SHA-256 of the leaf certificate.
+    #[must_use]
+    pub fn leaf_digest(&self) -> Digest {
+        self.leaf.digest()
+    }
+
+    /// Last second of the leaf's own validity.
+    #[must_use]
+    pub fn not_after(&self) -> Timestamp {
+        self.leaf.validity().not_after
+    }
+
+    /// First moment from which the whole chain is valid.
+    #[must_use]
+    pub fn valid_from(&self) -> Timestamp {
+        self.valid_from
+    }
+
+    /// First moment at which the verdict no longer stands, because a certificate expired or a
+    /// revocation list is overdue beyond the declared bound.
+    #[must_use]
+    pub fn valid_until(&self) -> Timestamp {
+        self.valid_until
+    }
+
+    /// Which federation.
+    #[must_use]
+    pub fn federation(&self) -> FederationId {
+        self.federation
+    }
+
+    /// The federation's domain.
+    #[must_use]
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+}
+
+/// Checks a chain at a moment, against the federation's roots and the revocation lists at hand.
+///
+/// # Errors
+/// Each refusal has its own variant of [`ChainError`], which names the certificate.
+pub fn verify_chain(
+    chain: &Chain,
+    roots: &RootList,
+    crls: &CrlSet,
+    at: Timestamp,
+) -> Result<VerifiedChain, ChainError> {
+    let top = chain.certificates().next_back().unwrap_or(&chain.leaf);
+    let root = roots.root_with_key(&top.authority_key_id());
+    let root = root.filter(|root| root.parsed().subject == top.parsed().issuer);
+    let root = root.ok_or_else(|| ChainError::WrongFederation {
+        subject: top.subject().to_owned(),
+        federation: roots.federation(),
+    })?;
+    let mut walk = Walk::start(root, crls, at)?;
+    for certificate in chain.certificates().rev() {
+        walk.step(certificate)?;
+    }
+    let verified = walk.finish(&chain.leaf, roots)?;
+    if verified.role != Role::Authority {
+        let above: Vec<_> = chain.above.iter().chain([root]).collect();
+        second_opinion::check(&chain.leaf, &above, at)
+            .map_err(|error| ChainError::SecondOpinion { error: error.to_string() })?;
+    }
+    Ok(verified)
+}
+
+/// The state of a walk from the root down.
+struct Walk<'a> {
+    crls: &'a CrlSet,
+    at: Timestamp,
+    issuer: &'a Certificate,
+    /// Authorities that may still follow, by every path length above.
+    levels_left: usize,
+    actions: Actions,
+    valid_from: Timestamp,
+    valid_until: Timestamp,
+}
+
+impl<'a> Walk<'a> {
+    fn start(root: &'a Certificate, crls: &'a CrlSet, at: Timestamp) -> Result<Self, ChainError> {
+        check_validity(root, at)?;
+        let levels_left = usize::from(root.levels_below().unwrap_or(0));
+        let validity = root.validity();
+        Ok(Self {
+            crls,
+            at,
+            issuer: root,
+            levels_left,
+            actions: Actions::all(),
+            valid_from: validity.not_before,
+            valid_until: validity.end(),
+        })
+    }
+
+    fn step(&mut self, certificate: &'a Certificate) -> Result<(), ChainError> {
+        self.check_link(certificate)?;
+        check_validity(certificate, self.at)?;
+        self.check_area(certificate)?;
+        self.check_unit(certificate)?;
+        self.check_revocation(certificate)?;
+        self.spend_level(certificate)?;
+        self.actions = self.actions.narrowed_by(certificate.actions());
+        self.valid_from = self.valid_from.max(certificate.validity().not_before);
+        self.valid_until = self.valid_until.min(certificate.validity().end());
+        self.issuer = certificate;
+        Ok(())
+    }
+
+    /// The certificate names the issuer above it, and was signed by that key.
+    fn check_link(&self, certificate: &Certificate) -> Result<(), ChainError> {
+        let named = certificate.parsed().issuer == self.issuer.parsed().subject
+            && certificate.authority_key_id() == self.issuer.key().key_id();
+        if !named || self.issuer.parsed().issuing.is_none() {
+            return Err(ChainError::WrongIssuer {
+                subject: certificate.subject().to_owned(),
+                issuer: self.issuer.subject().to_owned(),
+            });
+        }
+        certificate
+            .verify_signature(self.issuer.key())
+            .map_err(|_| ChainError::BadSignature { subject: certificate.subject().to_owned() })
+    }
+
+    /// Each authority is constrained to its own name and stands within the one above, so the nearest
+    /// constraint is the narrowest.
+    fn check_area(&self, certificate: &Certificate) -> Result<(), ChainError> {
+        let permitted = self.issuer.dns_name();
+        if is_within(certificate.dns_name(), permitted) {
+            return Ok(());
+        }
+        Err(ChainError::OutOfArea {
+            name: certificate.dns_name().to_owned(),
+            permitted: permitted.to_owned(),
+        })
+    }
+
+    /// Authorities go down one level at a time; nodes and writers stay in the identical unit.
+    fn check_unit(&self, certificate: &Certificate) -> Result<(), ChainError> {
+        let Some(claims) = certificate.claims() else {
+            return Err(ChainError::RootInChain { subject: certificate.subject().to_owned() });
+        };
+        let fits = match (claims.role, self.issuer.claims()) {
+            (Role::Authority, None) => claims.unit.depth() == 1,
+            (Role::Authority, Some(issuer)) => claims.unit.is_child_of(&issuer.unit),
+            (Role::Node | Role::Writer, Some(issuer)) => claims.unit == issuer.unit,
+            (Role::Node | Role::Writer, None) => false,
+        };
+        if fits {
+            return Ok(());
+        }
+        let issuer = self.issuer.claims().map_or("the root", |_| self.issuer.dns_name());
+        Err(ChainError::WrongIssuerUnit {
+            role: claims.role,
+            unit: claims.unit.clone(),
+            issuer: issuer.to_owned(),
+        })
+    }
+
+    fn check_revocation(&mut self, certificate: &Certificate) -> Result<(), ChainError> {
+        let Some(list) = self.crls.list_of(self.issuer.key()) else {
+            if self.crls.rule().require_lists {
+                return Err(ChainError::NoList { issuer: self.issuer.subject().to_owned() });
+            }
+            return Ok(());
+        };
+        if let Some(revocation) = list.revoked().get(certificate.serial()) {
+            return Err(ChainError::Revoked {
+                subject: certificate.subject().to_owned(),
+                serial: certificate.serial().clone(),
+                reason: revocation.reason,
+                at: revocation.at,
+            });
+        }
+        let counts_until = self.crls.counts_until(list);
+        if self.at >= counts_until {
+            return Err(ChainError::StaleList {
+                issuer: list.issuer().to_owned(),
+                due: list.next_update(),
+            });
+        }
+        self.valid_until = self.valid_until.min(counts_until);
+        Ok(())
+    }
+
+    fn spend_level(&mut self, certificate: &Certificate) -> Result<(), ChainError> {
+        let Some(below) = certificate.levels_below() else { return Ok(()) };
+        let Some(left) = self.levels_left.checked_sub(1) else {
+            return Err(ChainError::TooDeep { subject: certificate.subject().to_owned() });
+        };
+        self.levels_left = left.min(usize::from(below));
+        Ok(())
+    }
+
+    fn finish(self, leaf: &Certificate, roots: &RootList) -> Result<VerifiedChain, ChainError> {
+        let Some(claims) = leaf.claims() else {
+            return Err(ChainError::RootInChain { subject: leaf.subject().to_owned() });
+        };
+        Ok(VerifiedChain {
+            federation: roots.federation(),
+            domain: roots.domain().clone(),
+            leaf: leaf.clone(),
+            unit: claims.unit.clone(),
+            role: claims.role,
+            level: claims.level.clone(),
+            term: claims.term,
+            writable_kinds: claims.writable_kinds.clone(),
+            actions: self.actions,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+        })
+    }
+}
+
+fn check_validity(certificate: &Certificate, at: Timestamp) -> Result<(), ChainError> {
+    let validity = certificate.validity();
+    let subject = || certificate.subject().to_owned();
+    if at < validity.not_before {
+        return Err(ChainError::NotYetValid { subject: subject(), from: validity.not_before });
+    }
+    if at >= validity.end() {
+        return Err(ChainError::Expired { subject: subject(), until: validity.not_after });
+    }
+    Ok(())
+}
+
+/// Why a chain is refused: one variant for each reason. Whoever presents the chain is at fault,
+/// except for [`ChainError::StaleList`] and [`ChainError::NoList`], where lists did not reach us.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// No certificate at all.
+    #[error("expected a certificate chain, found no certificate")]
+    Empty,
+    /// More certificates than any path needs; nothing was parsed.
+    #[error("expected at most {allowed} certificates, found {found}")]
+    TooLong {
+        /// Certificates found.
+        found: usize,
+        /// Certificates allowed.
+        allowed: usize,
+    },
+    /// Not the one encoding of a list of certificates.
+    #[error("expected a canonical CBOR array of certificates within the size limit")]
+    Cbor,
+    /// A certificate is not acceptable in form.
+    #[error("certificate {position} of the chain is refused: {error}")]
+    Malformed {
+        /// Its position, the leaf being 0.
+        position: usize,
+        /// Why.
+        error: CertificateError,
+    },
+    /// A certificate's key must not be used.
+    #[error("certificate {position} of the chain has an unacceptable key: {error}")]
+    WeakKey {
+        /// Its position, the leaf being 0.
+        position: usize,
+        /// Why.
+        error: crate::key::KeyError,
+    },
+    /// The chain does not end at one of this federation's roots.
+    #[error("{subject} was not issued by a root of federation {federation}")]
+    WrongFederation {
+        /// The topmost certificate's subject.
+        subject: String,
+        /// Our federation.
+        federation: FederationId,
+    },
+    /// A federation root where an authority or leaf belongs.
+    #[error("{subject} is a federation root, which is not part of a chain")]
+    RootInChain {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// A certificate was not issued by the one above it in the chain.
+    #[error("{subject} was not issued by {issuer}: is the chain complete and leaf first?")]
+    WrongIssuer {
+        /// The certificate's subject.
+        subject: String,
+        /// The subject of the certificate above it.
+        issuer: String,
+    },
+    /// A signature does not match.
+    #[error("the signature of the certificate of {subject} does not match")]
+    BadSignature {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// A certificate is not valid yet.
+    #[error("the certificate of {subject} is valid from {from} only: check this machine's clock")]
+    NotYetValid {
+        /// The certificate's subject.
+        subject: String,
+        /// First moment of validity.
+        from: Timestamp,
+    },
+    /// A certificate has expired.
+    #[error("the certificate of {subject} expired at {until}: it must be renewed")]
+    Expired {
+        /// The certificate's subject.
+        subject: String,
+        /// Last second of validity.
+        until: Timestamp,
+    },
+    /// A certificate was revoked.
+    #[error("the certificate of {subject} (serial {serial}) was revoked at {at}: {reason}")]
+    Revoked {
+        /// The certificate's subject.
+        subject: String,
+        /// Its serial number.
+        serial: Serial,
+        /// Why.
+        reason: Reason,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A certificate is for another area than its issuer's.
+    #[error("the name {name} is outside of {permitted}, which is all that its issuer may certify")]
+    OutOfArea {
+        /// The certificate's name.
+        name: String,
+        /// What its issuer may certify.
+        permitted: String,
+    },
+    /// A superior tried to make a node of its subordinate, or skipped a level.
+    #[error("a certificate for {role} of {unit} must be issued by the authority {}, not by {issuer}", if *.role == Role::Authority { "directly above it" } else { "of the identical unit" })]
+    WrongIssuerUnit {
+        /// The certificate's role.
+        role: Role,
+        /// The certificate's unit.
+        unit: UnitPath,
+        /// Name of the issuer.
+        issuer: String,
+    },
+    /// An authority above allowed fewer levels.
+    #[error("{subject} stands deeper than an authority above it allowed (path length)")]
+    TooDeep {
+        /// The certificate's subject.
+        subject: String,
+    },
+    /// An authority's revocation list is overdue beyond the declared bound.
+    #[error(
+        "the revocation list of {issuer} was due at {due} and is overdue beyond the configured bound"
+    )]
+    StaleList {
+        /// The authority.
+        issuer: String,
+        /// When the next list was due.
+        due: Timestamp,
+    },
+    /// An authority's revocation list is required and was never received.
+    #[error("no revocation list of {issuer} has been received, and one is required")]
+    NoList {
+        /// The authority.
+        issuer: String,
+    },
+    /// webpki refuses what our walk accepted; one of the two is wrong, so the chain is refused.
+    #[error("the second path checker (webpki) refuses the chain: {error}")]
+    SecondOpinion {
+        /// webpki's reason.
+        error: String,
+    },
+}
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;
