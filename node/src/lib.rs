@@ -1,3 +1,4 @@
 //! Placeholder while the crate is laid out.
 
 pub mod store;
+pub mod net;

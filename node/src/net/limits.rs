@@ -1,0 +1,96 @@
+//! Every bound of the network in one place (DESIGN section 12), with its unit and its reason.
+//!
+//! [`NetLimits`] carries those that an operator or a test may change; what is a promise of the
+//! wire format stands in [`super::Protocol`].
+
+use std::time::Duration;
+
+/// Streams of one peer and protocol that are served at once; also how many we open at once.
+pub const STREAMS_PER_PEER: usize = 16;
+/// Streams of one connection and protocol that may be open in all: those served and as many again
+/// that wait unread, because the peer may see our answer before we have closed our side.
+pub const OPEN_STREAMS_PER_CONNECTION: usize = 2 * STREAMS_PER_PEER;
+/// Requests to one peer and protocol that wait for a stream; one more is refused as busy.
+pub const WAITING_REQUESTS: usize = 256;
+/// Requests of one peer that were read but not yet taken by the node.
+pub const UNDELIVERED_PER_PEER: usize = 8;
+/// Connections of one peer; a further one closes the oldest, for a peer that restarted is reached
+/// by the new one while the old may look alive until a ping fails.
+pub const CONNECTIONS_PER_PEER: usize = 2;
+/// Commands and events in flight between the node and its network task.
+pub const QUEUE: usize = 256;
+/// Events that wait beyond the queue. From here on new connections and commands are held off.
+pub const WAITING_EVENTS: usize = 2_048;
+/// How often the network task looks at its timers (pings, redials, deadlines of waiting requests).
+pub const TICK: Duration = Duration::from_millis(100);
+/// A connection that lived this long was a success: the next redial starts from the floor again.
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Different refusals that are counted apart between two reports; the rest is counted together.
+pub const REFUSALS_APART: usize = 256;
+/// Addresses tried for one peer.
+pub const ADDRESSES_PER_PEER: usize = 16;
+/// Yamux streams of one connection, both directions: those of four protocols, ping and identify.
+pub const YAMUX_STREAMS: usize = 2 * 4 * OPEN_STREAMS_PER_CONNECTION + 16;
+/// QUIC: bytes in flight to us on one stream; a frame fits.
+pub const QUIC_STREAM_WINDOW: u32 = 256 * 1024;
+/// QUIC: bytes in flight to us on one connection.
+pub const QUIC_CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// QUIC: streams that the other side may have open on one connection.
+pub const QUIC_STREAMS: u32 = 32;
+
+/// How many requests a peer may make: `burst` at once, then `per_second`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Sustained requests per second; at least 1.
+    pub per_second: u32,
+    /// Requests that may come at once after a silence; at least 1.
+    pub burst: u32,
+}
+
+/// The bounds that may be configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetLimits {
+    /// From a `Send` to its `Response`, and from the opening of a stream to its last byte.
+    pub request_deadline: Duration,
+    /// From the first packet to an authenticated connection, either way.
+    pub dial_timeout: Duration,
+    /// Silence after a ping before the next.
+    pub ping_interval: Duration,
+    /// How long a ping may stay unanswered before the connection is closed.
+    pub ping_timeout: Duration,
+    /// A connection without any stream for this long is closed.
+    pub idle_timeout: Duration,
+    /// Inbound connections that have not yet proved who they are, in all.
+    pub pending_inbound: u32,
+    /// The same per IP address, so that one host cannot take all places.
+    pub pending_inbound_per_address: u32,
+    /// Dials under way.
+    pub pending_outbound: u32,
+    /// Connections in all.
+    pub established: u32,
+    /// Requests of one peer, over all protocols. A request above the rate waits unread.
+    pub requests_per_peer: Rate,
+    /// First wait before a redial.
+    pub redial_floor: Duration,
+    /// Longest wait before a redial.
+    pub redial_ceiling: Duration,
+}
+
+impl Default for NetLimits {
+    fn default() -> Self {
+        Self {
+            request_deadline: Duration::from_secs(5),
+            dial_timeout: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(10),
+            ping_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(3_600),
+            pending_inbound: 128,
+            pending_inbound_per_address: 8,
+            pending_outbound: 64,
+            established: 1_024,
+            requests_per_peer: Rate { per_second: 400, burst: 800 },
+            redial_floor: Duration::from_millis(250),
+            redial_ceiling: Duration::from_secs(60),
+        }
+    }
+}
