@@ -5,6 +5,7 @@
 //! statement, and nothing in it may cross a border. It never reads a clock, draws a random number,
 //! opens a file or a socket, and knows nothing of policies, stores or peers.
 
+pub mod catalogue;
 pub mod located;
 pub mod record;
 pub mod schema;

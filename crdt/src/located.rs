@@ -168,6 +168,17 @@ impl<'t> Entry<'t> {
         let span = value.span();
         Self { value: value.get_ref(), start: span.start, end: span.end }
     }
+
+    /// The items of a list; `None` if it is no list.
+    pub fn items(&self) -> Option<Vec<Self>> {
+        self.value.as_array().map(|array| array.iter().map(Self::new).collect())
+    }
+
+    /// The value as a table whose keys `path` leads to; `None` if it is no table.
+    pub fn section(&self, path: &str) -> Option<Section<'t>> {
+        let (table, span) = (self.value.as_table()?, self.span());
+        Some(Section { table, span, path: path.to_owned(), known: Vec::new() })
+    }
 }
 
 /// A text of the file with its place.

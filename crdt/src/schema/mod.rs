@@ -69,6 +69,8 @@ mod parse;
 mod parse_field;
 
 pub use closure::Closure;
+pub(crate) use parse::{choice, titles};
+
 pub use kind::{Field, FieldType, Kind, Merge, Retention, Sensitivity, Subject, Twin};
 
 /// Most kinds of one schema: each costs memory for its shards' heads.

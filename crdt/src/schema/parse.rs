@@ -173,7 +173,7 @@ fn retention(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Reten
 }
 
 /// One of several words; `default` if the key is absent, a problem if there is none.
-pub(super) fn choice<T: Copy>(
+pub(crate) fn choice<T: Copy>(
     section: &mut Section<'_>,
     key: &'static str,
     choices: &[(&str, T)],
@@ -197,7 +197,7 @@ pub(super) fn choice<T: Copy>(
 }
 
 /// A title: one string, or a table of strings by language.
-pub(super) fn titles(section: &mut Section<'_>, default: &str, report: &mut Report<'_>) -> Titles {
+pub(crate) fn titles(section: &mut Section<'_>, default: &str, report: &mut Report<'_>) -> Titles {
     let Some(entry) = section.entry("title") else {
         return Titles(vec![("en".to_owned(), default.to_owned())]);
     };
