@@ -12,6 +12,7 @@ pub mod cbor;
 pub mod cert;
 pub mod chunk;
 pub mod completeness;
+pub mod cose;
 pub mod digest;
 pub mod key;
 pub mod ledger;

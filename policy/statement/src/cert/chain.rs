@@ -155,7 +155,7 @@ fn malformed(position: usize, error: CertificateError) -> ChainError {
 }
 
 /// Writes an array of byte strings.
-pub(super) fn encode_ders<'a, W: Write>(
+pub(crate) fn encode_ders<'a, W: Write>(
     ders: impl Iterator<Item = &'a [u8]>,
     count: usize,
     e: &mut minicbor::Encoder<W>,
@@ -168,7 +168,7 @@ pub(super) fn encode_ders<'a, W: Write>(
 }
 
 /// Reads an array of at most `limit` certificates' bytes, each checked for size before it is copied.
-pub(super) fn decode_ders(
+pub(crate) fn decode_ders(
     d: &mut minicbor::Decoder<'_>,
     limit: usize,
 ) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
@@ -196,6 +196,7 @@ pub struct VerifiedChain {
     term: Option<u64>,
     writable_kinds: Vec<KindId>,
     actions: Actions,
+    authority_keys: Vec<PublicKey>,
     valid_from: Timestamp,
     valid_until: Timestamp,
 }
@@ -223,6 +224,13 @@ impl VerifiedChain {
     #[must_use]
     pub fn actions(&self) -> &Actions {
         &self.actions
+    }
+
+    /// Keys of the authorities above the leaf, the root's first: with these, their revocation lists
+    /// are checked ([`CrlSet::insert`]). A verified authority's own key is last.
+    #[must_use]
+    pub fn authority_keys(&self) -> &[PublicKey] {
+        &self.authority_keys
     }
 
     /// Name of the unit's level.
@@ -325,6 +333,7 @@ struct Walk<'a> {
     /// Authorities that may still follow, by every path length above.
     levels_left: usize,
     actions: Actions,
+    authority_keys: Vec<PublicKey>,
     valid_from: Timestamp,
     valid_until: Timestamp,
 }
@@ -340,6 +349,7 @@ impl<'a> Walk<'a> {
             issuer: root,
             levels_left,
             actions: Actions::all(),
+            authority_keys: vec![*root.key()],
             valid_from: validity.not_before,
             valid_until: validity.end(),
         })
@@ -441,6 +451,7 @@ impl<'a> Walk<'a> {
             return Err(ChainError::TooDeep { subject: certificate.subject().to_owned() });
         };
         self.levels_left = left.min(usize::from(below));
+        self.authority_keys.push(*certificate.key());
         Ok(())
     }
 
@@ -458,6 +469,7 @@ impl<'a> Walk<'a> {
             term: claims.term,
             writable_kinds: claims.writable_kinds.clone(),
             actions: self.actions,
+            authority_keys: self.authority_keys,
             valid_from: self.valid_from,
             valid_until: self.valid_until,
         })
