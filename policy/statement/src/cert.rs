@@ -17,13 +17,13 @@
 //!   chain. Role, level, path, term and writable kinds are a private, non-critical extension
 //!   ([`claims`]) that only our verifier reads; other tools pass over it.
 //! - [`issue`] makes certificates, [`revocation`] the lists of revoked ones, [`request`] the
-//!   applications, [`roots`] the list everything hangs from; [`chain`] checks.
+//!   applications, [`roots`] the list everything hangs from; [`verify`] checks a [`chain`].
 //!
 //! ## Two opinions
 //!
 //! rustls-webpki is the maintained library for path checking, but it stops at six intermediate
 //! certificates, and paths here have up to sixteen. Since a chain arrives in order, no path has to be
-//! *built*: [`chain`] walks it once, from the root down, and gives each refusal its own name. webpki
+//! *built*: [`verify`] walks it once, from the root down, and gives each refusal its own name. webpki
 //! then gives a second opinion on the leaf and the nearest six authorities, anchored at whatever
 //! stands above them; a chain is accepted only when both agree.
 //!
@@ -36,10 +36,12 @@ pub mod chain;
 pub mod claims;
 pub mod issue;
 pub mod name;
+mod profile;
 pub mod request;
 pub mod revocation;
 pub mod roots;
 mod second_opinion;
+pub mod verify;
 
 #[cfg(test)]
 mod openssl_tests;
@@ -48,13 +50,14 @@ pub(crate) mod testing;
 
 pub use action::{Action, Actions};
 pub use certificate::{Certificate, CertificateError, Serial, Validity};
-pub use chain::{Chain, ChainError, VerifiedChain, verify_chain};
+pub use chain::{Chain, ChainError};
 pub use claims::{Claims, Role};
 pub use issue::{AuthorityGrant, IssueError, Issuer, NodeGrant, Stamp, WriterGrant, issue_root};
 pub use name::{Domain, NameError, dns_name};
 pub use request::{CertificateRequest, RequestError};
 pub use revocation::{Crl, CrlError, CrlSet, Reason, Revocation, StaleRule};
 pub use roots::{RootList, RootListError};
+pub use verify::{VerifiedChain, verify_chain};
 
 /// Longest certificate, in bytes. Ours take 400 to 900; the rest is room for more actions and kinds.
 pub const MAX_CERTIFICATE_BYTES: usize = 4 * 1024;

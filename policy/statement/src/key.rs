@@ -7,7 +7,7 @@
 //!
 //! This module never creates a key from chance: a 32-byte seed comes in from the caller. It never
 //! prints a secret: `Debug` of [`SecretKey`] shows the public half only, and the memory is wiped on
-//! drop. Key files (PKCS#8) are in [`file`].
+//! drop. Key files (PKCS#8) are in [`mod@file`].
 //!
 //! Specifications: RFC 8032 (Ed25519), RFC 8410 (its identifiers in X.509 and PKCS#8), RFC 7093
 //! section 2 (key identifiers from SHA-256).

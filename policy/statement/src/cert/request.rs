@@ -14,8 +14,9 @@ use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 
 use super::MAX_CERTIFICATE_BYTES;
 use super::build;
-use super::certificate::{CertificateError, check_algorithm, public_key};
+use super::certificate::CertificateError;
 use super::claims::{CLAIMS_OID, Claims, ClaimsError};
+use super::profile::{check_algorithm, public_key};
 use crate::key::{PublicKey, SecretKey, Signature};
 
 /// PEM label of an application (RFC 7468).

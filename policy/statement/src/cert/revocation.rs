@@ -22,8 +22,9 @@ use x509_cert::serial_number::SerialNumber;
 
 use super::MAX_CRL_BYTES;
 use super::build;
-use super::certificate::{CertificateError, Serial, check_algorithm};
+use super::certificate::{CertificateError, Serial};
 use super::issue::{IssueError, Issuer};
+use super::profile::check_algorithm;
 use crate::key::{KeyId, PublicKey, Signature};
 use crate::time::Timestamp;
 

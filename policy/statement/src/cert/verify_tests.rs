@@ -12,6 +12,7 @@ use std::str::FromStr as _;
 use x509_cert::name::Name;
 
 use super::*;
+use crate::cert::CertificateError;
 use crate::cert::testing::{
     DAY_MILLIS, DOMAIN, Line, NOW, forge, key, line, line_in, replace, stamp, with_authority_key,
 };
