@@ -1,4 +1,4 @@
 //! Placeholder while the crate is laid out.
 
-pub mod store;
 pub mod net;
+pub mod store;

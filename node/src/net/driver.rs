@@ -8,172 +8,29 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionError, ConnectionId, NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
+use libp2p::swarm::{ConnectionError, ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Swarm, ping};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use zeroize::Zeroizing;
 
 use super::address::{AddressError, NodeAddress};
-use super::carrier::{Carried, Carrier};
+use super::behaviour::{Behaviour, BehaviourEvent};
+use super::carrier::Carried;
 use super::event::{
-    DialFailure, DisconnectReason, InboundId, NetCommand, NetError, NetEvent, Refusal, RequestId,
-    SendFailure,
+    DialFailure, DisconnectReason, InboundId, NetCommand, NetEvent, Refusal, RequestId, SendFailure,
 };
 use super::exchange::{Incoming, Outgoing};
-use super::gate::{Admission, Gate};
 use super::handler::Told;
-use super::limits::{ADDRESSES_PER_PEER, NetLimits, QUEUE, TICK};
+use super::limits::{ADDRESSES_PER_PEER, NetLimits, TICK};
+use super::node::NetConfig;
 use super::outbox::Outbox;
-use super::peer::{PeerKey, key_pair};
+use super::peer::PeerKey;
 use super::peers::Peers;
 use super::protocol::Protocol;
 use super::redial::Redial;
 use super::sends::Sends;
-use super::tap::Tap;
 use super::translate;
-use super::transport;
-
-/// How a node takes part in the network.
-#[derive(Debug)]
-pub struct NetConfig {
-    /// The node key.
-    pub seed: NodeSeed,
-    /// Multiaddresses to listen on; port 0 lets the system choose.
-    pub listen: Vec<String>,
-    /// Bounds.
-    pub limits: NetLimits,
-    /// Whether peers may be dialled on loopback, link-local and private addresses.
-    pub allow_private_addresses: bool,
-    /// Seed of the chance that spreads redials.
-    pub jitter_seed: u64,
-    /// For tests: sees every application byte.
-    pub tap: Option<Tap>,
-}
-
-impl NetConfig {
-    /// A node with this key, with default limits, that listens nowhere yet.
-    pub fn new(seed: [u8; 32]) -> Self {
-        Self {
-            seed: NodeSeed(Zeroizing::new(seed)),
-            listen: Vec::new(),
-            limits: NetLimits::default(),
-            allow_private_addresses: false,
-            jitter_seed: 0,
-            tap: None,
-        }
-    }
-}
-
-/// The secret Ed25519 seed of a node key; never printed, wiped after use.
-#[derive(Clone)]
-pub struct NodeSeed(Zeroizing<[u8; 32]>);
-
-impl NodeSeed {
-    /// A seed of these bytes.
-    pub fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
-    }
-
-    pub(super) fn key_pair(&self) -> Result<(Keypair, PeerKey), NetError> {
-        key_pair(&self.0).ok_or(NetError::Key)
-    }
-}
-
-impl std::fmt::Debug for NodeSeed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NodeSeed")
-    }
-}
-
-/// The network of one node.
-#[derive(Debug)]
-pub struct Net;
-
-impl Net {
-    /// Starts the network task of a node in the current tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// If the key is unusable or an address cannot be listened on.
-    pub fn spawn(config: NetConfig) -> Result<(NetHandle, mpsc::Receiver<NetEvent>), NetError> {
-        let (key, local) = config.seed.key_pair()?;
-        let limits = Arc::new(config.limits.clone());
-        let behaviour = Behaviour::new(&key, &limits, config.tap.clone());
-        let mut swarm = transport::swarm(&key, behaviour, &limits)?;
-        transport::listen(&mut swarm, &config.listen)?;
-        let (commands, commanded) = mpsc::channel(QUEUE);
-        let (events, reported) = mpsc::channel(QUEUE);
-        let driver = Driver::new(swarm, limits, &config);
-        let task = tokio::spawn(driver.run(commanded, events));
-        Ok((NetHandle { local, commands, task }, reported))
-    }
-}
-
-/// The node's end of the network task. Dropping it ends the task.
-#[derive(Debug)]
-pub struct NetHandle {
-    /// Our own key.
-    pub local: PeerKey,
-    /// Where commands go. While too many events wait to be taken, this channel fills up: take
-    /// events while waiting to send.
-    pub commands: mpsc::Sender<NetCommand>,
-    task: JoinHandle<()>,
-}
-
-impl NetHandle {
-    /// Ends the task and waits until its sockets are closed.
-    pub async fn shut_down(self) {
-        let Self { commands, mut task, .. } = self;
-        // The task takes no commands while it is behind with its events; it sees the closed
-        // channel of events then, or is ended here.
-        let asked = commands.try_send(NetCommand::Shutdown);
-        drop(commands);
-        if asked.is_err() || tokio::time::timeout(TICK * 10, &mut task).await.is_err() {
-            task.abort();
-            let _ = task.await;
-        }
-    }
-}
-
-#[derive(NetworkBehaviour)]
-struct Behaviour {
-    limits: connection_limits::Behaviour,
-    gate: Gate,
-    identify: identify::Behaviour,
-    ping: ping::Behaviour,
-    carrier: Carrier,
-}
-
-impl Behaviour {
-    fn new(key: &Keypair, limits: &Arc<NetLimits>, tap: Option<Tap>) -> Self {
-        let connections = ConnectionLimits::default()
-            .with_max_pending_incoming(Some(limits.pending_inbound))
-            .with_max_pending_outgoing(Some(limits.pending_outbound))
-            .with_max_established(Some(limits.established));
-        // Peers are told our version and nothing else; what they tell is not kept, least of all
-        // addresses to dial.
-        let identity = identify::Config::new("/reeve/1".to_owned(), key.public())
-            .with_agent_version(concat!("reeve/", env!("CARGO_PKG_VERSION")).to_owned())
-            .with_hide_listen_addrs(true)
-            .with_cache_size(0);
-        let pings = ping::Config::new()
-            .with_interval(limits.ping_interval)
-            .with_timeout(limits.ping_timeout);
-        let nobody = Admission::Listed(BTreeSet::new());
-        Self {
-            limits: connection_limits::Behaviour::new(connections),
-            gate: Gate::new(nobody, limits.pending_inbound_per_address),
-            identify: identify::Behaviour::new(identity),
-            ping: ping::Behaviour::new(pings),
-            carrier: Carrier::new(Protocol::BETWEEN_NODES, Arc::clone(limits), tap),
-        }
-    }
-}
 
 /// The answer to a dial's first half: where the peer can be reached.
 type Resolved = (PeerKey, Result<Vec<Multiaddr>, DialFailure>);
@@ -203,7 +60,8 @@ impl Asked {
     }
 }
 
-struct Driver {
+/// The state of the task.
+pub(super) struct Driver {
     swarm: Swarm<Behaviour>,
     limits: Arc<NetLimits>,
     allow_private: bool,
@@ -217,7 +75,7 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(swarm: Swarm<Behaviour>, limits: Arc<NetLimits>, config: &NetConfig) -> Self {
+    pub(super) fn new(swarm: Swarm<Behaviour>, limits: Arc<NetLimits>, config: &NetConfig) -> Self {
         Self {
             swarm,
             redial: Redial::new(config.jitter_seed, &limits),
@@ -232,7 +90,7 @@ impl Driver {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         mut self,
         mut commands: mpsc::Receiver<NetCommand>,
         events: mpsc::Sender<NetEvent>,

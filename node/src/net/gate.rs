@@ -1,11 +1,12 @@
-//! Who may connect. A peer that is not on the list is refused after it proved its key and before
-//! it can open a stream; an address with too many unproved connections is refused before that.
+//! Who may connect, and how many. A peer that is not on the list is refused after it proved its
+//! key and before it can open a stream; connections above the limits are refused before that.
 //!
-//! Totals are left to libp2p's own connection limits; this behaviour adds what those do not know.
+//! libp2p's own connection limits are not used: they do not count by address, and they keep an
+//! entry for every key they have ever seen, which on the enrolment port anybody could fill.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
@@ -31,19 +32,32 @@ pub(super) enum Admission {
 #[derive(Debug)]
 pub(super) struct Gate {
     admission: Admission,
-    per_address: u32,
+    places: Places,
     unproved: BTreeMap<ConnectionId, IpAddr>,
-    by_address: BTreeMap<IpAddr, u32>,
+    by_address: BTreeMap<IpAddr, usize>,
+    established: BTreeSet<ConnectionId>,
     shut: bool,
 }
 
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    /// That have not proved a key.
+    pub(super) unproved: usize,
+    /// The same, of one IP address.
+    pub(super) unproved_per_address: usize,
+    /// That have.
+    pub(super) established: usize,
+}
+
 impl Gate {
-    pub(super) fn new(admission: Admission, per_address: u32) -> Self {
+    pub(super) fn new(admission: Admission, places: Places) -> Self {
         Self {
             admission,
-            per_address,
+            places,
             unproved: BTreeMap::new(),
             by_address: BTreeMap::new(),
+            established: BTreeSet::new(),
             shut: false,
         }
     }
@@ -67,12 +81,15 @@ impl Gate {
         {
             return Err(Refusal::TooManyConnections);
         }
-        let Some(ip) = ip_of(from) else { return Ok(()) };
-        let count = self.by_address.entry(ip).or_default();
-        if *count >= self.per_address {
+        if self.unproved.len() >= self.places.unproved {
+            return Err(Refusal::TooManyConnections);
+        }
+        let ip = ip_of(from).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let count = self.by_address.get(&ip).copied().unwrap_or_default();
+        if count >= self.places.unproved_per_address {
             return Err(Refusal::TooManyFromAddress);
         }
-        *count += 1;
+        self.by_address.insert(ip, count + 1);
         self.unproved.insert(id, ip);
         Ok(())
     }
@@ -91,6 +108,9 @@ impl Gate {
     fn admit(&self, peer: &PeerId) -> Result<(), Refusal> {
         match &self.admission {
             Admission::Listed(peers) if !peers.contains(peer) => Err(Refusal::UnknownPeer),
+            _ if self.established.len() >= self.places.established => {
+                Err(Refusal::TooManyConnections)
+            }
             Admission::Listed(_) | Admission::Newcomers(_) => Ok(()),
         }
     }
@@ -142,8 +162,15 @@ impl NetworkBehaviour for Gate {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        if let FromSwarm::ListenFailure(failure) = event {
-            self.settle(failure.connection_id);
+        match event {
+            FromSwarm::ListenFailure(failure) => self.settle(failure.connection_id),
+            FromSwarm::ConnectionEstablished(opened) => {
+                self.established.insert(opened.connection_id);
+            }
+            FromSwarm::ConnectionClosed(closed) => {
+                self.established.remove(&closed.connection_id);
+            }
+            _ => {}
         }
     }
 

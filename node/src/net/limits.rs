@@ -7,9 +7,11 @@ use std::time::Duration;
 
 /// Streams of one peer and protocol that are served at once; also how many we open at once.
 pub const STREAMS_PER_PEER: usize = 16;
-/// Streams of one connection and protocol that may be open in all: those served and as many again
-/// that wait unread, because the peer may see our answer before we have closed our side.
-pub const OPEN_STREAMS_PER_CONNECTION: usize = 2 * STREAMS_PER_PEER;
+/// Streams of one connection and protocol that may be open in all: those served and a few that
+/// wait unread, because the peer may see our answer before we have closed our side.
+pub const OPEN_STREAMS_PER_CONNECTION: usize = STREAMS_PER_PEER + 4;
+/// Streams of one connection that have not yet said which protocol they are for.
+pub const UNNAMED_STREAMS: usize = 4 * OPEN_STREAMS_PER_CONNECTION;
 /// Requests to one peer and protocol that wait for a stream; one more is refused as busy.
 pub const WAITING_REQUESTS: usize = 256;
 /// Requests of one peer that were read but not yet taken by the node.
@@ -20,7 +22,7 @@ pub const CONNECTIONS_PER_PEER: usize = 2;
 /// Commands and events in flight between the node and its network task.
 pub const QUEUE: usize = 256;
 /// Events that wait beyond the queue. From here on new connections and commands are held off.
-pub const WAITING_EVENTS: usize = 2_048;
+pub const WAITING_EVENTS: usize = 512;
 /// How often the network task looks at its timers (pings, redials, deadlines of waiting requests).
 pub const TICK: Duration = Duration::from_millis(100);
 /// A connection that lived this long was a success: the next redial starts from the floor again.
@@ -29,8 +31,10 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 pub const REFUSALS_APART: usize = 256;
 /// Addresses tried for one peer.
 pub const ADDRESSES_PER_PEER: usize = 16;
-/// Yamux streams of one connection, both directions: those of four protocols, ping and identify.
-pub const YAMUX_STREAMS: usize = 2 * 4 * OPEN_STREAMS_PER_CONNECTION + 16;
+/// Yamux streams of one connection, both directions: those of four protocols, ping, identify, and
+/// as many again that one side has closed and the other not yet. More ends the connection; each
+/// can hold 256 KiB that we have not read.
+pub const YAMUX_STREAMS: usize = 2 * 4 * OPEN_STREAMS_PER_CONNECTION + 96;
 /// QUIC: bytes in flight to us on one stream; a frame fits.
 pub const QUIC_STREAM_WINDOW: u32 = 256 * 1024;
 /// QUIC: bytes in flight to us on one connection.
@@ -61,13 +65,12 @@ pub struct NetLimits {
     /// A connection without any stream for this long is closed.
     pub idle_timeout: Duration,
     /// Inbound connections that have not yet proved who they are, in all.
-    pub pending_inbound: u32,
-    /// The same per IP address, so that one host cannot take all places.
-    pub pending_inbound_per_address: u32,
-    /// Dials under way.
-    pub pending_outbound: u32,
-    /// Connections in all.
-    pub established: u32,
+    pub pending_inbound: usize,
+    /// The same per IP address, so that one host cannot take all places. Peers behind one address
+    /// that start together are let in over a few redials; raise it where many share one.
+    pub pending_inbound_per_address: usize,
+    /// Connections in all, either way.
+    pub established: usize,
     /// Requests of one peer, over all protocols. A request above the rate waits unread.
     pub requests_per_peer: Rate,
     /// First wait before a redial.
@@ -86,7 +89,6 @@ impl Default for NetLimits {
             idle_timeout: Duration::from_secs(3_600),
             pending_inbound: 128,
             pending_inbound_per_address: 8,
-            pending_outbound: 64,
             established: 1_024,
             requests_per_peer: Rate { per_second: 400, burst: 800 },
             redial_floor: Duration::from_millis(250),

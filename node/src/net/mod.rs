@@ -20,20 +20,23 @@
 //! | `gate` | who may connect |
 //! | `redial` | when to try again |
 //! | `sends`, `peers`, `outbox` | requests under way; connections; events that wait to be taken |
+//! | `behaviour`, `transport` | what libp2p is made to be |
 //! | `driver` | the task |
+//! | `node` | configuration, start, handle |
 //! | `enrol` | the separate port for newcomers, and its client |
 
 mod address;
+mod behaviour;
 mod carrier;
 mod driver;
 pub mod enrol;
-
 mod event;
 mod exchange;
 mod frame;
 mod gate;
 mod handler;
 pub mod limits;
+mod node;
 mod outbox;
 mod peer;
 mod peers;
@@ -49,12 +52,12 @@ mod transport;
 mod tests;
 
 pub use address::{AddressError, NodeAddress};
-pub use driver::{Net, NetConfig, NetHandle, NodeSeed};
 pub use event::{
     DialFailure, DisconnectReason, InboundId, NetCommand, NetError, NetEvent, Refusal, RequestId,
     SendFailure,
 };
 pub use limits::{NetLimits, Rate};
+pub use node::{Net, NetConfig, NetHandle, NodeSeed};
 pub use peer::PeerKey;
 pub use protocol::Protocol;
 pub use tap::{Direction, Tap};

@@ -3,7 +3,6 @@
 use std::io;
 
 use libp2p::Multiaddr;
-use libp2p::connection_limits::Exceeded;
 use libp2p::multiaddr::Protocol as Part;
 use libp2p::swarm::{ConnectionDenied, ConnectionError, DialError, ListenError};
 
@@ -31,9 +30,6 @@ pub(super) fn refusal(error: ListenError) -> Refusal {
 }
 
 fn denial(cause: &ConnectionDenied) -> Refusal {
-    if cause.downcast_ref::<Exceeded>().is_some() {
-        return Refusal::TooManyConnections;
-    }
     cause.downcast_ref::<Refusal>().copied().unwrap_or(Refusal::UnknownPeer)
 }
 

@@ -168,10 +168,19 @@ async fn a_request_that_trickles_is_dropped_at_its_deadline() {
     task.abort();
 }
 
+/// Memory of this process in bytes, where the system tells it.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    resident.unwrap_or_default() * 4_096
+}
+
 #[tokio::test]
 async fn a_thousand_half_open_streams_take_nothing_from_an_honest_peer() {
     let (mut node, address) = TestNode::listening(1, TCP, |_| {}).await;
     node.allow(&[key(66), key(2)]).await;
+    let before = resident();
+    // A thousand times 65,535 bytes announced, four sent.
     let half_open = vec![Script::Hold(vec![0, 0, 0xFF, 0xFF]); 1_000];
     let task = attack(&address, 66, 1, half_open).await;
     let count = refused(&mut node, Refusal::TooManyStreams).await;
@@ -189,7 +198,44 @@ async fn a_thousand_half_open_streams_take_nothing_from_an_honest_peer() {
         assert_eq!(honest.response(number).await.unwrap(), b"?!");
         assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
     }
+    // The attacker lives in this process too; its share is in the sum.
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 64 * 1024 * 1024, "{grown} bytes");
     task.abort();
+}
+
+#[tokio::test]
+async fn silent_sockets_are_few_and_let_go() {
+    let (mut node, address) = TestNode::listening(1, TCP, |limits| {
+        limits.dial_timeout = Duration::from_millis(700);
+    })
+    .await;
+    node.allow(&[key(2)]).await;
+    let port: u16 = address.rsplit('/').next().unwrap().parse().unwrap();
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        sockets.push(tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    }
+    let (mut crowded, mut silent) = (0, 0);
+    while crowded < 12 || silent < 8 {
+        node.until("refusals", |event| match event {
+            NetEvent::Refused { what: Refusal::TooManyFromAddress, count, .. } => {
+                crowded += count;
+                Some(())
+            }
+            NetEvent::Refused { what: Refusal::Handshake, count, .. } => {
+                silent += count;
+                Some(())
+            }
+            _ => None,
+        })
+        .await;
+    }
+    assert_eq!((crowded, silent), (12, 8));
+    let honest = TestNode::start(2, |_| {});
+    honest.allow(&[node.key]).await;
+    honest.dial(node.key, &address).await;
+    node.connected(key(2)).await;
 }
 
 /// What a node gets that asks a bad peer which answers with `script`.

@@ -108,6 +108,28 @@ async fn a_third_connection_closes_the_oldest() {
 }
 
 #[tokio::test]
+async fn a_full_node_refuses_until_there_is_a_place() {
+    let (mut superior, address) =
+        TestNode::listening(1, TCP, |limits| limits.established = 1).await;
+    superior.allow(&[key(2), key(3)]).await;
+    let first = TestNode::start(2, |_| {});
+    first.allow(&[superior.key]).await;
+    first.dial(superior.key, &address).await;
+    superior.connected(key(2)).await;
+    let second = TestNode::start(3, |_| {});
+    second.allow(&[superior.key]).await;
+    second.dial(superior.key, &address).await;
+    superior
+        .until("a refusal", |event| match event {
+            NetEvent::Refused { what: Refusal::TooManyConnections, peer, .. } => peer,
+            _ => None,
+        })
+        .await;
+    first.handle.shut_down().await;
+    superior.connected(key(3)).await;
+}
+
+#[tokio::test]
 async fn hanging_up_ends_a_connection_for_good() {
     let (mut superior, mut subordinate) = pair(TCP, |_| {}).await;
     subordinate.command(NetCommand::Hangup { peer: superior.key }).await;

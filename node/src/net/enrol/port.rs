@@ -1,46 +1,35 @@
-//! The enrolment port: a second, much smaller listener that strangers may talk to, and the one
-//! call that a stranger makes.
-//!
-//! It speaks one protocol, `/reeve/enrol/1`, and shares nothing with the node's network but code:
-//! whatever happens here, no list, share or queue of the node is touched. Few connections, short
-//! ones, at a low rate. Whether a newcomer is admitted is decided by whoever answers the request.
-//!
-//! The channel is encrypted, but a caller who does not say which peer it expects cannot know who
-//! is at the other end: [`EnrolAnswer::server`] tells who it was.
+//! The side that listens.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use libp2p::connection_limits::{self, ConnectionLimits};
-use libp2p::swarm::dial_opts::DialOpts;
+use libp2p::Swarm;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm};
-use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::address::{AddressError, NodeAddress};
-use super::carrier::{Carried, Carrier};
-use super::driver::NodeSeed;
-use super::event::{DialFailure, InboundId, NetError, Refusal, RequestId, SendFailure};
-use super::exchange::{Incoming, Outgoing};
-use super::gate::{Admission, Gate};
-use super::handler::Told;
-use super::limits::{NetLimits, Rate, TICK};
-use super::outbox::Outbox;
-use super::peer::PeerKey;
-use super::protocol::Protocol;
-use super::share::Bucket;
-use super::tap::Tap;
-use super::{NetEvent, translate, transport};
+use super::STREAMS;
+use crate::net::carrier::{Carried, Carrier};
+use crate::net::event::{InboundId, NetError, NetEvent, Refusal};
+use crate::net::exchange::Incoming;
+use crate::net::gate::{Admission, Gate, Places};
+use crate::net::handler::Told;
+use crate::net::limits::{NetLimits, Rate, TICK};
+use crate::net::node::NodeSeed;
+use crate::net::outbox::Outbox;
+use crate::net::peer::PeerKey;
+use crate::net::protocol::Protocol;
+use crate::net::share::Bucket;
+use crate::net::tap::Tap;
+use crate::net::{translate, transport};
 
 /// Newcomers served at once. Joining is rare; a person waits a moment rather than the node.
-const CONNECTIONS: u32 = 4;
+const CONNECTIONS: usize = 4;
 /// Connections that have not yet proved a key, in all and per IP address.
-const UNPROVED: u32 = 8;
+const UNPROVED: usize = 8;
 /// A connection is closed after this long, whatever it is doing.
 const LIFETIME: Duration = Duration::from_secs(10);
 /// Connections let in over all addresses.
@@ -130,7 +119,7 @@ impl EnrolPort {
         let (key, _) = config.seed.key_pair()?;
         let limits = Arc::new(port_limits());
         let mut swarm =
-            transport::swarm(&key, Behaviour::new(&limits, config.tap.clone()), &limits)?;
+            transport::swarm(&key, Behaviour::new(&limits, config.tap.clone()), &limits, STREAMS)?;
         transport::listen(&mut swarm, &config.listen)?;
         let (commands, commanded) = mpsc::channel(QUEUE);
         let (events, reported) = mpsc::channel(QUEUE);
@@ -149,9 +138,6 @@ fn port_limits() -> NetLimits {
     NetLimits {
         request_deadline: LIFETIME,
         idle_timeout: LIFETIME,
-        pending_inbound: UNPROVED,
-        pending_inbound_per_address: UNPROVED,
-        established: CONNECTIONS,
         requests_per_peer: REQUEST_RATE,
         ..NetLimits::default()
     }
@@ -159,21 +145,17 @@ fn port_limits() -> NetLimits {
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
-    limits: connection_limits::Behaviour,
     gate: Gate,
     carrier: Carrier,
 }
 
 impl Behaviour {
     fn new(limits: &Arc<NetLimits>, tap: Option<Tap>) -> Self {
-        let connections = ConnectionLimits::default()
-            .with_max_pending_incoming(Some(limits.pending_inbound))
-            .with_max_established(Some(limits.established))
-            .with_max_established_per_peer(Some(1));
+        let places =
+            Places { unproved: UNPROVED, unproved_per_address: UNPROVED, established: CONNECTIONS };
         let admission = Admission::Newcomers(Bucket::new(CONNECTION_RATE));
         Self {
-            limits: connection_limits::Behaviour::new(connections),
-            gate: Gate::new(admission, limits.pending_inbound_per_address),
+            gate: Gate::new(admission, places),
             carrier: Carrier::new(Protocol::ENROLMENT, Arc::clone(limits), tap),
         }
     }
@@ -295,146 +277,4 @@ fn enrol_event(event: NetEvent) -> Option<EnrolEvent> {
         }
         _ => return None,
     })
-}
-
-/// One call to an enrolment port.
-#[derive(Debug, Clone)]
-pub struct EnrolCall {
-    /// The caller's key; it may be fresh.
-    pub seed: NodeSeed,
-    /// The multiaddress of the port; if it ends in `/p2p/PEER`, only that peer is talked to.
-    pub address: String,
-    /// Whether the address may be loopback, link-local or private.
-    pub allow_private_addresses: bool,
-    /// For everything: name, dial, question, answer.
-    pub timeout: Duration,
-}
-
-/// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnrolAnswer {
-    /// Who answered.
-    pub server: PeerKey,
-    /// What.
-    pub bytes: Vec<u8>,
-}
-
-/// Why a call to an enrolment port failed.
-#[derive(Debug, Error)]
-pub enum EnrolError {
-    /// The address cannot be used.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// The network could not be set up.
-    #[error(transparent)]
-    Net(#[from] NetError),
-    /// The port cannot be reached.
-    #[error("the enrolment port at {address} cannot be reached: {reason}")]
-    Dial {
-        /// As given.
-        address: String,
-        /// Why.
-        reason: DialFailure,
-    },
-    /// The port gave no answer.
-    #[error("the enrolment port at {address} gave no answer: {reason}")]
-    NoAnswer {
-        /// As given.
-        address: String,
-        /// Why.
-        reason: SendFailure,
-    },
-    /// The request is too long.
-    #[error("the enrolment request has {length} bytes; at most {limit} are allowed")]
-    TooLong {
-        /// Bytes of the request.
-        length: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
-}
-
-/// Asks an enrolment port once.
-///
-/// # Errors
-///
-/// See [`EnrolError`]. If an answer is missing, whether the port acted on the request is not
-/// known.
-pub async fn enrol_call(call: &EnrolCall, request: Vec<u8>) -> Result<EnrolAnswer, EnrolError> {
-    let (length, limit) = (request.len(), Protocol::Enrol.max_request());
-    if length > limit {
-        return Err(EnrolError::TooLong { length, limit });
-    }
-    let address: NodeAddress = call.address.parse()?;
-    let deadline = Instant::now() + call.timeout;
-    let found = address.resolve(call.allow_private_addresses, call.timeout).await?;
-    let mut failure = DialFailure::NoAddress;
-    for literal in found {
-        match tokio::time::timeout_at(
-            deadline,
-            attempt(call, &address, literal, &request, deadline),
-        )
-        .await
-        {
-            Ok(Err(EnrolError::Dial { reason, .. })) => failure = reason,
-            Ok(done) => return done,
-            Err(_) => {
-                let (address, reason) = (call.address.clone(), SendFailure::Deadline);
-                return Err(EnrolError::NoAnswer { address, reason });
-            }
-        }
-    }
-    Err(EnrolError::Dial { address: call.address.clone(), reason: failure })
-}
-
-async fn attempt(
-    call: &EnrolCall,
-    address: &NodeAddress,
-    literal: Multiaddr,
-    request: &[u8],
-    deadline: Instant,
-) -> Result<EnrolAnswer, EnrolError> {
-    let (key, _) = call.seed.key_pair()?;
-    let limits = Arc::new(NetLimits::default());
-    let carrier = Carrier::new(Protocol::ENROLMENT, Arc::clone(&limits), None);
-    let mut swarm = transport::swarm(&key, carrier, &limits)?;
-    let dial = match address.peer().and_then(PeerKey::to_peer_id) {
-        Some(peer) => DialOpts::peer_id(peer).addresses(vec![literal]).allocate_new_port().build(),
-        None => DialOpts::unknown_peer_id().address(literal).allocate_new_port().build(),
-    };
-    let unreached = |error| EnrolError::Dial {
-        address: call.address.clone(),
-        reason: translate::dial_failure(error),
-    };
-    swarm.dial(dial).map_err(unreached)?;
-    let unanswered = |reason| EnrolError::NoAnswer { address: call.address.clone(), reason };
-    loop {
-        match swarm.select_next_some().await {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
-                let bytes = request.to_vec();
-                ask(swarm.behaviour_mut(), peer_id, connection_id, bytes, deadline);
-            }
-            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(unreached(error)),
-            SwarmEvent::ConnectionClosed { .. } => {
-                return Err(unanswered(SendFailure::ConnectionClosed));
-            }
-            SwarmEvent::Behaviour(Carried { peer, told: Told::Asked { result, .. }, .. }) => {
-                let bytes = result.map_err(unanswered)?;
-                let server = PeerKey::from_peer_id(&peer).ok_or(NetError::Key)?;
-                return Ok(EnrolAnswer { server, bytes });
-            }
-            _ => {}
-        }
-    }
-}
-
-fn ask(
-    carrier: &mut Carrier,
-    peer: PeerId,
-    connection: ConnectionId,
-    bytes: Vec<u8>,
-    deadline: Instant,
-) {
-    let (request, protocol) = (RequestId(0), Protocol::Enrol);
-    carrier.send(peer, connection, Outgoing { request, protocol, bytes, deadline });
 }
