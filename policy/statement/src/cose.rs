@@ -397,5 +397,8 @@ pub enum VerifyError {
 }
 
 #[cfg(test)]
-#[path = "cose/tests.rs"]
+mod golden;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;

@@ -145,3 +145,10 @@ pub(in crate::cert) fn replace(to_be_signed: &mut ToBeSigned, new: x509_cert::ex
     extensions.retain(|extension| extension.extn_id != new.extn_id);
     extensions.push(new);
 }
+
+/// The same certificate signed by another authority, which our issuing code would refuse to do.
+pub fn reissued_by(line: &Line, template: &Certificate) -> Chain {
+    let (signer, issuer) = line.authorities.last().unwrap();
+    let forged = forge(issuer, signer, template, |leaf| with_authority_key(leaf, issuer));
+    line.with_leaf(Certificate::from_der(&forged).unwrap())
+}

@@ -3,117 +3,12 @@
 
 use proptest::prelude::*;
 
+use super::samples::{declaration, release, request, sign_anyway, statement, verifier};
 use super::*;
-use crate::bounds::{Bounds, Cell};
-use crate::catalogue::{Catalogue, RecipientClass};
+use crate::catalogue::Catalogue;
 use crate::cert::testing::{DAY_MILLIS, Line, NOW, key, line, line_in, stamp};
 use crate::cert::{Actions, CrlSet, NodeGrant, Reason, Revocation};
-use crate::chunk::Part;
-use crate::completeness::{Counts, Manifest, UnitState};
-use crate::names::IndicatorId;
-use crate::register::Declaration;
-use crate::release::{Conditions, Decision, Release, Sources};
-use crate::request::Request;
-use crate::statement::{Audience, Body, Onward};
-use crate::table::{Area, RowKey, Table};
-
-/// A small release of `it/03/016`, with all that a release carries.
-fn release() -> Body {
-    let area = Area { units: vec!["016".parse().unwrap()], ..Area::default() };
-    let row = |dim: &str| RowKey { area: area.clone(), dims: vec![dim.to_owned()] };
-    let hidden = Bounds::between(0, 4).unwrap();
-    let table = Table {
-        rows: [
-            (row("0-17"), Cell::exact(12, 12)),
-            (row("18-64"), Cell { value: hidden, contributors: hidden }),
-        ]
-        .into(),
-        ..Table::default()
-    };
-    let decision = Decision {
-        policy_set: Digest::of(b"policies"),
-        determining: vec!["superior-pulls".to_owned()],
-        conditions: Conditions { floor: 5, ..Conditions::default() },
-        declarations: Vec::new(),
-        adoption: None,
-    };
-    Body::Release(Box::new(Release {
-        class: RecipientClass::Superior,
-        indicator: IndicatorId::new("confirmed_by_day").unwrap(),
-        definition: Digest::of(b"definition"),
-        period: "2026-02-28".parse().unwrap(),
-        edition: 1,
-        previous: None,
-        reason: None,
-        request: None,
-        table: Part::Inline(table),
-        own: None,
-        counts: Counts::one(UnitState::Reported),
-        manifest: Part::Inline(Manifest::default()),
-        inputs_root: crate::ledger::empty_root(),
-        manifest_root: crate::ledger::empty_root(),
-        sources: Sources { reported: 1, expected: 1 },
-        data_touched: Some(NOW.plus_millis(-1)),
-        decision,
-        commitment: None,
-        register: None,
-        catalogue_version: 1,
-    }))
-}
-
-fn request() -> Body {
-    Body::Request(Request {
-        class: RecipientClass::Superior,
-        indicators: Vec::new(),
-        from: None,
-        to: None,
-        subscribe: true,
-        purpose: "epidemic control".to_owned(),
-        legal_basis: "Infectious Disease Act, s. 7".to_owned(),
-        response_level: 1,
-        catalogue_version: 1,
-    })
-}
-
-fn declaration() -> Body {
-    Body::Declaration(Declaration {
-        id: "2026-1".to_owned(),
-        level: 1,
-        legal_basis: "Emergency Act, s. 2".to_owned(),
-        area: "it/03/016".parse().unwrap(),
-        from: NOW,
-        until: NOW.plus_millis(DAY_MILLIS),
-        ended: false,
-    })
-}
-
-fn statement(line: &Line, body: Body) -> Statement {
-    Statement {
-        version: VERSION,
-        federation: line.roots.federation(),
-        issuer: "it/03/016".parse().unwrap(),
-        term: 1,
-        audience: Audience::Unit("it/03".parse().unwrap()),
-        onward: Onward::Aggregate,
-        issued_at: NOW.plus_millis(123),
-        valid_until: None,
-        body,
-    }
-}
-
-fn verifier(line: &Line) -> Verifier {
-    Verifier::new(line.roots.clone(), CrlSet::default())
-}
-
-/// Signs what `sign` would refuse to sign.
-fn sign_anyway(statement: &Statement, secret: &SecretKey, chain: &Chain) -> Signed {
-    let payload = cbor::to_vec(statement);
-    let unit = chain.leaf().claims().unwrap().unit.clone();
-    let digest = chain.leaf_digest();
-    let at = statement.issued_at;
-    let envelope = Envelope::sign(STATEMENT_TYPE, payload, &unit, at, secret, digest);
-    Signed(envelope.with_chain(chain))
-}
+use crate::statement::Body;
 
 fn verdict(line: &Line, signed: Signed) -> VerifyError {
     signed.verify(&verifier(line), NOW).unwrap_err()
