@@ -58,9 +58,15 @@ impl Permit {
     /// Whether it covers this definition of this indicator.
     #[must_use]
     pub fn covers(&self, indicator: &Indicator) -> bool {
-        self.figure.as_ref().is_some_and(|figure| {
-            figure.indicator == indicator.id && figure.definition == indicator.definition()
-        })
+        self.covers_definition(&indicator.id, indicator.definition())
+    }
+
+    /// Whether it covers the indicator in the definition of this digest.
+    #[must_use]
+    pub fn covers_definition(&self, indicator: &IndicatorId, definition: Digest) -> bool {
+        self.figure
+            .as_ref()
+            .is_some_and(|own| own.indicator == *indicator && own.definition == definition)
     }
 
     /// The period it was asked for; none: a standing subscription.

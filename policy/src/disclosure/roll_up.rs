@@ -1,0 +1,378 @@
+//! A unit's figure: its own disclosed table plus the latest verified figure of each subordinate.
+//!
+//! It only adds, so that nothing can be learned by subtracting levels and an auditor with the
+//! statements can add it again. What is not added is counted: completeness names the state of every
+//! unit down to the leaves, and missing is never zero.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reeve_statement::bounds::Overflow;
+use reeve_statement::catalogue::Indicator;
+use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::{Counts, Exception, Manifest, ManifestEntry, UnitState};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{Frontier, empty_root, leaf_hash};
+use reeve_statement::limits::{EXCEPTIONS, SUBORDINATES, TABLE_ROWS};
+use reeve_statement::period::Period;
+use reeve_statement::release::{Release, Sources};
+use reeve_statement::table::Table;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use super::input::{Input, OwnPart, Standing, Subordinate};
+use super::plausible::{Implausible, judge};
+use super::protect::{About, DiscloseError, Protection, about, rounded};
+use super::state::DisclosureState;
+use super::sum::Sum;
+use crate::authz::Permit;
+
+/// A figure that a class of recipients may see, complete with what it is made of. Only [`roll_up`]
+/// makes one, also for a leaf.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    pub(super) about: About,
+    pub(super) table: Table,
+    pub(super) own: Option<Table>,
+    pub(super) counts: Counts,
+    pub(super) manifest: Manifest,
+    pub(super) inputs_root: Digest,
+    pub(super) manifest_root: Digest,
+    pub(super) sources: Sources,
+    pub(super) touched: Option<Timestamp>,
+    set_aside: Vec<(UnitId, Implausible)>,
+}
+
+impl Figure {
+    /// The table.
+    #[must_use]
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// Units per state, down to the leaves.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How it is protected.
+    #[must_use]
+    pub const fn protection(&self) -> Protection {
+        self.about.protection
+    }
+
+    /// Subordinates whose figure was not added because it cannot be, and why.
+    #[must_use]
+    pub fn set_aside(&self) -> &[(UnitId, Implausible)] {
+        &self.set_aside
+    }
+
+    /// Digest of everything a recipient would see change: cut an edition only where this differs.
+    #[must_use]
+    pub fn content(&self) -> Digest {
+        let tables = to_vec(&(&self.table, &self.own));
+        let made_of = to_vec(&(&self.counts, &self.manifest, self.sources));
+        let roots = [self.inputs_root.as_bytes().as_slice(), self.manifest_root.as_bytes()];
+        let meaning = to_vec(&(self.about.definition, self.about.protection.floor));
+        Digest::of_parts(&[
+            b"reeve-content/1\0",
+            Digest::of(&tables).as_bytes(),
+            Digest::of(&made_of).as_bytes(),
+            &roots.concat(),
+            &meaning,
+        ])
+    }
+}
+
+/// Why figures cannot be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RollUpError {
+    /// The permit or state is not for this figure.
+    #[error(transparent)]
+    Disclose(#[from] DiscloseError),
+    /// The own table was disclosed for another figure or less strictly.
+    #[error("the own table was disclosed for another figure or class; disclose it again")]
+    OtherOwnTable,
+    /// A sum left 64 bits when this unit's figure was added.
+    #[error("adding the figure of {unit} leaves 64 bits; set it aside and ask the unit")]
+    Overflow {
+        /// The unit, a subordinate or this one.
+        unit: UnitId,
+    },
+    /// A subordinate is given twice.
+    #[error("{0} is given twice among the subordinates")]
+    Twice(UnitId),
+    /// Too many subordinates.
+    #[error("expected at most {SUBORDINATES} subordinates, found {0}; put a level between")]
+    TooMany(usize),
+    /// A statement is of another figure or not of this subordinate.
+    #[error("the statement given for {unit} is of {found}")]
+    WrongInput {
+        /// The subordinate.
+        unit: UnitId,
+        /// What the statement is about.
+        found: String,
+    },
+    /// A subordinate's figure is less protected than this permit demands; adding would tell it.
+    #[error(
+        "{unit} gave its figure at floor {found}, this release needs at least {needed}; ask it for \
+         a figure of that class or lower your own @min_cell"
+    )]
+    InputTooFine {
+        /// The subordinate.
+        unit: UnitId,
+        /// Its floor.
+        found: u32,
+        /// Ours.
+        needed: u32,
+    },
+    /// Too many rows.
+    #[error("the sum has {0} rows, at most {TABLE_ROWS} fit; lower the indicator's area_depth")]
+    TooManyRows(usize),
+}
+
+/// Adds the own part and the subordinates' figures, and says how complete the sum is. Without
+/// subordinates this is a leaf's figure.
+///
+/// # Errors
+/// [`RollUpError`]; a subordinate's implausible or differently defined figure is none, it is counted.
+pub fn roll_up(
+    permit: &Permit,
+    indicator: &Indicator,
+    period: Period,
+    issuer: &UnitPath,
+    own: OwnPart<'_>,
+    subordinates: &[Subordinate<'_>],
+    state: &DisclosureState,
+) -> Result<Figure, RollUpError> {
+    let about = about(permit, indicator, period, state)?;
+    let mut adding = Adding::new(about, indicator, issuer);
+    adding.own(&own)?;
+    for subordinate in ordered(subordinates)? {
+        adding.subordinate(subordinate)?;
+    }
+    adding.finish(own.sources(), !subordinates.is_empty())
+}
+
+fn ordered<'a, 'b>(
+    subordinates: &'b [Subordinate<'a>],
+) -> Result<impl Iterator<Item = &'b Subordinate<'a>>, RollUpError> {
+    if subordinates.len() > SUBORDINATES {
+        return Err(RollUpError::TooMany(subordinates.len()));
+    }
+    let mut sorted = BTreeMap::new();
+    for subordinate in subordinates {
+        if sorted.insert(subordinate.unit, subordinate).is_some() {
+            return Err(RollUpError::Twice(subordinate.unit.clone()));
+        }
+    }
+    Ok(sorted.into_values())
+}
+
+/// A figure on its way.
+struct Adding<'a> {
+    about: About,
+    indicator: &'a Indicator,
+    issuer: &'a UnitPath,
+    sum: Sum<'a>,
+    own: Option<Table>,
+    counts: Counts,
+    direct: Vec<ManifestEntry>,
+    exceptions: BTreeSet<(Vec<UnitId>, UnitState)>,
+    unnamed: u64,
+    added: Vec<Digest>,
+    touched: Option<Timestamp>,
+    set_aside: Vec<(UnitId, Implausible)>,
+}
+
+impl<'a> Adding<'a> {
+    fn new(about: About, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
+        Self {
+            about,
+            indicator,
+            issuer,
+            sum: Sum::new(&indicator.measure),
+            own: None,
+            counts: Counts::default(),
+            direct: Vec::new(),
+            exceptions: BTreeSet::new(),
+            unnamed: 0,
+            added: Vec::new(),
+            touched: None,
+            set_aside: Vec::new(),
+        }
+    }
+
+    fn own(&mut self, own: &OwnPart<'_>) -> Result<(), RollUpError> {
+        if let Some(state) = own.state() {
+            self.counts.add(state, 1);
+            self.except(Vec::new(), state);
+        }
+        let OwnPart::Table { table, touched, .. } = own else { return Ok(()) };
+        if table.about != self.about {
+            return Err(RollUpError::OtherOwnTable);
+        }
+        let unit = || RollUpError::Overflow { unit: self.issuer.leaf().clone() };
+        self.sum.add(&table.table, Clone::clone).map_err(|Overflow| unit())?;
+        self.own = Some(table.table.clone());
+        self.touched = *touched;
+        Ok(())
+    }
+
+    /// Names a unit that did not report in full.
+    fn except(&mut self, units: Vec<UnitId>, state: UnitState) {
+        if state != UnitState::Reported {
+            self.exceptions.insert((units, state));
+        }
+    }
+
+    fn subordinate(&mut self, subordinate: &Subordinate<'_>) -> Result<(), RollUpError> {
+        let unit = subordinate.unit;
+        match subordinate.standing {
+            Standing::Figure(input) => self.figure(subordinate, input),
+            Standing::Notice { statement, term, edition, code } => {
+                let state = code.state().unwrap_or(UnitState::NoReport);
+                let counts = self.missing(subordinate, state);
+                let statement = Some(statement);
+                let unit = unit.clone();
+                self.direct.push(ManifestEntry { unit, state, statement, term, edition, counts });
+                Ok(())
+            }
+            Standing::Nothing(state) => {
+                // A figure cannot be included that is not there.
+                let state = if state.is_included() { UnitState::Awaited } else { state };
+                let counts = self.missing(subordinate, state);
+                let entry = ManifestEntry {
+                    unit: unit.clone(),
+                    state,
+                    statement: None,
+                    term: 0,
+                    edition: 0,
+                    counts,
+                };
+                self.direct.push(entry);
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts a subordinate, with all it stands for, in a state in which nothing of it is included.
+    fn missing(&mut self, subordinate: &Subordinate<'_>, state: UnitState) -> Counts {
+        let mut counts = Counts::default();
+        counts.add(state, subordinate.stands_for.max(1));
+        self.counts.merge(&counts);
+        self.except(vec![subordinate.unit.clone()], state);
+        counts
+    }
+
+    fn figure(&mut self, subordinate: &Subordinate<'_>, input: &Input) -> Result<(), RollUpError> {
+        self.check(subordinate.unit, input)?;
+        let (state, counts) = match self.judged(subordinate, input) {
+            Some(state) => (state, self.missing(subordinate, state)),
+            None => self.add(subordinate.unit, input)?,
+        };
+        self.direct.push(ManifestEntry {
+            unit: subordinate.unit.clone(),
+            state,
+            statement: Some(input.statement),
+            term: input.term,
+            edition: input.release.edition,
+            counts,
+        });
+        Ok(())
+    }
+
+    /// Refuses statements that the caller mixed up and those that would tell too much.
+    fn check(&self, unit: &UnitId, input: &Input) -> Result<(), RollUpError> {
+        let release = &input.release;
+        let ours = input.issuer.is_child_of(self.issuer) && input.issuer.leaf() == unit;
+        let same = release.indicator == self.about.indicator && release.period == self.about.period;
+        if !ours || !same {
+            let Release { indicator, period, .. } = release;
+            let found = format!("{} on {indicator} {period}", input.issuer);
+            return Err(RollUpError::WrongInput { unit: unit.clone(), found });
+        }
+        let needed = self.about.protection.floor;
+        let found = release.decision.conditions.floor;
+        if self.indicator.personal && found < needed && needed > 1 {
+            return Err(RollUpError::InputTooFine { unit: unit.clone(), found, needed });
+        }
+        Ok(())
+    }
+
+    /// The state in which a figure is not added; none: it is added.
+    fn judged(&mut self, subordinate: &Subordinate<'_>, input: &Input) -> Option<UnitState> {
+        if input.release.definition != self.about.definition {
+            return Some(UnitState::OtherDefinition);
+        }
+        let rounding = input.release.decision.conditions.rounding;
+        let fault = judge(self.indicator, &input.table, rounding, subordinate.possible).err()?;
+        self.set_aside.push((subordinate.unit.clone(), fault));
+        Some(UnitState::Implausible)
+    }
+
+    fn add(&mut self, unit: &UnitId, input: &Input) -> Result<(UnitState, Counts), RollUpError> {
+        let depth = usize::from(self.indicator.area_depth);
+        self.sum
+            .add(&input.table, |area| area.below(unit, depth))
+            .map_err(|Overflow| RollUpError::Overflow { unit: unit.clone() })?;
+        let counts = input.release.counts.clone();
+        self.counts.merge(&counts);
+        for exception in &input.manifest.exceptions {
+            let units = core::iter::once(unit).chain(&exception.units).cloned().collect();
+            self.except(units, exception.state);
+        }
+        self.unnamed = self.unnamed.saturating_add(input.manifest.unnamed);
+        self.added.push(input.statement);
+        self.touched = self.touched.max(input.release.data_touched);
+        let full = counts.is_complete();
+        Ok((if full { UnitState::Reported } else { UnitState::Partial }, counts))
+    }
+
+    fn finish(self, sources: Sources, is_sum: bool) -> Result<Figure, RollUpError> {
+        let rounding = self.about.protection.rounding;
+        let finish = |cell| if is_sum { rounded(cell, rounding) } else { Ok(cell) };
+        let overflow = |Overflow| RollUpError::Overflow { unit: self.issuer.leaf().clone() };
+        let table = self.sum.finish(finish).map_err(overflow)?;
+        if table.rows.len() > TABLE_ROWS {
+            return Err(RollUpError::TooManyRows(table.rows.len()));
+        }
+        let more = self.exceptions.len().saturating_sub(EXCEPTIONS);
+        let named = self.exceptions.into_iter().take(EXCEPTIONS);
+        let manifest = Manifest {
+            direct: self.direct,
+            exceptions: named.map(|(units, state)| Exception { units, state }).collect(),
+            unnamed: self.unnamed.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)),
+        };
+        Ok(Figure {
+            about: self.about,
+            table,
+            own: self.own.filter(|_| is_sum),
+            counts: self.counts,
+            inputs_root: root(self.added.iter().map(|digest| leaf_hash(digest.as_bytes()))),
+            manifest_root: root(manifest.direct.iter().map(|entry| leaf_hash(&to_vec(entry)))),
+            manifest,
+            sources,
+            touched: self.touched,
+            set_aside: self.set_aside,
+        })
+    }
+}
+
+/// Merkle root (RFC 9162 section 2.1) over leaf hashes.
+fn root(leaves: impl Iterator<Item = Digest>) -> Digest {
+    let mut tree = Frontier::new();
+    for leaf in leaves {
+        // Only a tree of 2^63 leaves is full; a manifest has at most two thousand.
+        if tree.append(leaf).is_err() {
+            return empty_root();
+        }
+    }
+    tree.root()
+}

@@ -1,0 +1,139 @@
+//! What was told of one figure (indicator and period of this unit), per class of recipient.
+//!
+//! The state belongs to the data, never to a recipient: all recipients of a class see the identical
+//! edition, and what one policy set told is remembered when another one decides. Protection of a
+//! figure is never loosened once told; stricter wins from the next edition on.
+//!
+//! The core makes it durable, together with the ledger entry, before a release is sent.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::digest::Digest;
+use reeve_statement::names::IndicatorId;
+use reeve_statement::period::Period;
+use reeve_statement::time::Timestamp;
+
+use super::released::Released;
+
+/// What one class of recipients was told last.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ClassState {
+    /// The floor so far, never lowered.
+    #[n(0)]
+    pub floor: u32,
+    /// The rounding so far, never lowered.
+    #[n(1)]
+    pub rounding: u32,
+    /// The last edition told.
+    #[n(2)]
+    pub edition: u64,
+    /// Digest of what it told (see [`super::Figure::content`]).
+    #[n(3)]
+    pub content: Digest,
+    /// Least step that was held so far; 0 while no steps are kept.
+    #[n(4)]
+    pub min_step: u32,
+    /// When the open window of publication closes; none while every edition is told at once.
+    #[n(5)]
+    pub window_closes: Option<Timestamp>,
+}
+
+/// What was told of one figure.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct DisclosureState {
+    #[n(0)]
+    indicator: IndicatorId,
+    #[n(1)]
+    period: Period,
+    #[n(2)]
+    classes: BTreeMap<RecipientClass, ClassState>,
+}
+
+/// Why a release does not follow what was told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// It is another figure's.
+    #[error("the release is of {found}, the disclosure state of {expected}")]
+    OtherFigure {
+        /// Whose state this is.
+        expected: String,
+        /// What was released.
+        found: String,
+    },
+    /// Its edition was told before, with other content, or is older.
+    #[error("edition {found} was cut, but {told} was told already; cut the one after it")]
+    EditionTaken {
+        /// The last edition told.
+        told: u64,
+        /// The release's.
+        found: u64,
+    },
+}
+
+impl DisclosureState {
+    /// The state of a figure of which nothing was told.
+    #[must_use]
+    pub const fn new(indicator: IndicatorId, period: Period) -> Self {
+        Self { indicator, period, classes: BTreeMap::new() }
+    }
+
+    /// Which indicator.
+    #[must_use]
+    pub const fn indicator(&self) -> &IndicatorId {
+        &self.indicator
+    }
+
+    /// Which period.
+    #[must_use]
+    pub const fn period(&self) -> Period {
+        self.period
+    }
+
+    /// What a class was told last.
+    #[must_use]
+    pub fn class(&self, class: RecipientClass) -> Option<&ClassState> {
+        self.classes.get(&class)
+    }
+
+    /// Whether the class knows this content already, so that no edition needs to be cut.
+    #[must_use]
+    pub fn is_told(&self, class: RecipientClass, content: Digest) -> bool {
+        self.class(class).is_some_and(|told| told.content == content)
+    }
+
+    /// Notes that a release is to be told. Make the state durable before you send.
+    ///
+    /// # Errors
+    /// [`StateError`] if it is another figure's, or its edition number was used for other content.
+    pub fn record(&mut self, released: &Released) -> Result<(), StateError> {
+        let release = released.release();
+        if release.indicator != self.indicator || release.period != self.period {
+            return Err(StateError::OtherFigure {
+                expected: format!("{} {}", self.indicator, self.period),
+                found: format!("{} {}", release.indicator, release.period),
+            });
+        }
+        let told = self.classes.get(&release.class);
+        if let Some(told) = told.filter(|told| told.edition >= release.edition) {
+            if told.edition == release.edition && told.content == released.content() {
+                return Ok(());
+            }
+            return Err(StateError::EditionTaken { told: told.edition, found: release.edition });
+        }
+        let protection = released.protection();
+        let next = ClassState {
+            floor: protection.floor.max(told.map_or(1, |told| told.floor)),
+            rounding: protection.rounding.max(told.map_or(1, |told| told.rounding)),
+            edition: release.edition,
+            content: released.content(),
+            min_step: told.map_or(0, |told| told.min_step),
+            window_closes: None,
+        };
+        self.classes.insert(release.class, next);
+        Ok(())
+    }
+}
