@@ -439,3 +439,46 @@ fn applications_prove_possession() {
     der[last] ^= 1;
     assert_eq!(CertificateRequest::from_der(&der), Err(RequestError::NotProven));
 }
+
+/// Certificates of two federations and several areas, and the chains that are genuine among them.
+fn pool() -> (Line, Vec<Certificate>, Vec<Vec<usize>>) {
+    let own = line("it/03/016");
+    let (mut certificates, mut genuine) = (Vec::new(), Vec::new());
+    let lines = [&own, &line("it/04/017"), &line_in("other.example", "it/03/016")];
+    for (number, line) in lines.into_iter().enumerate() {
+        let first = certificates.len();
+        certificates.extend(line.above());
+        certificates.push(line.authorities[0].1.clone());
+        certificates.push(line.node("1").1.leaf().clone());
+        certificates.push(line.writer("health", &["case"]).1.leaf().clone());
+        if number < 2 {
+            let above: Vec<_> = (first..first + 3).collect();
+            genuine.extend((0..3).map(|start| above[start..].to_vec()));
+            genuine.extend([4, 5].map(|leaf| [vec![first + leaf], above.clone()].concat()));
+        }
+    }
+    (own, certificates, genuine)
+}
+
+proptest::proptest! {
+    /// Loops, gaps, mixtures of areas and federations, leaves as issuers, depth up to the limit.
+    #[test]
+    fn only_genuine_chains_are_accepted(
+        tries in proptest::collection::vec(proptest::collection::vec(0usize..18, 1..17), 40),
+    ) {
+        let (own, certificates, genuine) = pool();
+        // Both areas hang from the same root, and each genuine chain must still be accepted.
+        for picks in genuine.iter().chain(&tries) {
+            let mut picked = picks.iter().map(|pick| certificates[*pick].clone());
+            let chain = Chain::new(picked.next().unwrap(), picked.collect()).unwrap();
+            let shares_top = |it: &Vec<usize>| {
+                let digests = |picks: &[usize]| -> Vec<_> {
+                    picks.iter().map(|pick| certificates[*pick].digest()).collect()
+                };
+                digests(it) == digests(picks)
+            };
+            let expected = genuine.iter().any(shares_top);
+            proptest::prop_assert_eq!(check(&own, &chain).is_ok(), expected, "{:?}", picks);
+        }
+    }
+}
