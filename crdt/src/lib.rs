@@ -9,3 +9,4 @@ pub mod catalogue;
 pub mod located;
 pub mod record;
 pub mod schema;
+pub mod twin;

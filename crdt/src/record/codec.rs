@@ -127,6 +127,24 @@ impl Record {
     }
 }
 
+impl Value {
+    /// The value in deterministic CBOR.
+    pub(crate) fn to_cbor(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let written = encode_value(self, &mut Encoder::new(&mut bytes));
+        debug_assert!(written.is_ok(), "encoding into a vector cannot fail");
+        bytes
+    }
+
+    /// Reads a value of a type, all of the bytes, in canonical form.
+    pub(crate) fn from_cbor(field_type: &FieldType, bytes: &[u8]) -> Result<Self, RecordError> {
+        let mut d = Decoder::new(bytes);
+        let malformed = |position| RecordError::Malformed { position };
+        let value = value(field_type, &mut d).map_err(|_| malformed(d.position()))?;
+        if value.to_cbor() == bytes { Ok(value) } else { Err(RecordError::NotCanonical) }
+    }
+}
+
 type Written = Result<(), EncodeError<Infallible>>;
 
 fn encode(record: &Record, e: &mut Encoder<&mut Vec<u8>>) -> Written {

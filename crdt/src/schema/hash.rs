@@ -14,6 +14,9 @@ use super::kind::{Field, FieldType, Kind, Merge, Sensitivity, Subject, Twin};
 /// Separates this hash from every other.
 const DOMAIN: &[u8] = b"reeve/schema/1\0";
 
+/// The same for one kind.
+const KIND_DOMAIN: &[u8] = b"reeve/kind/1\0";
+
 type Out<'a> = Encoder<&'a mut Vec<u8>>;
 type Written = Result<(), Error<Infallible>>;
 
@@ -23,6 +26,14 @@ pub(super) fn of(schema: &Schema) -> Digest {
     let written = encode(schema, &mut Encoder::new(&mut bytes));
     debug_assert!(written.is_ok(), "encoding into a vector cannot fail");
     Digest::of_parts(&[DOMAIN, &bytes])
+}
+
+/// The hash of one kind's definition.
+pub(super) fn of_kind(kind: &Kind) -> Digest {
+    let mut bytes = Vec::new();
+    let written = encode_kind(kind, &mut Encoder::new(&mut bytes));
+    debug_assert!(written.is_ok(), "encoding into a vector cannot fail");
+    Digest::of_parts(&[KIND_DOMAIN, &bytes])
 }
 
 fn encode(schema: &Schema, e: &mut Out<'_>) -> Written {

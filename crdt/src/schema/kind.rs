@@ -168,6 +168,12 @@ impl Kind {
         self.fields.get(name)
     }
 
+    /// A hash over the kind's definition.
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        super::hash::of_kind(self)
+    }
+
     /// The shard that holds the record of this id: the same on every node of the home.
     #[must_use]
     pub fn shard_of(&self, id: &RecordId) -> u32 {
