@@ -136,15 +136,16 @@ impl OwnPart<'_> {
         }
     }
 
-    /// The own state in completeness; none where nothing is expected.
+    /// The own state in completeness; none where nothing is expected. Zero needs a report: without a
+    /// source that closed the period, records that happen to be there are partial at best.
     pub(super) fn state(&self) -> Option<UnitState> {
         match self {
             Self::None => None,
             Self::Missing(_) => Some(UnitState::NoReport),
-            Self::Table { sources, .. } if sources.reported >= sources.expected => {
-                Some(UnitState::Reported)
+            Self::Table { sources, .. } => {
+                let closed = sources.reported >= sources.expected.max(1);
+                Some(if closed { UnitState::Reported } else { UnitState::Partial })
             }
-            Self::Table { .. } => Some(UnitState::Partial),
         }
     }
 }

@@ -11,7 +11,7 @@
 //! - [`sum`]: adds tables, and only adds;
 //! - [`plausible`]: sets aside what cannot be;
 //! - [`input`]: what is known of the own part and of each subordinate;
-//! - [`roll_up`]: own table and subordinates' figures, with completeness down to the leaves;
+//! - [`mod@roll_up`]: own table and subordinates' figures, with completeness down to the leaves;
 //! - [`released`]: what may be signed.
 //!
 //! A table holds its finest rows only, never margins: a total is the sum of the rows' intervals, so
@@ -36,6 +36,6 @@ mod tests;
 pub use input::{Input, InputError, OwnPart, Standing, Subordinate};
 pub use plausible::Implausible;
 pub use protect::{DiscloseError, DisclosedTable, OwnTable, Protection, disclose};
-pub use released::{Edition, ReleaseError, Released, commitment};
+pub use released::{Edition, ReleaseError, Released, commitment, may_receive};
 pub use roll_up::{Figure, RollUpError, roll_up};
 pub use state::{ClassState, DisclosureState, StateError};

@@ -157,6 +157,24 @@ fn release(
     Ok((release, chunks))
 }
 
+/// Whether the holder of `permit` may have an edition that was cut earlier, under another permit of
+/// the class: it must be as strict as this permit demands. If not, cut a new one for the whole class.
+#[must_use]
+pub fn may_receive(permit: &Permit, release: &Release) -> bool {
+    let told = &release.decision.conditions;
+    let demanded = permit.decision().conditions;
+    let kept = demanded
+        .retention_days
+        .is_none_or(|most| told.retention_days.is_some_and(|days| days <= most));
+    permit.class() == Some(release.class)
+        && permit.covers_definition(&release.indicator, release.definition)
+        && permit.period().is_none_or(|period| period == release.period)
+        && told.floor >= demanded.floor
+        && told.rounding >= demanded.rounding
+        && told.min_step >= demanded.min_step
+        && kept
+}
+
 /// The salted commitment to an own unprotected table. Keep salt and table at home for the audit
 /// period, and draw a fresh salt for every edition: equal tables must not show as equal.
 #[must_use]

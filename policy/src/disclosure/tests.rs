@@ -22,7 +22,8 @@ use reeve_statement::table::{Area, RowKey, Table};
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use super::*;
-use crate::fixture::{beds, cases, input, period, permit, table};
+use crate::authz::PolicySet;
+use crate::fixture::{beds, cases, input, period, permit, pull, table};
 
 fn area(text: &str) -> Area {
     text.parse().unwrap()
@@ -253,6 +254,47 @@ fn a_release_carries_its_decision_and_needs_its_own_permit() {
     assert_eq!(release.decision.determining, ["superior-figures"]);
     assert_eq!(release.counts.of(UnitState::Reported), 1);
     assert_eq!(release.own, None);
+}
+
+#[test]
+fn an_edition_goes_to_all_of_its_class_whose_permit_it_satisfies() {
+    let indicator = floor(5);
+    let figure = leaf_figure(&indicator, &table(&[(".", "f", 8)]));
+    let released = Released::new(&permit(&indicator), figure, first()).unwrap();
+    let release = released.release();
+    let under = |annotations: &str, path: &str| {
+        let text =
+            format!("@id(\"x\") {annotations} permit (principal is Unit, action, resource);");
+        let set = PolicySet::parse(&text, "node.cedar").unwrap();
+        set.decide(&pull(path, indicator.clone())).into_result().unwrap()
+    };
+    assert!(may_receive(&under("@min_cell(\"3\")", "it/03"), release));
+    for (annotations, path) in [
+        ("@min_cell(\"6\")", "it/03"),
+        ("@min_cell(\"1\") @rounding(\"5\")", "it/03"),
+        ("@min_cell(\"1\") @retention(\"30d\")", "it/03"),
+        ("@min_cell(\"1\")", "it/03/015"),
+    ] {
+        assert!(!may_receive(&under(annotations, path), release), "{annotations} {path}");
+    }
+}
+
+#[test]
+fn records_without_a_closed_period_are_partial() {
+    let indicator = floor(1);
+    let told = disclosed(&indicator, &table(&[(".", "f", 2)])).unwrap();
+    let state_of = |reported, expected| {
+        let sources = Sources { reported, expected };
+        let own = OwnPart::Table { table: &told, sources, touched: None };
+        let (issuer, state) = (path("it/03/016"), fresh(&indicator));
+        roll_up(&permit(&indicator), &indicator, period(), &issuer, own, &[], &state).unwrap()
+    };
+    assert!(state_of(2, 2).counts().is_complete());
+    for (reported, expected) in [(0, 0), (0, 2), (1, 2)] {
+        let figure = state_of(reported, expected);
+        assert_eq!(figure.counts().of(UnitState::Partial), 1);
+        assert_eq!(figure.manifest().exceptions.len(), 1);
+    }
 }
 
 fn standing<'a>(unit: &'a UnitId, standing: Standing<'a>) -> Subordinate<'a> {
