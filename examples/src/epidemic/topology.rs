@@ -83,9 +83,8 @@ impl Topology {
         let sizes = (0..GENERATED_SIZES).cycle();
         let municipalities = paths.into_iter().enumerate().zip(sizes).map(|((at, path), size)| {
             let superior = path.parent();
-            let borders = |other: &usize| {
-                above.get(*other) == Some(&superior) || other.abs_diff(at) == 1
-            };
+            let borders =
+                |other: &usize| above.get(*other) == Some(&superior) || other.abs_diff(at) == 1;
             let neighbours = (0..above.len()).filter(|other| *other != at).filter(borders);
             let population = GENERATED_POPULATION + size * GENERATED_STEP;
             Municipality { population, neighbours: neighbours.collect(), path }
