@@ -34,6 +34,10 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// How long opening may take. Recovery reads the whole log: about 100 MB/s on a slow disk.
 const OPEN_DEADLINE: Duration = Duration::from_secs(120);
 
+/// How often, and with what pause, opening tries for sled's own lock: 10 s in all.
+const LOCK_TRIALS: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 const ROW: u8 = b'r';
 const CHUNK: u8 = b'c';
 const WHOLE: u8 = 0;
@@ -80,12 +84,7 @@ impl Sled {
     }
 
     fn open_here(path: &Path) -> Result<Self, StoreError> {
-        let tree = ::sled::Config::new()
-            .path(path)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| from_sled(error, "opening", path))?;
+        let tree = open_patiently(path).map_err(|error| from_sled(error, "opening", path))?;
         let log_path = path.join("db");
         let log =
             File::open(&log_path).map_err(|error| StoreError::io("opening", log_path, error))?;
@@ -232,6 +231,23 @@ impl Engine for Sled {
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         self.make_durable()
     }
+}
+
+/// sled's own threads may hold its lock for a moment after a store was dropped. Our folder's lock
+/// has shown by now that no other store uses the files, so waiting is right.
+fn open_patiently(path: &Path) -> ::sled::Result<::sled::Db> {
+    let config = ::sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let is_lock = |error: &::sled::Error| match error {
+        ::sled::Error::Io(error) => error.to_string().contains("could not acquire lock"),
+        _ => false,
+    };
+    for _ in 1..LOCK_TRIALS {
+        match config.open() {
+            Err(error) if is_lock(&error) => thread::sleep(LOCK_PAUSE),
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 /// A row as sled holds it: the value's first part, and how many chunks follow.
