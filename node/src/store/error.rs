@@ -161,7 +161,8 @@ pub enum StoreError {
 
     /// The disk, or the quota, is full.
     #[error(
-        "no space left while {doing}; nothing was acknowledged: free space, then start the node again"
+        "no space left on the store's disk ({doing}); nothing was acknowledged: free space, then start \
+         the node again"
     )]
     DiskFull {
         /// The step that failed.

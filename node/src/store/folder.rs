@@ -90,7 +90,7 @@ pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
         .map_err(|source| StoreError::io("syncing the folder", path, source))
 }
 
-/// Bytes of a file, or of everything in a folder; 0 if there is none.
+/// Bytes that a file, or everything in a folder, takes up on disk; 0 if there is none.
 pub fn size_of(path: &Path) -> Result<u64, StoreError> {
     let failed = |source| StoreError::io("measuring", path, source);
     let metadata = match fs::metadata(path) {
@@ -99,13 +99,26 @@ pub fn size_of(path: &Path) -> Result<u64, StoreError> {
         Err(error) => return Err(failed(error)),
     };
     if !metadata.is_dir() {
-        return Ok(metadata.len());
+        return Ok(allocated(&metadata));
     }
     let mut size = 0_u64;
     for entry in fs::read_dir(path).map_err(failed)? {
         size = size.saturating_add(size_of(&entry.map_err(failed)?.path())?);
     }
     Ok(size)
+}
+
+/// What a file takes up; files of the engines have holes.
+#[cfg(unix)]
+fn allocated(metadata: &fs::Metadata) -> u64 {
+    /// The unit of `blocks`, by POSIX.
+    const BLOCK_BYTES: u64 = 512;
+    std::os::unix::fs::MetadataExt::blocks(metadata).saturating_mul(BLOCK_BYTES)
+}
+
+#[cfg(not(unix))]
+fn allocated(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
 }
 
 fn private_builder() -> DirBuilder {

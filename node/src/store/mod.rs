@@ -27,7 +27,7 @@ mod transfer;
 mod verify;
 
 pub use anchor::Identity;
-pub use checked::{CHECK_ALWAYS_BYTES, EngineKind, OpenReport, Store, StoreConfig};
+pub use checked::{EngineKind, OpenReport, Store, StoreConfig};
 pub use error::{KeyName, StoreError};
 pub use memory::{Disk, Faults, Memory};
 pub use port::{

@@ -6,7 +6,8 @@
 //! - No value above 4 KiB: larger ones are chunked, in the same atomic sled batch.
 //! - A damaged file can make sled panic or spin, so it is opened on a thread of its own, which may
 //!   panic or miss its deadline without taking the node with it.
-//! - sled does not notice every flipped bit, so the layer above walks all rows at opening.
+//! - sled does not notice every flipped bit; the layer above finds them by walking the rows, which
+//!   for a million small rows takes 10 s after an unclean stop, where redb takes one.
 //!
 //! Row layout: a byte 0 and the value; or a byte 1, the number of further chunks (4 bytes,
 //! big-endian) and the value's first part. Chunk key: `c`, the key, the chunk's number (4 bytes).
@@ -124,7 +125,7 @@ impl Sled {
     }
 
     fn failed(&self, error: ::sled::Error) -> StoreError {
-        from_sled(error, "using", &self.path)
+        from_sled(error, "reading or writing", &self.path)
     }
 
     fn row(&self, key: &[u8]) -> Result<Option<::sled::IVec>, StoreError> {
