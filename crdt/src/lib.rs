@@ -6,6 +6,7 @@
 //! opens a file or a socket, and knows nothing of policies, stores or peers.
 
 pub mod catalogue;
+pub mod indicator;
 pub mod located;
 pub mod record;
 pub mod schema;

@@ -191,11 +191,12 @@ fn value(field_type: &FieldType, d: &mut Decoder<'_>) -> Result<Value, DecodeErr
 }
 
 /// Days since 1970-01-01; every date that jiff knows fits.
-fn days_of(day: Date) -> i32 {
+pub(crate) fn days_of(day: Date) -> i32 {
     i32::try_from(day.duration_since(EPOCH).as_hours() / 24).unwrap_or(i32::MAX)
 }
 
-fn day_of(days: i32) -> Option<Date> {
+/// The day so many days after 1970-01-01, if the calendar has it.
+pub(crate) fn day_of(days: i32) -> Option<Date> {
     EPOCH.checked_add(jiff::Span::new().try_days(days).ok()?).ok()
 }
 

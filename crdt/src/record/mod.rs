@@ -21,6 +21,7 @@ mod json;
 mod value;
 
 pub use codec::RecordError;
+pub(crate) use codec::{day_of, days_of};
 pub use value::{Fault, Value, parse_decimal};
 
 /// Longest id of a record, in bytes: it is a key of the store and of the document.
