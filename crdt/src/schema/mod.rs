@@ -48,7 +48,12 @@
 //!
 //! **Shards.** A kind has `ceil(expected_records / 1000)` shards, rounded up to a power of two, at
 //! most 65,536. Records are spread by a hash of their id. More records than expected only make
-//! shards larger. The number of shards, and `merge`, cannot change while records exist.
+//! shards larger.
+//!
+//! **A new version** of a schema ([`Schema::can_follow`]) may add kinds and optional fields, values of
+//! an enum or labels of a band, and widen ranges and lengths. It may not take away, narrow or newly
+//! require anything, nor change a kind's `twin`, `subject`, `merge` or number of shards, because
+//! records that exist must stay valid and stay in their shards.
 //!
 //! **The built-in kind `closure`.** Every schema has it and no file may define it. One record says
 //! that a *source* has closed a *period* of a *kind*, so that a row that is absent is zero and not
@@ -67,11 +72,13 @@ mod hash;
 pub mod kind;
 mod parse;
 mod parse_field;
+mod succession;
 
 pub use closure::Closure;
 pub(crate) use parse::{choice, titles};
 
 pub use kind::{Field, FieldType, Kind, Merge, Retention, Sensitivity, Subject, Twin};
+pub use succession::Incompatible;
 
 /// Most kinds of one schema: each costs memory for its shards' heads.
 pub const MAX_KINDS: usize = 256;

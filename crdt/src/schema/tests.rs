@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use super::{Closure, FieldType, Merge, Schema, Sensitivity, Twin};
 use crate::record::{Fault, Record, RecordId};
@@ -144,6 +149,49 @@ fn all_problems_of_a_file_are_reported_in_order() {
     let problems = Schema::parse("s.toml", &text).unwrap_err();
     let lines: Vec<usize> = problems.iter().map(|p| p.line).collect();
     assert_eq!(lines, [12, 26]);
+}
+
+#[test]
+fn a_new_version_adds_and_widens_only() {
+    let old = epidemic();
+    let follow = |from: &str, to: &str| {
+        let text = EPIDEMIC.replace("version = 1", "version = 2");
+        assert!(text.contains(from), "{from}");
+        let text = text.replacen(from, to, 1);
+        let new = Schema::parse("s.toml", &text).unwrap();
+        new.can_follow(&old).map_err(|against| against[0].to_string())
+    };
+    assert_eq!(old.can_follow(&old), Ok(()));
+    for (from, to) in [
+        ("max = 80", "max = 81"),
+        ("\"confirmed\"]", "\"closed\", \"confirmed\"]"),
+        ("min = 0\nmax = 5000", "min = -1\nmax = 5000"),
+        (
+            "[kind.case.field.note]",
+            "[kind.case.field.sex]\ntype = \"text\"\n[kind.case.field.note]",
+        ),
+        ("P5Y", "P6Y"),
+    ] {
+        assert_eq!(follow(from, to), Ok(()), "{to}");
+    }
+    for (from, to, why) in [
+        ("max = 80", "max = 79", "narrower type"),
+        ("max = 5000", "max = 4999", "narrower type"),
+        (", \"confirmed\"]", "]", "narrower type"),
+        ("type = \"boolean\"", "type = \"date\"", "another or a narrower"),
+        ("[kind.case.field.note]", "[kind.case.field.notes]", "is gone"),
+        (
+            "[kind.case.field.seen_at]",
+            "[kind.case.field.seen_at]\nrequired = true",
+            "newly required",
+        ),
+        ("merge = \"field\"", "merge = \"record\"", "merge cannot change"),
+        ("1_000_000", "2_000_000", "number of shards"),
+        ("version = 2", "version = 1", "version above 1"),
+        ("name = \"epidemic\"", "name = \"flood\"", "expected the schema `epidemic`"),
+    ] {
+        assert!(follow(from, to).unwrap_err().contains(why), "{to}");
+    }
 }
 
 #[test]

@@ -141,8 +141,8 @@ impl fmt::Debug for SignedChange {
     }
 }
 
-/// A change whose signature, writer, limits and records were found good. Made by
-/// [`SignedChange::verify`] only.
+/// A change whose signature, writer, limits and records were found good: by
+/// [`SignedChange::verify`], or before it went to this node's own log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifiedChange {
     signed: SignedChange,

@@ -20,12 +20,14 @@
 //! remains the greatest (counter, actor) is shown. So a shard keeps, per key, the operations that
 //! nothing replaced. Property tests hold it against real automerge documents.
 //!
-//! Measured when this was decided (automerge 0.12, 2 cores, release build, 200 shards of 1,000
-//! records of 100 bytes, changes of 20 operations), in microseconds per record: documents in memory
-//! 14.5 to write and 16.5 to apply, with 260 bytes of memory per record; documents loaded and saved
-//! around each change 44.5; building only the change and its hash 1.0. At one operation per change,
-//! applying cost 74. The tables need about 3 in all (`cargo run --release -p reeve-crdt --example
-//! shard_speed`).
+//! Measured (automerge 0.12, release build, one thread of a 2-core machine, shards of 1,000 records
+//! of about 100 bytes), in microseconds per record. With documents, changes of 20 operations: 14.5
+//! to write and 16.5 to apply when all documents stay in memory, 44.5 to write when they are loaded
+//! and saved around each change. With tables, changes of about 49 operations of seven-field records
+//! (`cargo run --release -p reeve-crdt --example shard_speed`): 4.9 to write with schema lookups,
+//! automerge hash and signature, 0.7 to decode, 2.8 to verify, 3.8 to apply, 0.6 to save, 0.2 to
+//! load; 280 bytes of memory and 131 bytes of cache per record, 129 bytes of log. At one operation
+//! per change, signatures dominate: 36 to write, 53 to verify, 6 to apply (74 with a document).
 //!
 //! # Merging
 //!

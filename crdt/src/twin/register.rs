@@ -4,7 +4,7 @@
 use super::history::{Clock, History};
 
 /// One put.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Version {
     /// Its Lamport counter.
     pub(super) counter: u32,
@@ -24,7 +24,7 @@ impl Version {
 }
 
 /// The puts at one key that nothing replaced; never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Register {
     /// The usual case, without an allocation of its own.
     One(Version),
