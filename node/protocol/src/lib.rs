@@ -1,1 +1,48 @@
-//! Placeholder while the crate is laid out.
+//! The node as a pure state machine.
+//!
+//! [`Node::handle`] takes what happened (a connection, a message, a local ask, a result of an earlier
+//! effect) together with the time; [`Node::drain`] hands out what the driver is to do: persist, load,
+//! send, answer, compute, dial, wake. The driver is the shell's event loop, or a simulator.
+//!
+//! Two rules hold everywhere:
+//!
+//! 1. *Commit, then speak.* Whatever a peer or person learns is durable before they can learn it:
+//!    see [`context`].
+//! 2. *Same inputs, same outputs.* Randomness and time come in; nothing depends on the order of a
+//!    hash map.
+//!
+//! # How to drive a node
+//!
+//! 1. [`Node::new`] with [`Settings`].
+//! 2. [`Node::restore`] with every row of the prefixes in [`rows::RESTORED`], in that order.
+//! 3. [`Node::handle`] with [`Input::Started`], then [`Node::drain`] and carry out the effects.
+//! 4. For everything that happens: `handle`, then `drain`.
+//!
+//! Persists are to be committed in the order given; each is answered with [`Input::Persisted`]. A
+//! load sees every persist handed out before it. A driver that cannot commit must stop: nothing may
+//! be spoken after a failed persist.
+//!
+//! This crate never opens a socket or a file, reads a clock, or draws a random number.
+
+mod asks;
+mod context;
+pub mod counters;
+pub mod effect;
+mod home;
+pub mod job;
+mod ledger;
+pub mod local;
+mod members;
+mod node;
+mod peers;
+pub mod refusal;
+mod report;
+pub mod rows;
+pub mod settings;
+mod trust;
+pub mod wire;
+
+pub use effect::{Effect, Input, NodeKey, Now};
+pub use node::{Node, StartError};
+pub use settings::Settings;
+pub use trust::Standing;

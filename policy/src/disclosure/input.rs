@@ -69,6 +69,15 @@ impl Input {
         })
     }
 
+    /// Takes a release from this node's own store, where it was put, parts joined, when it was verified:
+    /// the signer's certificate may have ended since.
+    ///
+    /// # Errors
+    /// [`InputError`] if it is no release, or its parts were not joined.
+    pub fn of_kept(statement: &Statement, digest: Digest) -> Result<Self, InputError> {
+        Self::read(statement, digest, |_| None)
+    }
+
     /// Its table.
     #[must_use]
     pub const fn table(&self) -> &Table {

@@ -1,0 +1,362 @@
+//! Local asks: each is decided by the policy, then answered or declined.
+
+use reeve_policy::authz::{
+    Action, Circumstances, Decision, Person, PolicySet, Principal, Question as Asked, Resource,
+};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::cert::Chain;
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
+use reeve_statement::names::{IndicatorId, KindId};
+use reeve_statement::unit::UnitPath;
+
+use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
+use crate::home::{OPS_PER_ASK, Task};
+use crate::ledger::node_key;
+use crate::local::{Answer, Ask, Failure, Question};
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::report::VerifiedFor;
+use crate::rows::{self, SentRow};
+use crate::trust::Standing;
+use crate::wire::{LedgerAnswer, LedgerMessage, decode};
+
+/// Most entries of one page of what left the house.
+const SENT_PAGE: usize = 1_000;
+
+/// What a load was for.
+#[derive(Debug)]
+pub(crate) enum AskedLoad {
+    Sent(AskId),
+    Statement(AskId),
+    Proof { to: ProofFor, index: u64, size: u64, nodes: Vec<NodeAddress> },
+    Request(Digest),
+}
+
+/// Who waits for a proof.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ProofFor {
+    Ask(AskId),
+    Peer(InboundId),
+}
+
+impl Node {
+    pub(crate) fn on_ask(&mut self, ask: AskId, what: Ask) {
+        let Ask { who, what } = what;
+        match self.authorise(who, &what) {
+            Ok(()) => self.answer_ask(ask, what),
+            Err(answer) => self.context.reply(ask, answer),
+        }
+    }
+
+    /// Asks the policy whether this person may ask this.
+    fn authorise(&self, who: Person, what: &Question) -> Result<(), Answer> {
+        let (action, resource) = self.resource_of(what)?;
+        let circumstances = match what {
+            Question::Figure { period, area, .. } => Circumstances {
+                period: Some(*period),
+                area: Some(area.clone().unwrap_or_else(|| self.settings.unit.clone())),
+                ..Circumstances::default()
+            },
+            Question::Periods { .. } => Circumstances {
+                area: Some(self.settings.unit.clone()),
+                ..Circumstances::default()
+            },
+            _ => Circumstances::default(),
+        };
+        let question =
+            Asked { principal: Principal::Person(who), action, resource, circumstances };
+        match self.policy.decide(&question) {
+            Decision::Permit(_) => Ok(()),
+            Decision::Decline(refusal) => Err(Answer::Declined(refusal)),
+        }
+    }
+
+    fn resource_of(&self, what: &Question) -> Result<(Action, Resource), Answer> {
+        let node = || Resource::Node(self.settings.unit.clone());
+        Ok(match what {
+            Question::Write { kind, import: None, .. } => {
+                (Action::WriteRecord, self.kind_resource(kind)?)
+            }
+            Question::Write { kind, .. } | Question::BeginImport { kind, .. } => {
+                (Action::Import, self.kind_resource(kind)?)
+            }
+            Question::EndImport { import, .. } => {
+                let kind = self.home.imports.get(import).map(|import| import.kind.clone());
+                let kind = kind.ok_or(Answer::Failed(Failure::NoImport(*import)))?;
+                (Action::Import, self.kind_resource(&kind)?)
+            }
+            Question::Close { kind, .. } => (Action::ClosePeriod, self.kind_resource(kind)?),
+            Question::Record { kind, .. } | Question::Records { kind, .. } => {
+                (Action::ReadRecord, self.kind_resource(kind)?)
+            }
+            Question::Figure { indicator, .. } | Question::Periods { indicator, .. } => {
+                (Action::Query, self.indicator_resource(indicator)?)
+            }
+            Question::Status => (Action::ReadStatus, node()),
+            Question::Metrics => (Action::ReadMetrics, node()),
+            Question::Sent { .. } | Question::Statement(_) => (Action::ReadSent, node()),
+            Question::Checkpoint | Question::Inclusion { .. } => (Action::ReadLedger, node()),
+            Question::Catalogue => (Action::ReadCatalogue, node()),
+            Question::Register => (Action::ReadRegister, node()),
+            Question::Publish(_) => (Action::PublishCatalogue, node()),
+            Question::TakeList(_) | Question::Renew(_) => (Action::ManageCertificates, node()),
+            Question::Admit { .. } => (Action::ManagePeers, node()),
+            Question::SetPolicy(_) => (Action::ChangePolicy, node()),
+        })
+    }
+
+    fn kind_resource(&self, kind: &KindId) -> Result<Resource, Answer> {
+        let schema =
+            self.home.schema.as_ref().ok_or(Answer::Failed(Failure::NoTwin))?;
+        let known = schema
+            .kind(kind.as_str())
+            .ok_or_else(|| Answer::Failed(Failure::UnknownKind(kind.clone())))?;
+        Ok(Resource::Kind { id: kind.clone(), personal: known.is_personal() })
+    }
+
+    fn indicator_resource(&self, indicator: &IndicatorId) -> Result<Resource, Answer> {
+        let known = self.reports.catalogue.as_ref().and_then(|(_, c)| c.find(indicator));
+        let known = known
+            .ok_or_else(|| Answer::Failed(Failure::UnknownIndicator(indicator.clone())))?;
+        Ok(Resource::Indicator(Box::new(known.clone())))
+    }
+
+    fn answer_ask(&mut self, ask: AskId, what: Question) {
+        match what {
+            Question::Write { ops, .. } if ops.len() > OPS_PER_ASK => {
+                let failure = Failure::TooMany { limit: OPS_PER_ASK, found: ops.len() };
+                self.context.reply(ask, Answer::Failed(failure));
+            }
+            Question::Write { ops, import: Some(import), .. } => {
+                self.buffer_import(ask, import, ops);
+            }
+            Question::Write { kind, ops, import: None } => {
+                self.enqueue(Task::Write { ask: Some(ask), kind, ops, import: None });
+            }
+            Question::BeginImport { kind, file, name } => self.begin_import(ask, kind, file, name),
+            Question::EndImport { import, source, closes, sweep } => {
+                self.end_import(ask, import, &source, &closes, sweep);
+            }
+            Question::Close { kind, source, periods } => {
+                match self.closures(&kind, &source, &periods, None) {
+                    Ok(ops) => {
+                        let kind = self.closure_kind();
+                        self.enqueue(Task::Write { ask: Some(ask), kind, ops, import: None });
+                    }
+                    Err(failure) => self.context.reply(ask, Answer::Failed(failure)),
+                }
+            }
+            Question::Record { kind, id } => self.enqueue(Task::Read { ask, kind, id }),
+            Question::Records { kind, shard } => self.enqueue(Task::List { ask, kind, shard }),
+            other => self.answer_about_node(ask, other),
+        }
+    }
+
+    fn answer_about_node(&mut self, ask: AskId, what: Question) {
+        let answer = match what {
+            Question::Figure { indicator, period, area } => {
+                self.answer_figure(&indicator, period, area.as_ref())
+            }
+            Question::Periods { indicator, limit } => {
+                Answer::Periods(self.view_periods(&indicator, limit))
+            }
+            Question::Status => Answer::Status(Box::new(self.view_status())),
+            Question::Metrics => Answer::Metrics(self.context.counters.clone()),
+            Question::Checkpoint => {
+                Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key))
+            }
+            Question::Catalogue => Answer::Catalogue(
+                self.reports.catalogue.as_ref().map(|(_, catalogue)| Box::new(catalogue.clone())),
+            ),
+            Question::Register => Answer::Register(
+                self.reports.register.as_ref().map(|(_, r)| r.entries.clone()).unwrap_or_default(),
+            ),
+            Question::Admit { chain, names, time_zone } => {
+                match self.admit(&chain, names, time_zone) {
+                    Ok(()) => Answer::Done,
+                    Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
+                }
+            }
+            Question::TakeList(list) => match self.take_list(list) {
+                Ok(()) => Answer::Done,
+                Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
+            },
+            Question::SetPolicy(policy) => {
+                self.set_policy(*policy);
+                Answer::Done
+            }
+            Question::Renew(chain) => match self.renew(&chain) {
+                Ok(()) => Answer::Done,
+                Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
+            },
+            other => return self.answer_from_store(ask, other),
+        };
+        self.context.reply(ask, answer);
+    }
+
+    fn answer_from_store(&mut self, ask: AskId, what: Question) {
+        match what {
+            Question::Sent { from, limit } => {
+                let after = from.checked_sub(1).map(|last| rows::numbered(rows::SENT, last));
+                let limit = limit.min(SENT_PAGE);
+                let load =
+                    self.context.load(Load::Scan { prefix: rows::SENT.to_vec(), after, limit });
+                self.asked_loads.insert(load, AskedLoad::Sent(ask));
+            }
+            Question::Statement(digest) => {
+                let load = self.context.load(Load::Get(vec![rows::statement(&digest)]));
+                self.asked_loads.insert(load, AskedLoad::Statement(ask));
+            }
+            Question::Inclusion { index, size } => {
+                self.load_proof(ProofFor::Ask(ask), index, size);
+            }
+            Question::Publish(bytes) => {
+                if let Err(refusal) = self.verify(VerifiedFor::Published { ask }, bytes) {
+                    self.context.reply(ask, Answer::Failed(Failure::Refused(refusal)));
+                }
+            }
+            _ => self.context.reply(ask, Answer::Failed(Failure::NotFound("answer"))),
+        }
+    }
+
+    fn answer_figure(
+        &self,
+        indicator: &IndicatorId,
+        period: reeve_statement::period::Period,
+        area: Option<&UnitPath>,
+    ) -> Answer {
+        if let Some(area) = area
+            && !area.is_within(&self.settings.unit)
+        {
+            return Answer::Failed(Failure::OtherArea(area.clone()));
+        }
+        Answer::Figure(self.view_figure(indicator, period, area).map(Box::new))
+    }
+
+    pub(crate) fn on_asked_loaded(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
+        let Some(asked) = self.asked_loads.remove(&load) else { return Some(loaded) };
+        match (asked, loaded) {
+            (AskedLoad::Sent(ask), Loaded::Rows(rows)) => {
+                let sent = rows
+                    .iter()
+                    .map(|(_, value)| {
+                        reeve_statement::cbor::from_slice::<SentRow>("row", value, value.len())
+                    })
+                    .collect::<Result<Vec<_>, _>>();
+                let answer = match sent {
+                    Ok(sent) => Answer::Sent(sent),
+                    Err(_) => Answer::Failed(Failure::Damaged("entry of what was sent")),
+                };
+                self.context.reply(ask, answer);
+            }
+            (AskedLoad::Statement(ask), Loaded::Values(values)) => {
+                let statement = values.into_iter().next().flatten();
+                self.context.reply(ask, Answer::Statement(statement));
+            }
+            (AskedLoad::Request(digest), Loaded::Values(values)) => {
+                if let Some(bytes) = values.into_iter().next().flatten() {
+                    self.restore_request(digest, &bytes);
+                }
+            }
+            (AskedLoad::Proof { to, index, size, nodes }, Loaded::Values(values)) => {
+                self.prove(to, index, size, &nodes, values);
+            }
+            _ => self.context.counters.count("driver", "wrong_load"),
+        }
+        None
+    }
+
+    /// Loads the nodes of the tree that a proof needs.
+    fn load_proof(&mut self, to: ProofFor, index: u64, size: u64) {
+        let nodes = needed_nodes(index, size);
+        let keys = nodes.iter().map(|node| node_key(node.level, node.index)).collect();
+        let load = self.context.load(Load::Get(keys));
+        self.asked_loads.insert(load, AskedLoad::Proof { to, index, size, nodes });
+    }
+
+    fn prove(
+        &mut self,
+        to: ProofFor,
+        index: u64,
+        size: u64,
+        nodes: &[NodeAddress],
+        values: Vec<Option<Vec<u8>>>,
+    ) {
+        let found: std::collections::BTreeMap<NodeAddress, Digest> = nodes
+            .iter()
+            .zip(values)
+            .filter_map(|(node, value)| {
+                Some((*node, Digest::from_bytes(value?.try_into().ok()?)))
+            })
+            .collect();
+        let proof = inclusion_proof(&found, index, size).ok();
+        match to {
+            ProofFor::Ask(ask) => {
+                let answer = proof.map_or(
+                    Answer::Failed(Failure::NotFound("such entry in the ledger")),
+                    |proof| Answer::Proof(proof.hashes),
+                );
+                self.context.reply(ask, answer);
+            }
+            ProofFor::Peer(inbound) => {
+                let answer = proof.map_or(LedgerAnswer::Refused(Refusal::NotFound), |proof| {
+                    LedgerAnswer::Proof(proof.hashes)
+                });
+                self.context.respond(inbound, to_vec(&answer));
+            }
+        }
+    }
+
+    /// Questions about the ledger, from superiors.
+    pub(crate) fn on_ledger(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
+        let standing = self.peers.greeted(&peer).map(|greeted| greeted.standing);
+        let refused = match (standing, decode::<LedgerMessage>(bytes)) {
+            (Some(Standing::Superior | Standing::Home), Ok(LedgerMessage::Head)) => {
+                let note = self.ledger.checkpoint(&self.settings.key);
+                return self.context.respond(inbound, to_vec(&LedgerAnswer::Head(note)));
+            }
+            (
+                Some(Standing::Superior | Standing::Home),
+                Ok(LedgerMessage::Inclusion { index, size }),
+            ) => return self.load_proof(ProofFor::Peer(inbound), index, size),
+            (Some(_), Err(_)) => Refusal::Malformed,
+            _ => Refusal::OutOfPlace,
+        };
+        self.context.respond(inbound, to_vec(&LedgerAnswer::Refused(refused)));
+    }
+
+    /// A new policy set: every figure is looked at again under it.
+    fn set_policy(&mut self, policy: PolicySet) {
+        self.policy = policy;
+        self.mark_everything_due();
+    }
+
+    /// Takes a renewed certificate for this node's own key and unit.
+    fn renew(&mut self, chain: &[u8]) -> Result<(), Refusal> {
+        let chain = Chain::from_cbor(chain).map_err(|_| Refusal::Malformed)?;
+        let verified = self.trust.verify(&chain, self.key, self.context.now().wall)?;
+        if *verified.unit() != self.settings.unit {
+            return Err(Refusal::OutOfArea);
+        }
+        self.own_not_after = verified.not_after();
+        self.settings.chain = chain;
+        Ok(())
+    }
+}
+
+/// The nodes that an inclusion proof is made of: found by asking for a proof of a tree in which every
+/// node is there.
+fn needed_nodes(index: u64, size: u64) -> Vec<NodeAddress> {
+    struct Recorder(std::cell::RefCell<Vec<NodeAddress>>);
+    impl NodeSource for Recorder {
+        fn node(&self, address: NodeAddress) -> Option<Digest> {
+            self.0.borrow_mut().push(address);
+            Some(Digest::ZERO)
+        }
+    }
+    let recorder = Recorder(std::cell::RefCell::default());
+    // Out of range: no nodes are asked for, and the proof fails later in the same way.
+    let _ = inclusion_proof(&recorder, index, size);
+    recorder.0.into_inner()
+}

@@ -1,0 +1,225 @@
+//! Replication between the nodes of one home: each pulls the others' logs of signed changes, in the
+//! order in which those have them, and takes what it does not have.
+//!
+//! A change that is refused is counted and passed over; it does not hold up the ones behind it.
+
+use std::sync::Arc;
+
+use reeve_crdt::twin::{SignedChange, WritableKinds};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::digest::Digest;
+use reeve_statement::cert::{Chain, Role, VerifiedChain};
+
+use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
+use crate::home::Task;
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::rows;
+use crate::trust::Standing;
+use crate::wire::{Blob, CHANGES, CHANGES_BYTES, HomeAnswer, HomeMessage, decode};
+
+/// A page of the log being read for a home peer.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    inbound: InboundId,
+}
+
+/// Changes being read for a home peer.
+#[derive(Debug)]
+pub(crate) struct Served {
+    positions: Vec<u64>,
+    more: bool,
+}
+
+impl Node {
+    pub(crate) fn begin_with_home(&mut self, peer: NodeKey) {
+        self.home.pull_busy.remove(&peer);
+        self.pull(peer);
+        for list in self.trust.lists().cloned().collect::<Vec<_>>() {
+            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
+        }
+    }
+
+    /// The writers that a home peer names are believed as far as their chains go.
+    pub(crate) fn take_writers(&mut self, chains: &[Blob]) -> Result<(), Refusal> {
+        for chain in chains {
+            let chain = Chain::from_cbor(&chain.0).map_err(|_| Refusal::BadChain)?;
+            self.admit_writer(&chain)?;
+        }
+        Ok(())
+    }
+
+    fn admit_writer(&mut self, chain: &Chain) -> Result<(), Refusal> {
+        let leaf = self.restore_writer(chain)?;
+        let key = rows::key(rows::META, &[b"writer/", leaf.as_bytes()]);
+        self.context.persist(key, Some(chain.to_cbor()));
+        Ok(())
+    }
+
+    /// Believes a writer of this home as far as its chain goes.
+    pub(crate) fn restore_writer(&mut self, chain: &Chain) -> Result<Digest, Refusal> {
+        let verified = self.trust.verify_any(chain, self.context.now().wall)?;
+        if verified.role() != Role::Writer || *verified.unit() != self.settings.unit {
+            return Err(Refusal::NoRight);
+        }
+        self.enter_writer(&verified);
+        Ok(verified.leaf_digest())
+    }
+
+    /// Enters a verified writer of this home; one without named kinds may write all.
+    pub(crate) fn enter_writer(&mut self, writer: &VerifiedChain) {
+        let kinds = writer.writable_kinds();
+        let kinds = if kinds.is_empty() {
+            WritableKinds::All
+        } else {
+            WritableKinds::Only(kinds.iter().cloned().chain([self.closure_kind()]).collect())
+        };
+        Arc::make_mut(&mut self.home.writers).insert(writer.key().clone(), kinds);
+    }
+
+    fn pull(&mut self, peer: NodeKey) {
+        if self.home.schema.is_none() || !self.home.pull_busy.insert(peer) {
+            self.home.pull_wanted.insert(peer);
+            return;
+        }
+        let (incarnation, after) = self.home.cursors.get(&peer).copied().unwrap_or((0, 0));
+        let message = to_vec(&HomeMessage::Pull { incarnation, after });
+        let request = self.context.send(peer, Channel::Home, message);
+        self.home.pulling.insert(request, peer);
+    }
+
+    /// Tells the other nodes of this home that there is something to pull.
+    pub(crate) fn nudge_home(&mut self) {
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        for peer in home {
+            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::Nudge));
+        }
+    }
+
+    pub(crate) fn on_home(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
+        if self.peers.greeted(&peer).map(|greeted| greeted.standing) != Some(Standing::Home) {
+            return self.refuse_home(inbound, Refusal::OutOfPlace);
+        }
+        match decode::<HomeMessage>(bytes) {
+            Err(_) => self.refuse_home(inbound, Refusal::Malformed),
+            Ok(HomeMessage::Nudge) => {
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+                self.pull(peer);
+            }
+            Ok(HomeMessage::List(list)) => {
+                self.take_list_quietly(list);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
+            Ok(HomeMessage::Pull { incarnation, after }) => {
+                let after = if incarnation == self.home.incarnation { after } else { 0 };
+                let load = self.context.load(Load::Scan {
+                    prefix: rows::LOG.to_vec(),
+                    after: Some(rows::numbered(rows::LOG, after)),
+                    limit: CHANGES,
+                });
+                self.home.serving.insert(load, Serving { inbound });
+            }
+        }
+    }
+
+    fn refuse_home(&mut self, inbound: InboundId, refusal: Refusal) {
+        self.context.counters.count("refused_changes", refusal.label());
+        self.context.respond(inbound, to_vec(&HomeAnswer::Refused(refusal)));
+    }
+
+    /// A page of the log, or the changes behind it, came from the store.
+    pub(crate) fn on_served(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
+        let Some(Serving { inbound }) = self.home.serving.remove(&load) else { return Some(loaded) };
+        match loaded {
+            Loaded::Rows(log) => {
+                let more = log.len() == CHANGES;
+                let positions = log.iter().filter_map(|(key, _)| position_of(key)).collect();
+                let keys: Vec<Vec<u8>> = log.into_iter().map(|(_, key)| key).collect();
+                let load = self.context.load(Load::Get(keys));
+                self.home.serving.insert(load, Serving { inbound });
+                self.home.served.insert(inbound, Served { positions, more });
+            }
+            Loaded::Values(values) => {
+                if let Some(served) = self.home.served.remove(&inbound) {
+                    self.answer_pull(inbound, served, values);
+                }
+            }
+        }
+        None
+    }
+
+    fn answer_pull(
+        &mut self,
+        inbound: InboundId,
+        served: Served,
+        values: Vec<Option<Vec<u8>>>,
+    ) {
+        let mut changes = Vec::new();
+        let mut bytes = 0_usize;
+        let mut more = served.more;
+        for (position, value) in served.positions.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            bytes = bytes.saturating_add(value.len());
+            if bytes > CHANGES_BYTES && !changes.is_empty() {
+                more = true;
+                break;
+            }
+            changes.push((position, Blob(value)));
+        }
+        let incarnation = self.home.incarnation;
+        let answer = HomeAnswer::Changes { incarnation, changes, more };
+        self.context.respond(inbound, to_vec(&answer));
+    }
+
+    pub(crate) fn on_pulled(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
+        let Some(peer) = self.home.pulling.remove(&request) else { return };
+        let answer = result.ok().and_then(|bytes| decode::<HomeAnswer>(&bytes).ok());
+        let Some(HomeAnswer::Changes { incarnation, changes, more }) = answer else {
+            self.home.pull_busy.remove(&peer);
+            return;
+        };
+        let mut incoming = Vec::new();
+        let mut end = self.home.cursors.get(&peer).map_or(0, |(_, position)| *position);
+        for (position, Blob(bytes)) in changes {
+            end = position;
+            match SignedChange::decode(&bytes) {
+                Ok(change) => incoming.push(change),
+                Err(_) => self.note_refused_change(Refusal::OverLimit),
+            }
+        }
+        self.enqueue(Task::Merge { peer, changes: incoming, end: (incarnation, end), more });
+    }
+
+    fn note_refused_change(&mut self, refusal: Refusal) {
+        self.context.counters.count("refused_changes", refusal.label());
+    }
+
+    /// A page of another node's changes is in: remember how far, and go on.
+    pub(crate) fn after_merge(
+        &mut self,
+        peer: NodeKey,
+        end: (u64, u64),
+        more: bool,
+        refused: &[Refusal],
+    ) {
+        for refusal in refused {
+            self.note_refused_change(*refusal);
+        }
+        // While changes wait for others the durable cursor stays, so that a restart pulls them again.
+        if self.home.waiting.is_empty() {
+            let mut row = end.0.to_be_bytes().to_vec();
+            row.extend_from_slice(&end.1.to_be_bytes());
+            self.context.persist(rows::key(rows::CURSOR, &[&peer.0]), Some(row));
+        }
+        self.home.cursors.insert(peer, end);
+        self.home.pull_busy.remove(&peer);
+        if more || self.home.pull_wanted.remove(&peer) {
+            self.pull(peer);
+        }
+    }
+}
+
+fn position_of(key: &[u8]) -> Option<u64> {
+    let rest = key.strip_prefix(rows::LOG)?;
+    Some(u64::from_be_bytes(rest.try_into().ok()?))
+}

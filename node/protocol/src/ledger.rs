@@ -1,0 +1,83 @@
+//! This node's ledger: every statement it issues becomes a leaf of an append-only Merkle tree
+//! (RFC 9162 section 2.1) before any peer can learn of it.
+//!
+//! The tree's nodes live in the store; only the right edge is kept in memory.
+
+use reeve_statement::digest::Digest;
+use reeve_statement::key::SecretKey;
+use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::{Frontier, NodeAddress};
+
+use crate::context::Context;
+use crate::rows;
+
+/// The own ledger: its right edge, and where it is in the store.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    frontier: Frontier,
+    origin: Origin,
+    checkpoint: Option<(u64, String)>,
+}
+
+/// The key of a node of the tree.
+#[must_use]
+pub fn node_key(level: u8, index: u64) -> Vec<u8> {
+    rows::key(rows::LEDGER, &[&[level], &index.to_be_bytes()])
+}
+
+impl Ledger {
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self { frontier: Frontier::new(), origin, checkpoint: None }
+    }
+
+    pub(crate) fn restore(&mut self, frontier: Frontier) {
+        self.frontier = frontier;
+    }
+
+    pub(crate) const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+
+    /// Appends a statement; its index, or none if the tree is full (it never is).
+    pub(crate) fn append(&mut self, context: &mut Context, statement: Digest) -> Option<u64> {
+        let index = self.frontier.size();
+        let leaf = reeve_statement::ledger::leaf_hash(statement.as_bytes());
+        let completed = self.frontier.append(leaf).ok()?;
+        for (NodeAddress { level, index }, digest) in completed {
+            context.persist(node_key(level, index), Some(digest.as_bytes().to_vec()));
+        }
+        let mut edge = self.frontier.size().to_be_bytes().to_vec();
+        for peak in self.frontier.peaks() {
+            edge.extend_from_slice(peak.as_bytes());
+        }
+        context.persist(rows::key(rows::META, &[b"ledger"]), Some(edge));
+        Some(index)
+    }
+
+    /// The signed note over the present tree; signed again only when the tree has grown.
+    pub(crate) fn checkpoint(&mut self, key: &SecretKey) -> String {
+        let size = self.frontier.size();
+        if let Some((signed, note)) = &self.checkpoint
+            && *signed == size
+        {
+            return note.clone();
+        }
+        let checkpoint =
+            Checkpoint { origin: self.origin.clone(), size, root: self.frontier.root() };
+        let note = checkpoint.sign(key);
+        self.checkpoint = Some((size, note.clone()));
+        note
+    }
+}
+
+/// Reads the right edge from its row.
+pub(crate) fn frontier_of(row: &[u8]) -> Option<Frontier> {
+    let (size, peaks) = row.split_at_checked(8)?;
+    let size = u64::from_be_bytes(size.try_into().ok()?);
+    let mut digests = Vec::new();
+    for peak in peaks.chunks(32) {
+        digests.push(Digest::from_bytes(peak.try_into().ok()?));
+    }
+    Frontier::from_peaks(size, digests).ok()
+}

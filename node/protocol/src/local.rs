@@ -1,0 +1,352 @@
+//! What the people and programs of this house may ask of their node, and what they are answered.
+//!
+//! Every ask names a person; the same policy decides here for the HTTP API, the command line and
+//! metrics, so that no surface shows what another hides.
+
+use std::collections::BTreeSet;
+
+use reeve_crdt::record::{Record, RecordId, Value};
+use reeve_crdt::twin::RecordOp;
+use reeve_policy::authz::{Person, Refusal as Declined};
+use reeve_statement::bounds::Cell;
+use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass, Titles};
+use reeve_statement::completeness::{Counts, Exception, UnitState};
+use reeve_statement::digest::Digest;
+use reeve_statement::names::{FieldId, IndicatorId, KindId};
+use reeve_statement::period::Period;
+use reeve_statement::table::{Table, Unlisted};
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use crate::effect::NodeKey;
+use crate::rows::{ImportRow, SentRow};
+use crate::trust::Standing;
+
+/// Who asks for what.
+#[derive(Debug)]
+pub struct Ask {
+    /// The person or program, known by a token.
+    pub who: Person,
+    /// What is asked.
+    pub what: Question,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Question {
+    /// Insert, change or delete records.
+    Write {
+        /// The kind.
+        kind: KindId,
+        /// What to do, at most 1,000 operations.
+        ops: Vec<RecordOp>,
+        /// The running import that these belong to.
+        import: Option<u64>,
+    },
+    /// Begin an import: its figures are released when it ends.
+    BeginImport {
+        /// The kind.
+        kind: KindId,
+        /// SHA-256 of the file.
+        file: Digest,
+        /// The file's name, without its folders.
+        name: String,
+    },
+    /// End an import.
+    EndImport {
+        /// Which.
+        import: u64,
+        /// In whose name the periods are closed.
+        source: String,
+        /// Periods that the file closes.
+        closes: Vec<Period>,
+        /// For a snapshot: which records it holds; others in its scope are deleted.
+        sweep: Option<Sweep>,
+    },
+    /// Closes periods of a kind without records: a nil report.
+    Close {
+        /// The kind.
+        kind: KindId,
+        /// In whose name.
+        source: String,
+        /// The periods.
+        periods: Vec<Period>,
+    },
+    /// One record.
+    Record {
+        /// The kind.
+        kind: KindId,
+        /// Its id.
+        id: RecordId,
+    },
+    /// Records of a kind, by shard.
+    Records {
+        /// The kind.
+        kind: KindId,
+        /// Shard to read; shards are numbered from 0.
+        shard: u32,
+    },
+    /// A figure.
+    Figure {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The period.
+        period: Period,
+        /// Part of the unit's area; none: all of it.
+        area: Option<UnitPath>,
+    },
+    /// Which periods an indicator has figures for.
+    Periods {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// Most periods wanted, the newest.
+        limit: usize,
+    },
+    /// How the node fares.
+    Status,
+    /// Counted events.
+    Metrics,
+    /// What left the house.
+    Sent {
+        /// Entries from this ledger index on.
+        from: u64,
+        /// Most entries wanted.
+        limit: usize,
+    },
+    /// A statement issued or received, as signed bytes.
+    Statement(Digest),
+    /// The newest ledger checkpoint.
+    Checkpoint,
+    /// A proof that a statement is in the ledger.
+    Inclusion {
+        /// Place of the statement.
+        index: u64,
+        /// Ledger size to prove it for.
+        size: u64,
+    },
+    /// The catalogue.
+    Catalogue,
+    /// The register of subordinates.
+    Register,
+    /// Take a statement that an authority of this unit signed: a catalogue, a declaration.
+    Publish(Vec<u8>),
+    /// Take a revocation list.
+    TakeList(crate::wire::SignedList),
+    /// Admit a node of a subordinate or of this home.
+    Admit {
+        /// Its chain of certificates.
+        chain: Vec<u8>,
+        /// The unit's names, if it is to enter the register.
+        names: Titles,
+        /// The unit's time zone.
+        time_zone: Option<String>,
+    },
+    /// Replace the policy set.
+    SetPolicy(Box<reeve_policy::authz::PolicySet>),
+    /// Replace this node's own chain of certificates (renewal).
+    Renew(Vec<u8>),
+}
+
+/// Which records a snapshot holds.
+#[derive(Debug, Clone, Default)]
+pub struct Sweep {
+    /// First 16 bytes of the SHA-256 of each record id that the file holds.
+    pub seen: BTreeSet<[u8; 16]>,
+    /// Only records whose fields have one of these values are in scope; empty: all of the kind.
+    pub scope: Vec<(FieldId, BTreeSet<Value>)>,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// Done.
+    Done,
+    /// Written.
+    Written(Written),
+    /// An import began.
+    Begun(u64),
+    /// An import ended.
+    Ended(ImportRow),
+    /// A record, or none.
+    Record(Option<Record>),
+    /// Records of one shard, and how many shards the kind has.
+    Records {
+        /// The records.
+        records: Vec<(RecordId, Record)>,
+        /// How many shards the kind has.
+        shards: u32,
+    },
+    /// A figure, or none.
+    Figure(Option<Box<FigureView>>),
+    /// Periods, newest first.
+    Periods(Vec<Period>),
+    /// How the node fares.
+    Status(Box<Status>),
+    /// Counted events.
+    Metrics(crate::counters::Counters),
+    /// What left the house.
+    Sent(Vec<SentRow>),
+    /// Bytes of a statement, or none.
+    Statement(Option<Vec<u8>>),
+    /// A signed note.
+    Checkpoint(String),
+    /// A proof's hashes, from the leaf up.
+    Proof(Vec<Digest>),
+    /// The catalogue, or none.
+    Catalogue(Option<Box<Catalogue>>),
+    /// The register.
+    Register(Vec<reeve_statement::register::RegisterEntry>),
+    /// Policy declined.
+    Declined(Declined),
+    /// The ask cannot be fulfilled.
+    Failed(Failure),
+}
+
+/// How many records an ask wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Inserted.
+    pub inserted: u64,
+    /// Changed.
+    pub changed: u64,
+    /// Deleted.
+    pub deleted: u64,
+    /// There already, or deleted already.
+    pub unchanged: u64,
+}
+
+/// Why an ask cannot be fulfilled: what was expected and found, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The kind is not in the schema.
+    #[error("no kind {0} in this node's schema; see `reeve schema`")]
+    UnknownKind(KindId),
+    /// This node keeps no twin.
+    #[error("this node keeps no records: its configuration names no schema")]
+    NoTwin,
+    /// The indicator is not in the catalogue.
+    #[error("no indicator {0} in the catalogue; see `reeve catalogue`")]
+    UnknownIndicator(IndicatorId),
+    /// An operation was refused; nothing of the ask was written for its record's shard.
+    #[error("{0}")]
+    Write(String),
+    /// The import is not running.
+    #[error("import {0} is not running; begin it again")]
+    NoImport(u64),
+    /// A statement or list was refused.
+    #[error("refused: {0}")]
+    Refused(crate::refusal::Refusal),
+    /// Too many operations at once.
+    #[error("at most {limit} operations at once, found {found}")]
+    TooMany {
+        /// Most allowed.
+        limit: usize,
+        /// Found.
+        found: usize,
+    },
+    /// There is no such thing.
+    #[error("no {0} here")]
+    NotFound(&'static str),
+    /// The area is not part of this unit.
+    #[error("{0} is not within this unit's area")]
+    OtherArea(UnitPath),
+    /// Stored bytes do not decode.
+    #[error("the store holds a damaged {0}; run `reeve verify`")]
+    Damaged(&'static str),
+}
+
+/// A figure as this node knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FigureView {
+    /// Whose figure.
+    pub unit: UnitPath,
+    /// Its definition.
+    pub indicator: Indicator,
+    /// The period.
+    pub period: Period,
+    /// The class it is protected for.
+    pub class: RecipientClass,
+    /// Rows of the area asked for.
+    pub table: Table,
+    /// Their sum; none for measures that do not add up, or where it overflows.
+    pub total: Option<Cell>,
+    /// Units per state, down to the leaves.
+    pub counts: Counts,
+    /// Units that did not report in full.
+    pub exceptions: Vec<Exception>,
+    /// Last signed edition; 0: none yet.
+    pub edition: u64,
+    /// Digest of its statement.
+    pub statement: Option<Digest>,
+    /// When it was signed.
+    pub issued_at: Option<Timestamp>,
+    /// When the data was last touched.
+    pub data_touched: Option<Timestamp>,
+    /// Rows not listed, per area.
+    pub unlisted: Vec<(reeve_statement::table::Area, Unlisted)>,
+}
+
+/// A peer in the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its key.
+    pub key: NodeKey,
+    /// Its unit, once it said hello.
+    pub unit: Option<UnitPath>,
+    /// How it stands to this node.
+    pub standing: Option<Standing>,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// When its certificate ends.
+    pub not_after: Option<Timestamp>,
+    /// How far its clock was from ours at the hello, in milliseconds.
+    pub clock_offset: Option<i64>,
+}
+
+/// A subordinate in the status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubordinateStatus {
+    /// Its unit id.
+    pub unit: UnitId,
+    /// Whether one of its nodes is connected.
+    pub connected: bool,
+    /// When it last delivered a statement.
+    pub last_heard: Option<Timestamp>,
+    /// Figures per state of those that are not reported: indicator, period, state.
+    pub behind: Vec<(IndicatorId, Period, UnitState)>,
+}
+
+/// How the node fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Its unit.
+    pub unit: UnitPath,
+    /// Its key.
+    pub key: NodeKey,
+    /// Its reporting term; none: it does not report.
+    pub term: Option<u64>,
+    /// When its certificate ends.
+    pub not_after: Timestamp,
+    /// Peers.
+    pub peers: Vec<PeerStatus>,
+    /// Subordinates.
+    pub subordinates: Vec<SubordinateStatus>,
+    /// Version of the catalogue; 0: none.
+    pub catalogue_version: u64,
+    /// How many figures it keeps.
+    pub figures: usize,
+    /// How many of them the superior does not have in their last edition.
+    pub unsent: usize,
+    /// Figures whose last edition the superior refused, with why.
+    pub refused: Vec<(String, crate::refusal::Refusal)>,
+    /// Statements in its ledger.
+    pub ledger_size: u64,
+    /// Root of its ledger.
+    pub ledger_root: Digest,
+    /// Imports that began and did not end.
+    pub interrupted_imports: Vec<ImportRow>,
+    /// Asks of records waiting to be written.
+    pub queued_writes: usize,
+    /// Persists not durable yet.
+    pub pending_persists: usize,
+}

@@ -1,0 +1,396 @@
+//! The node: its state, and what it does with each input.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use reeve_crdt::twin::{Author, HomeId, ShardId};
+use reeve_policy::authz::PolicySet;
+use reeve_statement::cbor::from_slice;
+use reeve_statement::cert::{Chain, dns_name};
+use reeve_statement::digest::{Digest, FederationId};
+use reeve_statement::ledger::checkpoint::Origin;
+use reeve_statement::time::Timestamp;
+
+use crate::asks::AskedLoad;
+use crate::context::Context;
+use crate::effect::{
+    Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
+};
+use crate::home::Home;
+use crate::job::JobResult;
+use crate::ledger::{Ledger, frontier_of};
+use crate::peers::Peers;
+use crate::refusal::Refusal;
+use crate::report::{Reports, SWEEP_MS};
+use crate::rows::{self, FigureRow, HeadRow, HeardRow, ImportRow, MemberRow};
+use crate::settings::Settings;
+use crate::trust::Trust;
+use crate::wire::{HomeAnswer, ReportAnswer, SignedList, decode};
+
+/// How far the wall clock may lie behind the last signed time before nothing is signed any more, in
+/// milliseconds: five minutes, as much as peers tolerate forwards.
+const CLOCK_BACK_MS: i64 = 5 * 60 * 1_000;
+
+/// Largest row that is restored, in bytes.
+const ROW_BYTES: usize = 4 * 1024 * 1024;
+
+/// A jurisdiction's node.
+pub struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) key: NodeKey,
+    pub(crate) federation: FederationId,
+    pub(crate) own_not_after: Timestamp,
+    pub(crate) policy: PolicySet,
+    pub(crate) context: Context,
+    pub(crate) trust: Trust,
+    pub(crate) peers: Peers,
+    pub(crate) reports: Reports,
+    pub(crate) home: Home,
+    pub(crate) ledger: Ledger,
+    pub(crate) allowed: Option<BTreeSet<NodeKey>>,
+    /// The signed catalogue in force, to be passed on.
+    pub(crate) catalogue_bytes: Option<Vec<u8>>,
+    /// Statements just signed, to be sent without reading them back.
+    pub(crate) fresh: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) chunk_loads: BTreeMap<LoadId, InboundId>,
+    pub(crate) asked_loads: BTreeMap<LoadId, AskedLoad>,
+    pub(crate) damaged_shards: BTreeSet<ShardId>,
+    pub(crate) interrupted: Vec<ImportRow>,
+    /// The superior holds more of this node's ledger than this node: its store was put back.
+    pub(crate) behind_superior: bool,
+    pub(crate) stale_pages: bool,
+    pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
+    restored_catalogue: Option<Vec<u8>>,
+    restored_request: Option<Digest>,
+    next_sweep: u64,
+}
+
+impl core::fmt::Debug for Node {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Node").field("unit", &self.settings.unit).finish_non_exhaustive()
+    }
+}
+
+/// Why a node cannot start. The configuration or the store is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The node's own certificate chain does not verify.
+    #[error("this node's own certificate chain is refused: {0}")]
+    OwnChain(Refusal),
+    /// The node's certificate is for another key or unit.
+    #[error("this node's certificate is for {found}, the configuration says {expected}")]
+    OtherUnit {
+        /// Unit in the configuration.
+        expected: String,
+        /// Unit in the certificate.
+        found: String,
+    },
+    /// The unit's name is no valid origin for a ledger.
+    #[error("the unit's name cannot be written as a DNS name: {0}")]
+    Name(String),
+    /// A row of the store does not decode.
+    #[error("the store's row {key:?} is damaged: {reason}; run `reeve verify`")]
+    Row {
+        /// Start of its key.
+        key: String,
+        /// The decoder's reason.
+        reason: String,
+    },
+    /// The time zone is not known.
+    #[error("indicators cannot be computed: {0}")]
+    Indicators(String),
+}
+
+impl Node {
+    /// A node that knows its settings and nothing else yet.
+    ///
+    /// # Errors
+    /// [`StartError`] if its own certificate is not for its key and unit.
+    pub fn new(settings: Settings, now: Now) -> Result<Self, StartError> {
+        let trust = Trust::new(settings.roots.clone());
+        let key = NodeKey(settings.key.public().to_bytes());
+        let own = trust.verify(&settings.chain, key, now.wall).map_err(StartError::OwnChain)?;
+        if *own.unit() != settings.unit {
+            return Err(StartError::OtherUnit {
+                expected: settings.unit.to_string(),
+                found: own.unit().to_string(),
+            });
+        }
+        let name = dns_name(&settings.unit, settings.roots.domain())
+            .map_err(|error| StartError::Name(error.to_string()))?;
+        let origin = Origin::of(&name).map_err(|error| StartError::Name(error.to_string()))?;
+        let federation = settings.roots.federation();
+        let mut context = Context::new();
+        context.set_now(now);
+        Ok(Self {
+            key,
+            federation,
+            own_not_after: own.not_after(),
+            policy: settings.policy.clone(),
+            context,
+            trust,
+            peers: Peers::default(),
+            reports: Reports::default(),
+            home: Home::new(HomeId::of(&federation, settings.unit.leaf()), settings.schema.clone()),
+            ledger: Ledger::new(origin),
+            allowed: None,
+            catalogue_bytes: None,
+            fresh: BTreeMap::new(),
+            chunk_loads: BTreeMap::new(),
+            asked_loads: BTreeMap::new(),
+            damaged_shards: BTreeSet::new(),
+            interrupted: Vec::new(),
+            behind_superior: false,
+            stale_pages: false,
+            last_hello_refusal: None,
+            restored_catalogue: None,
+            restored_request: None,
+            next_sweep: 0,
+            settings,
+        })
+    }
+
+    /// Takes one row of the store; see [`rows::RESTORED`] for which, and in which order.
+    ///
+    /// # Errors
+    /// [`StartError::Row`] if it does not decode.
+    pub fn restore(&mut self, key: &[u8], value: &[u8]) -> Result<(), StartError> {
+        let damaged = |reason: String| StartError::Row {
+            key: String::from_utf8_lossy(key).chars().take(80).collect(),
+            reason,
+        };
+        macro_rules! row {
+            ($type:ty) => {
+                from_slice::<$type>("row", value, ROW_BYTES).map_err(|e| damaged(e.to_string()))?
+            };
+        }
+        if let Some(rest) = key.strip_prefix(rows::META) {
+            self.restore_meta(rest, value).ok_or_else(|| damaged("unexpected form".to_owned()))?;
+        } else if key.starts_with(rows::CRL) {
+            let list = row!(SignedList);
+            // A list whose issuer's own certificate has ended no longer matters.
+            let _ = self.trust.take_list(&list, self.context.now().wall);
+        } else if key.starts_with(rows::MEMBER) {
+            self.trust.admit(row!(MemberRow));
+        } else if key.starts_with(rows::IMPORT) {
+            self.restore_import(key, row!(ImportRow));
+        } else if let Some(peer) = key.strip_prefix(rows::CURSOR) {
+            let (Ok(peer), Some(pair)) = (<[u8; 32]>::try_from(peer), pair_of(value)) else {
+                return Err(damaged("unexpected form".to_owned()));
+            };
+            self.home.cursors.insert(NodeKey(peer), pair);
+        } else if key.starts_with(rows::HEAD) {
+            let head = row!(HeadRow);
+            self.reports.heads.insert(head.unit.clone(), head);
+        } else if key.starts_with(rows::DISCLOSURE) {
+            self.restore_disclosure(value).map_err(damaged)?;
+        } else if key.starts_with(rows::FIGURE) {
+            let figure = row!(FigureRow);
+            self.reports.last_signed = self.reports.last_signed.max(figure.issued_at);
+            self.reports.figures.insert(figure.id.clone(), figure);
+        } else if key.starts_with(rows::HEARD) {
+            self.hear(row!(HeardRow));
+        } else if let Some(page) = key.strip_prefix(rows::PAGE) {
+            self.restore_page(page, value);
+        }
+        Ok(())
+    }
+
+    fn restore_meta(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
+        match key {
+            b"ledger" => self.ledger.restore(frontier_of(value)?),
+            b"log" => (self.home.incarnation, self.home.log) = pair_of(value)?,
+            b"signed" => {
+                let millis = i64::from_be_bytes(value.try_into().ok()?);
+                let at = Timestamp::from_millis(millis);
+                self.reports.last_signed = self.reports.last_signed.max(at);
+            }
+            b"catalogue_bytes" => {
+                self.restored_catalogue = Some(value.to_vec());
+                self.restore_catalogue(value);
+            }
+            b"request" => self.restored_request = Some(Digest::from_bytes(value.try_into().ok()?)),
+            b"register" => self.restore_register(value)?,
+            _ if key.starts_with(b"writer/") => {
+                let chain = Chain::from_cbor(value).ok()?;
+                // A writer whose certificate was revoked or has ended is not admitted again.
+                let _ = self.restore_writer(&chain);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn restore_import(&mut self, key: &[u8], row: ImportRow) {
+        if let Some(number) = key.strip_prefix(rows::IMPORT).and_then(|n| n.try_into().ok()) {
+            let number = u64::from_be_bytes(number);
+            self.home.next_import = self.home.next_import.max(number.saturating_add(1));
+        }
+        if row.ended_at.is_none() {
+            self.interrupted.push(row);
+        }
+    }
+
+    /// Takes an input at a time. Call [`Node::drain`] afterwards.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.context.set_now(now);
+        match input {
+            Input::Started => self.on_started(),
+            Input::Wake => {}
+            Input::Connected { peer, dialled } => self.on_connected(peer, dialled),
+            Input::Disconnected { peer } => self.on_disconnected(peer),
+            Input::Frame { inbound, peer, channel, bytes } => {
+                self.on_frame(inbound, peer, channel, &bytes);
+            }
+            Input::Response { request, result } => self.on_response(request, result),
+            Input::Ask { ask, what } => self.on_ask(ask, *what),
+            Input::Persisted(ticket) => self.context.persisted(ticket),
+            Input::Loaded(load, loaded) => self.on_loaded(load, loaded),
+            Input::Computed(job, result) => self.on_computed(job, *result),
+        }
+        self.on_time();
+        self.context.seal();
+    }
+
+    /// What the driver is to do now, in order.
+    pub fn drain(&mut self) -> Vec<Effect> {
+        self.context.drain()
+    }
+
+    fn on_started(&mut self) {
+        let entropy = Digest::of_parts(&[b"reeve-incarnation/1\0", &self.settings.entropy]);
+        if self.home.incarnation == 0 {
+            let (first, _) = entropy.as_bytes().split_at(8);
+            self.home.incarnation = u64::from_be_bytes(first.try_into().unwrap_or([1; 8])) | 1;
+            self.log_changes(Vec::new());
+        }
+        if self.home.schema.is_some() {
+            let writer = self.settings.writer.chain.clone();
+            let verified = self.trust.verify_any(&writer, self.context.now().wall);
+            if let Ok(verified) = verified {
+                self.enter_writer(&verified);
+                let key = self.settings.writer.key.clone();
+                let node = self.settings.key.public().key_id();
+                self.home.author = Some(Arc::new(Author::new(key, node, self.home.incarnation)));
+            } else {
+                self.context.counters.count("writer", "certificate_refused");
+            }
+        }
+        if self.restored_catalogue.take().is_some() {
+            self.check_engine();
+        }
+        if let Some(digest) = self.restored_request.take() {
+            self.reload_request(digest);
+        }
+        self.publish_allow_list();
+        for peer in self.settings.dial.clone() {
+            let crate::settings::DialledPeer { key, addresses } = peer;
+            self.context.act(Effect::Dial { peer: key, addresses });
+        }
+        self.mark_unfinished_due();
+    }
+
+    fn on_frame(&mut self, inbound: InboundId, peer: NodeKey, channel: Channel, bytes: &[u8]) {
+        match channel {
+            Channel::Hello => self.on_hello(inbound, peer, bytes),
+            Channel::Report => self.on_report(inbound, peer, bytes),
+            Channel::Home => self.on_home(inbound, peer, bytes),
+            Channel::Ledger => self.on_ledger(inbound, peer, bytes),
+        }
+    }
+
+    fn on_response(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
+        if self.peers.greeting.contains_key(&request) {
+            self.on_hello_answer(request, result);
+        } else if self.reports.deliveries.contains_key(&request) {
+            self.on_delivered(request, result);
+        } else if self.reports.fetching.contains_key(&request) {
+            self.on_fetched(request, result);
+        } else if self.home.pulling.contains_key(&request) {
+            self.on_pulled(request, result);
+        } else if let Some(peer) = self.reports.asked.remove(&request) {
+            let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
+            self.on_asked(peer, answer);
+        } else if let Ok(bytes) = result {
+            // Distributed statements, lists and nudges: only a refusal is worth counting.
+            if let Ok(ReportAnswer::Refused(refusal)) = decode::<ReportAnswer>(&bytes) {
+                self.context.counters.count("distribution_refused", refusal.label());
+            } else if let Ok(HomeAnswer::Refused(refusal)) = decode::<HomeAnswer>(&bytes) {
+                self.context.counters.count("home_refused", refusal.label());
+            }
+        }
+    }
+
+    fn on_loaded(&mut self, load: LoadId, loaded: Loaded) {
+        let rest = Some(loaded)
+            .and_then(|loaded| self.on_shard_loaded(load, loaded))
+            .and_then(|loaded| self.on_statement_reloaded(load, loaded))
+            .and_then(|loaded| self.on_served(load, loaded))
+            .and_then(|loaded| self.on_chunk_loaded(load, loaded))
+            .and_then(|loaded| self.on_asked_loaded(load, loaded));
+        if rest.is_some() {
+            self.context.counters.count("driver", "unknown_load");
+        }
+    }
+
+    fn on_computed(&mut self, job: JobId, result: JobResult) {
+        match result {
+            JobResult::Verified(result) => {
+                if let Some(verifying) = self.reports.verifying.remove(&job) {
+                    self.on_verified(verifying, result);
+                }
+            }
+            JobResult::Folded(folded) => self.on_folded(job, *folded),
+            JobResult::Merged(merged) => self.on_merged(job, *merged),
+        }
+    }
+
+    /// Everything that is due: figures to cut, deadlines, certificates.
+    fn on_time(&mut self) {
+        self.context.woken();
+        let now = self.context.now().monotonic;
+        if now >= self.next_sweep {
+            self.next_sweep = now.saturating_add(SWEEP_MS);
+            self.review_peers();
+            self.publish_allow_list();
+            self.review_deadlines();
+        }
+        self.cut_due();
+        self.deliver();
+        self.context.wake_at(self.next_sweep);
+    }
+
+    /// The time to sign with: never below the last signed one, and none if the clock went back too
+    /// far to be believed.
+    pub(crate) fn signing_time(&mut self) -> Option<Timestamp> {
+        let now = self.context.now().wall;
+        let last = self.reports.last_signed;
+        if last.since(now) > CLOCK_BACK_MS {
+            self.context.counters.count("signing", "clock_went_back");
+            return None;
+        }
+        let at = now.max(last);
+        self.reports.last_signed = at;
+        let key = rows::key(rows::META, &[b"signed"]);
+        self.context.persist(key, Some(at.as_millis().to_be_bytes().to_vec()));
+        Some(at)
+    }
+
+    pub(crate) fn catalogue_version(&self) -> u64 {
+        self.reports.catalogue.as_ref().map_or(0, |(_, catalogue)| catalogue.version)
+    }
+
+    /// This node's key on the network.
+    #[must_use]
+    pub const fn key(&self) -> NodeKey {
+        self.key
+    }
+}
+
+fn pair_of(value: &[u8]) -> Option<(u64, u64)> {
+    let (first, second) = value.split_at_checked(8)?;
+    Some((
+        u64::from_be_bytes(first.try_into().ok()?),
+        u64::from_be_bytes(second.try_into().ok()?),
+    ))
+}

@@ -1,0 +1,393 @@
+//! Taking figures from subordinates: cheap checks first, then the signature on a worker, then term,
+//! edition and audience; durable before it is answered.
+
+use std::collections::BTreeMap;
+
+use reeve_policy::disclosure::Input;
+use reeve_statement::cbor::to_vec;
+use reeve_statement::cert::name::dns_name;
+use reeve_statement::chunk::ChunkError;
+use reeve_statement::cose::{Signed, Verified, VerifyError};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::statement::{Audience, Body, FigureId, Statement};
+use reeve_statement::unit::UnitId;
+
+use crate::effect::{Channel, InboundId, NodeKey, RequestId, SendFailure};
+use crate::job::Job;
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::report::{FUTURE_MS, Heard};
+use crate::rows::{self, HeadRow, HeardRow};
+use crate::trust::{Standing, refusal_of};
+use crate::wire::{Downward, ReportAnswer, Upward, decode};
+
+/// A statement on its way through a worker.
+#[derive(Debug)]
+pub(crate) struct Verifying {
+    pub(crate) purpose: VerifiedFor,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a statement is verified for.
+#[derive(Debug)]
+pub(crate) enum VerifiedFor {
+    /// A subordinate's figure.
+    Delivery { inbound: InboundId, peer: NodeKey, checkpoint: String },
+    /// The superior's request.
+    Ask { inbound: InboundId, peer: NodeKey },
+    /// Something distributed from above, or published here.
+    Distributed,
+    /// Published here: the person waits for the answer.
+    Published { ask: crate::effect::AskId },
+}
+
+/// A delivered statement that waits for the chunks it names.
+#[derive(Debug)]
+pub(crate) struct Fetching {
+    pub(crate) inbound: InboundId,
+    pub(crate) verified: Box<Verified>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) checkpoint: String,
+    pub(crate) missing: Vec<Digest>,
+    pub(crate) chunks: BTreeMap<Digest, Vec<u8>>,
+    pub(crate) peer: NodeKey,
+}
+
+/// Most statements verified at a time for one peer; more are answered `busy`.
+const VERIFYING_PER_PEER: usize = 32;
+
+/// The wire's word for a statement that does not verify.
+pub(crate) fn refusal_of_verify(error: &VerifyError) -> Refusal {
+    match error {
+        VerifyError::Chain(error) => refusal_of(error),
+        VerifyError::BadSignature { .. } => Refusal::BadSignature,
+        VerifyError::WrongFederation { .. } => Refusal::OtherFederation,
+        VerifyError::WrongIssuer { .. } => Refusal::OtherIssuer,
+        VerifyError::NotEntitled { .. } | VerifyError::WrongRole { .. } => Refusal::NoRight,
+        VerifyError::WrongTerm { .. } => Refusal::OldTerm,
+        VerifyError::NoChain | VerifyError::OtherCertificate { .. } => Refusal::BadChain,
+        _ => Refusal::Malformed,
+    }
+}
+
+impl Node {
+    pub(crate) fn answer_report(&mut self, inbound: InboundId, answer: &ReportAnswer) {
+        self.context.respond(inbound, to_vec(answer));
+    }
+
+    fn refuse(&mut self, inbound: InboundId, refusal: Refusal) {
+        self.context.counters.count("refused_statements", refusal.label());
+        self.answer_report(inbound, &ReportAnswer::Refused(refusal));
+    }
+
+    /// Messages on the report channel, by how the peer stands to this node.
+    pub(crate) fn on_report(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
+        match self.peers.greeted(&peer).map(|greeted| greeted.standing) {
+            Some(Standing::Subordinate) => self.on_upward(inbound, peer, bytes),
+            Some(Standing::Superior) => self.on_downward(inbound, peer, bytes),
+            Some(Standing::Home) | None => self.refuse(inbound, Refusal::OutOfPlace),
+        }
+    }
+
+    fn on_upward(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
+        let Ok(Upward::Deliver { statement, checkpoint }) = decode::<Upward>(bytes) else {
+            return self.refuse(inbound, Refusal::Malformed);
+        };
+        let busy = self
+            .reports
+            .verifying
+            .values()
+            .filter(|v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer));
+        if busy.count() >= VERIFYING_PER_PEER {
+            return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
+        }
+        let purpose = VerifiedFor::Delivery { inbound, peer, checkpoint };
+        if let Err(refusal) = self.verify(purpose, statement.0) {
+            self.refuse(inbound, refusal);
+        }
+    }
+
+    /// Hands a statement to a worker.
+    pub(crate) fn verify(&mut self, purpose: VerifiedFor, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let signed = Signed::decode(&bytes).map_err(|_| Refusal::Malformed)?;
+        let job = self.context.compute(Job::Verify {
+            signed: Box::new(signed),
+            verifier: self.trust.verifier().clone(),
+            at: self.context.now().wall,
+        });
+        self.reports.verifying.insert(job, Verifying { purpose, bytes });
+        Ok(())
+    }
+
+    pub(crate) fn on_verified(
+        &mut self,
+        verifying: Verifying,
+        result: Result<Box<Verified>, Box<VerifyError>>,
+    ) {
+        let Verifying { purpose, bytes } = verifying;
+        match (purpose, result) {
+            (VerifiedFor::Delivery { inbound, peer, checkpoint }, Ok(verified)) => {
+                self.take_delivery(inbound, peer, verified, bytes, checkpoint);
+            }
+            (VerifiedFor::Ask { inbound, peer }, Ok(verified)) => {
+                self.take_request(inbound, peer, &verified, bytes);
+            }
+            (VerifiedFor::Distributed, Ok(verified)) => {
+                if let Err(refusal) = self.take_from_above(&verified, bytes) {
+                    self.context.counters.count("refused_statements", refusal.label());
+                }
+            }
+            (VerifiedFor::Published { ask }, Ok(verified)) => {
+                let taken = self.take_from_above(&verified, bytes);
+                self.reply_taken(ask, taken);
+            }
+            (VerifiedFor::Delivery { inbound, .. } | VerifiedFor::Ask { inbound, .. }, Err(error)) => {
+                self.refuse(inbound, refusal_of_verify(&error));
+            }
+            (VerifiedFor::Distributed, Err(error)) => {
+                let refusal = refusal_of_verify(&error);
+                self.context.counters.count("refused_statements", refusal.label());
+            }
+            (VerifiedFor::Published { ask }, Err(error)) => {
+                self.reply_taken(ask, Err(refusal_of_verify(&error)));
+            }
+        }
+    }
+
+    fn take_delivery(
+        &mut self,
+        inbound: InboundId,
+        peer: NodeKey,
+        verified: Box<Verified>,
+        bytes: Vec<u8>,
+        checkpoint: String,
+    ) {
+        self.context.counters.count("statements", "verified");
+        match self.judge(peer, &verified) {
+            Ok(Judgement::Held) => return self.answer_report(inbound, &ReportAnswer::Accepted),
+            Ok(Judgement::News) => {}
+            Err(refusal) => return self.refuse(inbound, refusal),
+        }
+        if let Err(refusal) = self.judge_checkpoint(&verified, &checkpoint) {
+            return self.refuse(inbound, refusal);
+        }
+        let missing = missing_chunks(verified.statement());
+        let fetching = Fetching {
+            inbound,
+            verified,
+            bytes,
+            checkpoint,
+            missing,
+            chunks: BTreeMap::new(),
+            peer,
+        };
+        self.fetch_or_accept(fetching);
+    }
+
+    /// Whether a verified statement is news, held already, or to be refused.
+    fn judge(&self, peer: NodeKey, verified: &Verified) -> Result<Judgement, Refusal> {
+        let statement = verified.statement();
+        let greeted = self.peers.greeted(&peer).ok_or(Refusal::OutOfPlace)?;
+        if statement.issuer != greeted.unit {
+            return Err(Refusal::OtherIssuer);
+        }
+        self.judge_audience_and_time(statement)?;
+        let (id, edition) = statement.figure().ok_or(Refusal::OutOfPlace)?;
+        let Some(held) =
+            self.reports.heard.get(&id).and_then(|units| units.get(statement.issuer.leaf()))
+        else {
+            return Ok(Judgement::News);
+        };
+        let held = &held.row;
+        if statement.term < held.term {
+            return Err(Refusal::OldTerm);
+        }
+        if verified.digest() == held.statement {
+            return Ok(Judgement::Held);
+        }
+        match edition.cmp(&held.edition) {
+            core::cmp::Ordering::Less => Err(Refusal::OldEdition),
+            core::cmp::Ordering::Equal if statement.term == held.term => Err(Refusal::Equivocation),
+            _ => Ok(Judgement::News),
+        }
+    }
+
+    /// Audience and time of a statement that is to be accepted as news.
+    pub(crate) fn judge_audience_and_time(&self, statement: &Statement) -> Result<(), Refusal> {
+        let now = self.context.now().wall;
+        match &statement.audience {
+            Audience::Unit(unit) if *unit != self.settings.unit => {
+                return Err(Refusal::OtherAudience);
+            }
+            Audience::Unit(_) | Audience::Class(_) | Audience::Federation => {}
+        }
+        if statement.issued_at.since(now) > FUTURE_MS {
+            return Err(Refusal::ClockSkew);
+        }
+        if statement.valid_until.is_some_and(|until| until < now) {
+            return Err(Refusal::Stale);
+        }
+        Ok(())
+    }
+
+    /// A subordinate's ledger never shrinks, and never has two roots of one size.
+    fn judge_checkpoint(&self, verified: &Verified, note: &str) -> Result<(), Refusal> {
+        let signer = verified.signer();
+        let name = dns_name(signer.unit(), self.settings.roots.domain())
+            .map_err(|_| Refusal::Malformed)?;
+        let origin = Origin::of(&name).map_err(|_| Refusal::Malformed)?;
+        let checkpoint = Checkpoint::verify(note, &origin, signer.key())
+            .map_err(|_| Refusal::BadSignature)?;
+        let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
+        let smaller = checkpoint.size < held.size;
+        let forked = checkpoint.size == held.size && checkpoint.root != held.root;
+        if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(()) }
+    }
+
+    fn fetch_or_accept(&mut self, mut fetching: Fetching) {
+        let Some(digest) = fetching.missing.last().copied() else {
+            return self.accept(fetching);
+        };
+        if !self.peers.connected.contains_key(&fetching.peer) {
+            return;
+        }
+        let message = to_vec(&Downward::Fetch(digest));
+        let request = self.context.send(fetching.peer, Channel::Report, message);
+        fetching.missing.pop();
+        fetching.missing.push(digest);
+        self.reports.fetching.insert(request, fetching);
+    }
+
+    pub(crate) fn on_fetched(
+        &mut self,
+        request: RequestId,
+        result: Result<Vec<u8>, SendFailure>,
+    ) {
+        let Some(mut fetching) = self.reports.fetching.remove(&request) else { return };
+        let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
+        let wanted = fetching.missing.pop();
+        match (answer, wanted) {
+            (Some(ReportAnswer::Chunk(chunk)), Some(digest)) if Digest::of(&chunk.0) == digest => {
+                fetching.chunks.insert(digest, chunk.0);
+                self.fetch_or_accept(fetching);
+            }
+            _ => self.refuse(fetching.inbound, Refusal::BadParts),
+        }
+    }
+
+    /// Everything is here: joins the parts, keeps the statement, answers when it is durable.
+    fn accept(&mut self, fetching: Fetching) {
+        let Fetching { inbound, verified, bytes, checkpoint, chunks, peer, .. } = fetching;
+        // The world may have moved on while chunks were fetched.
+        match self.judge(peer, &verified) {
+            Ok(Judgement::News) => {}
+            Ok(Judgement::Held) => return self.answer_report(inbound, &ReportAnswer::Accepted),
+            Err(refusal) => return self.refuse(inbound, refusal),
+        }
+        let statement = verified.statement();
+        let Ok(body) = joined(&statement.body, &chunks) else {
+            return self.refuse(inbound, Refusal::BadParts);
+        };
+        let said = Statement { body, ..statement.clone() };
+        let (Some((id, edition)), unit) = (statement.figure(), statement.issuer.leaf().clone())
+        else {
+            return self.refuse(inbound, Refusal::OutOfPlace);
+        };
+        let digest = verified.digest();
+        let row = HeardRow {
+            id: id.clone(),
+            unit: unit.clone(),
+            term: statement.term,
+            edition,
+            statement: digest,
+            issued_at: statement.issued_at,
+            received_at: self.context.now().wall,
+            said,
+        };
+        self.context.persist(rows::heard(&unit, &id), Some(to_vec(&row)));
+        self.context.persist(rows::statement(&digest), Some(bytes));
+        for (digest, chunk) in chunks {
+            self.context.persist(rows::chunk(&digest), Some(chunk));
+        }
+        self.keep_head(&unit, statement.term, &checkpoint);
+        self.hear(row);
+        self.context.counters.count("statements", "accepted");
+        self.answer_report(inbound, &ReportAnswer::Accepted);
+        self.touched_by_subordinate(&id);
+    }
+
+    fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
+        let Ok(checkpoint) = Checkpoint::parse_unverified(note) else { return };
+        let row = HeadRow {
+            unit: unit.clone(),
+            size: checkpoint.size,
+            root: checkpoint.root,
+            note: note.to_owned(),
+            term,
+        };
+        let key = rows::key(rows::HEAD, &[unit.as_str().as_bytes()]);
+        self.context.persist(key, Some(to_vec(&row)));
+        self.reports.heads.insert(unit.clone(), row);
+    }
+
+    /// Remembers what a subordinate said.
+    pub(crate) fn hear(&mut self, row: HeardRow) {
+        let ever = self.reports.ever.entry(row.unit.clone()).or_default();
+        let last = ever.entry(row.id.indicator.clone()).or_insert(row.received_at);
+        *last = (*last).max(row.received_at);
+        let input = Input::of_kept(&row.said, row.statement).ok();
+        self.reports
+            .heard
+            .entry(row.id.clone())
+            .or_default()
+            .insert(row.unit.clone(), Heard { input, row });
+    }
+
+    /// A subordinate's figure changed: ours may have.
+    fn touched_by_subordinate(&mut self, id: &FigureId) {
+        if id.period.is_some() {
+            return self.mark_due(id.clone());
+        }
+        // A notice about every period touches each figure of the indicator.
+        let same = |other: &&FigureId| other.indicator == id.indicator && other.class == id.class;
+        let all: Vec<FigureId> =
+            self.reports.figures.keys().filter(same).cloned().collect();
+        for figure in all {
+            self.mark_due(figure);
+        }
+    }
+}
+
+enum Judgement {
+    News,
+    Held,
+}
+
+fn missing_chunks(statement: &Statement) -> Vec<Digest> {
+    let Body::Release(release) = &statement.body else { return Vec::new() };
+    let own = release.own.iter().flat_map(|own| own.chunk_digests());
+    let mut digests: Vec<Digest> = release
+        .table
+        .chunk_digests()
+        .iter()
+        .chain(own)
+        .chain(release.manifest.chunk_digests())
+        .copied()
+        .collect();
+    digests.sort_unstable();
+    digests.dedup();
+    digests
+}
+
+/// The body with its table and manifest inside, for use in memory.
+fn joined(body: &Body, chunks: &BTreeMap<Digest, Vec<u8>>) -> Result<Body, ChunkError> {
+    use reeve_statement::chunk::Part;
+    let Body::Release(release) = body else { return Ok(body.clone()) };
+    let find = |digest: &Digest| chunks.get(digest).cloned();
+    let mut release = release.clone();
+    release.table = Part::Inline(release.table.join("table", find)?);
+    release.manifest = Part::Inline(release.manifest.join("manifest", find)?);
+    release.own = None;
+    Ok(Body::Release(release))
+}

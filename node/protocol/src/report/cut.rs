@@ -1,0 +1,644 @@
+//! Cutting: from a dirty figure to a signed edition, by way of the policy.
+//!
+//! The order is fixed: decide, compute, disclose, add, compare with the last edition, number, sign,
+//! enter into the ledger, persist. Only [`reeve_policy::disclosure`] makes what is signed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use reeve_crdt::indicator::OwnFigure;
+use reeve_policy::authz::{
+    Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
+};
+use reeve_policy::disclosure::{
+    DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said,
+    Subordinate, commitment, disclose, roll_up,
+};
+use reeve_statement::catalogue::{Catalogue, Indicator};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::UnitState;
+use reeve_statement::digest::Digest;
+use reeve_statement::names::IndicatorId;
+use reeve_statement::notice::{Notice, NoticeCode};
+use reeve_statement::period::{Period, Step};
+use reeve_statement::register::{Register, RegisterEntry};
+use reeve_statement::release::{Release, RevisionReason, Sources};
+use reeve_statement::statement::{Audience, Body, FigureId, Onward};
+use reeve_statement::table::{Area, Table};
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use crate::node::Node;
+use crate::report::{COALESCE_MS, CUTS_PER_CALL, Heard, Reports};
+use crate::rows::{self, FigureRow, HeardRow};
+
+/// Domain of the digest from which salts are made; see [`Node::salt`].
+const SALT_DOMAIN: &[u8] = b"reeve-salt/1\0";
+
+/// What came of deciding and computing a figure.
+enum Outcome {
+    /// A figure, and the permit it was made for.
+    Figure { permit: Box<Permit>, figure: Box<Figure>, unprotected: Option<Table> },
+    /// Policy declines.
+    Declined(Box<Refusal>),
+    /// There is nothing to tell yet.
+    Nothing,
+    /// The own sources have not reported.
+    NoReport,
+    /// It cannot be computed; counted and shown, never papered over.
+    Failed(&'static str),
+}
+
+impl Node {
+    /// A figure may have changed: it is looked at as soon as its last cut lets it.
+    pub(crate) fn mark_due(&mut self, id: FigureId) {
+        if let Some(row) = self.reports.figures.get_mut(&id) {
+            row.dirty = true;
+        }
+        let now = self.context.now().monotonic;
+        let last = self.reports.cut_at.get(&id).copied();
+        let due = last.map_or(now, |last| now.max(last.saturating_add(COALESCE_MS)));
+        self.reports.due.insert((due, id));
+        self.context.wake_at(due);
+    }
+
+    pub(crate) fn mark_touched(&mut self, touched: Vec<(IndicatorId, Period)>) {
+        let class = Reports::class();
+        for (indicator, period) in touched {
+            self.mark_due(FigureId { indicator, period: Some(period), class });
+        }
+    }
+
+    /// Every figure that data is known for is looked at: a request or a catalogue came.
+    pub(crate) fn mark_everything_due(&mut self) {
+        let Some((_, catalogue)) = &self.reports.catalogue else { return };
+        let class = Reports::class();
+        let mut ids: BTreeSet<FigureId> = self.reports.figures.keys().cloned().collect();
+        ids.extend(self.reports.heard.keys().cloned());
+        for indicator in &catalogue.indicators {
+            let periods = self.home.engine.as_ref().map(|engine| engine.periods(&indicator.id));
+            for period in periods.unwrap_or_default() {
+                let id = FigureId { indicator: indicator.id.clone(), period: Some(period), class };
+                ids.insert(id);
+            }
+        }
+        for id in ids.into_iter().filter(|id| id.period.is_some()) {
+            self.mark_due(id);
+        }
+    }
+
+    /// After a restart: figures that were dirty, and those whose inputs are newer than they are.
+    pub(crate) fn mark_unfinished_due(&mut self) {
+        self.mark_everything_due();
+        self.send_what_is_missing();
+    }
+
+    /// Cuts figures that are due, a bounded number per call.
+    pub(crate) fn cut_due(&mut self) {
+        let now = self.context.now().monotonic;
+        let mut waiting = Vec::new();
+        let mut cuts = 0;
+        while let Some((due, id)) = self.reports.due.pop_first() {
+            if due > now || cuts >= CUTS_PER_CALL {
+                self.context.wake_at(due.max(now));
+                self.reports.due.insert((due, id));
+                break;
+            }
+            if !self.is_reporting() {
+                continue;
+            }
+            if self.may_cut(&id) {
+                cuts += 1;
+                self.cut(&id);
+            } else {
+                // It stays dirty; the answer to the delivery under way makes it due again.
+                waiting.push(id);
+            }
+        }
+        for id in waiting {
+            if let Some(row) = self.reports.figures.get_mut(&id) {
+                row.dirty = true;
+            }
+        }
+    }
+
+    /// Whether this node cuts figures: it has a term, and somebody to tell or is the top.
+    fn is_reporting(&self) -> bool {
+        let top = self.settings.unit.depth() == 1;
+        self.settings.term.is_some()
+            && !self.behind_superior
+            && (top || self.reports.subscription.is_some())
+    }
+
+    /// To whom figures go: the superior that asked; at the top, the unit itself.
+    fn recipient(&self) -> UnitPath {
+        self.settings.unit.parent().unwrap_or_else(|| self.settings.unit.clone())
+    }
+
+    fn cut(&mut self, id: &FigureId) {
+        self.reports.cut_at.insert(id.clone(), self.context.now().monotonic);
+        match self.outcome(id) {
+            Outcome::Figure { permit, figure, unprotected } => {
+                self.cut_release(id, &permit, *figure, unprotected.as_ref());
+            }
+            Outcome::Declined(refusal) => {
+                self.cut_notice(id, NoticeCode::Declined, Some(refusal.decision()));
+            }
+            Outcome::NoReport => self.cut_notice(id, NoticeCode::NoReport, None),
+            Outcome::Nothing => {}
+            Outcome::Failed(label) => self.context.counters.count("figures_failed", label),
+        }
+        if let Some(row) = self.reports.figures.get_mut(id) {
+            row.dirty = false;
+        }
+    }
+
+    /// Decides, computes, discloses and adds; changes nothing.
+    fn outcome(&self, id: &FigureId) -> Outcome {
+        let (Some((_, catalogue)), Some(period)) = (&self.reports.catalogue, id.period) else {
+            return Outcome::Nothing;
+        };
+        let Some(indicator) = catalogue.find(&id.indicator) else { return Outcome::Nothing };
+        let permit = match self.policy.decide(&self.question(indicator, period)) {
+            Decision::Permit(permit) => permit,
+            Decision::Decline(refusal) => return Outcome::Declined(Box::new(refusal)),
+        };
+        self.compute(indicator, period, permit, id)
+    }
+
+    /// The figure as it would be released now; none if nothing would be.
+    pub(crate) fn compute_figure(&self, id: &FigureId) -> Option<Figure> {
+        match self.outcome(id) {
+            Outcome::Figure { figure, .. } => Some(*figure),
+            _ => None,
+        }
+    }
+
+    fn question(&self, indicator: &Indicator, period: Period) -> Question {
+        let request = self.reports.subscription.as_ref().map(|asked| &asked.request);
+        let from = self.reports.subscription.as_ref().map(|asked| asked.from.clone());
+        let top = self.settings.unit.depth() == 1;
+        Question {
+            principal: Principal::Unit(Peer {
+                path: from.filter(|_| !top).unwrap_or_else(|| self.recipient()),
+                relation: Relation::Superior,
+                auditor: false,
+            }),
+            action: if request.is_some_and(|request| !request.subscribe) {
+                Action::Pull
+            } else {
+                Action::Subscribe
+            },
+            resource: Resource::Indicator(Box::new(indicator.clone())),
+            circumstances: Circumstances {
+                purpose: request.map(|r| r.purpose.clone()).unwrap_or_default(),
+                legal_basis: request.map(|r| r.legal_basis.clone()).filter(|b| !b.is_empty()),
+                period: Some(period),
+                area: None,
+                response_level: request.map_or(0, |r| r.response_level),
+            },
+        }
+    }
+
+    fn compute(
+        &self,
+        indicator: &Indicator,
+        period: Period,
+        permit: Permit,
+        id: &FigureId,
+    ) -> Outcome {
+        let key = (indicator.id.clone(), period);
+        let fresh = DisclosureState::new(indicator.id.clone(), period);
+        let state = self.reports.disclosure.get(&key).unwrap_or(&fresh);
+        let expected = self.expected(indicator, period);
+        let own = self.own_figure(indicator, period);
+        let leaf = expected.is_empty();
+        let disclosed = match &own {
+            None if leaf => return Outcome::Nothing,
+            None => None,
+            Some(Err(label)) => return Outcome::Failed(label),
+            Some(Ok(own)) if own.table.rows.is_empty() && !own.closed && leaf => {
+                return Outcome::NoReport;
+            }
+            Some(Ok(own)) => {
+                let table = OwnTable {
+                    table: &own.table,
+                    areas: &self.own_areas(indicator),
+                    combinations: None,
+                };
+                match disclose(&permit, indicator, period, &table, state) {
+                    Ok(disclosed) => Some((disclosed, own)),
+                    Err(error) => return Outcome::Failed(disclose_label(&error)),
+                }
+            }
+        };
+        let part = match &disclosed {
+            None => OwnPart::None,
+            Some((table, own)) => OwnPart::Table {
+                table,
+                sources: own_sources(own, period, &self.settings.sources),
+                touched: own.touched,
+            },
+        };
+        let rolled = self.add(&permit, indicator, period, part, &expected, state, id);
+        let unprotected = disclosed.map(|(_, own)| own.table.clone());
+        match rolled {
+            Ok(figure) if figure.counts().included() == 0 && own.is_none() && !self.told(id) => {
+                let _ = figure;
+                Outcome::Nothing
+            }
+            Ok(figure) => Outcome::Figure {
+                permit: Box::new(permit),
+                figure: Box::new(figure),
+                unprotected,
+            },
+            Err(label) => Outcome::Failed(label),
+        }
+    }
+
+    /// Whether anything was ever said or heard of a figure.
+    fn told(&self, id: &FigureId) -> bool {
+        self.reports.figures.contains_key(id) || self.reports.heard.contains_key(id)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that a sum is made of")]
+    fn add(
+        &self,
+        permit: &Permit,
+        indicator: &Indicator,
+        period: Period,
+        own: OwnPart<'_>,
+        expected: &[&RegisterEntry],
+        state: &DisclosureState,
+        id: &FigureId,
+    ) -> Result<Figure, &'static str> {
+        let said = self.reports.heard.get(id);
+        let every = FigureId { period: None, ..id.clone() };
+        let said_of_all = self.reports.heard.get(&every);
+        let inputs: BTreeMap<_, _> = expected
+            .iter()
+            .filter_map(|entry| {
+                let row = said.and_then(|units| units.get(&entry.unit));
+                let all = said_of_all.and_then(|units| units.get(&entry.unit));
+                Some((&entry.unit, newest(row, all)?))
+            })
+            .collect();
+        let subordinates: Vec<Subordinate<'_>> = expected
+            .iter()
+            .map(|entry| {
+                let standing = match inputs.get(&entry.unit) {
+                    Some(Heard { input: Some(input), .. }) => Said::Figure(input),
+                    Some(heard) => notice_of(&heard.row),
+                    None => Said::Nothing(self.silent_state(entry, indicator, period)),
+                };
+                Subordinate {
+                    unit: &entry.unit,
+                    standing,
+                    possible: possible(entry, indicator),
+                    stands_for: 1,
+                }
+            })
+            .collect();
+        let issuer = &self.settings.unit;
+        roll_up(permit, indicator, period, issuer, own, &subordinates, state)
+            .map_err(|error| roll_up_label(&error))
+    }
+
+    /// Why a subordinate has given nothing: awaited, late, never reported, revoked.
+    fn silent_state(
+        &self,
+        entry: &RegisterEntry,
+        indicator: &Indicator,
+        period: Period,
+    ) -> UnitState {
+        if self.is_revoked(&entry.unit) {
+            return UnitState::Revoked;
+        }
+        let ever = self
+            .reports
+            .ever
+            .get(&entry.unit)
+            .is_some_and(|indicators| indicators.contains_key(&indicator.id));
+        let deadline = self.deadline(indicator, period);
+        let passed = deadline.is_some_and(|at| at <= self.context.now().wall);
+        match (passed, ever) {
+            (true, true) => UnitState::Late,
+            (true, false) => UnitState::NeverReported,
+            (false, _) => UnitState::Awaited,
+        }
+    }
+
+    /// When a figure of the period is expected, in this unit's time zone; none: no deadline.
+    pub(crate) fn deadline(&self, indicator: &Indicator, period: Period) -> Option<Timestamp> {
+        let hours = i64::from(indicator.expected_within_hours?);
+        let after = period.last_day()?.tomorrow().ok()?;
+        let zone = jiff::tz::TimeZone::get(&self.settings.time_zone).ok()?;
+        let end = after.to_zoned(zone).ok()?.timestamp().as_millisecond();
+        Some(Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000)))
+    }
+
+    /// Figures whose deadline has passed are looked at again.
+    pub(crate) fn review_deadlines(&mut self) {
+        let now = self.context.now().wall;
+        while let Some((at, id)) = self.reports.deadlines.pop_first() {
+            if at > now {
+                self.reports.deadlines.insert((at, id));
+                return;
+            }
+            self.mark_due(id);
+        }
+    }
+
+    /// Subordinates that the register expects for the period.
+    fn expected(&self, _indicator: &Indicator, period: Period) -> Vec<&RegisterEntry> {
+        let today = self.today();
+        self.reports
+            .register
+            .iter()
+            .flat_map(|(_, register): &(Digest, Register)| &register.entries)
+            .filter(|entry| entry.is_expected(period, today))
+            .collect()
+    }
+
+    /// The civil day at this unit now.
+    pub(crate) fn today(&self) -> Date {
+        let zone = jiff::tz::TimeZone::get(&self.settings.time_zone);
+        let at = self.context.now().wall.to_jiff().unwrap_or_default();
+        at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date()
+    }
+
+    /// The own unprotected figure; none if this node has no records or closures for it.
+    fn own_figure(
+        &self,
+        indicator: &Indicator,
+        period: Period,
+    ) -> Option<Result<OwnFigure, &'static str>> {
+        let engine = self.home.engine.as_ref()?;
+        match engine.table(&indicator.id, period, self.today()) {
+            Ok(own)
+                if own.table.rows.is_empty()
+                    && !own.closed
+                    && !engine.periods(&indicator.id).contains(&period) =>
+            {
+                None
+            }
+            Ok(own) => Some(Ok(own)),
+            Err(_) => Some(Err("own_table")),
+        }
+    }
+
+    /// Every area that this unit's own rows may have: itself, and the residuals of the definition.
+    fn own_areas(&self, indicator: &Indicator) -> BTreeSet<Area> {
+        let field = indicator.residual.as_ref().and_then(|residual| {
+            let kind = self.home.schema.as_ref()?.kind(indicator.kind.as_str())?;
+            kind.field(residual.as_str())?.field_type.domain()
+        });
+        let residual = |value: &Arc<str>| {
+            Some(Area { units: Vec::new(), residual: Some(UnitId::new(value).ok()?) })
+        };
+        let mut areas: BTreeSet<Area> =
+            field.into_iter().flatten().filter_map(residual).collect();
+        areas.insert(Area::own());
+        areas
+    }
+
+    fn cut_release(
+        &mut self,
+        id: &FigureId,
+        permit: &Permit,
+        figure: Figure,
+        unprotected: Option<&Table>,
+    ) {
+        let content = figure.content();
+        let last = self.reports.figures.get(id);
+        if last.is_some_and(|row| row.content == content) {
+            return self.note_deadline(id, &figure);
+        }
+        let (number, previous) = next_edition(last);
+        let reason = previous.map(|_| revision_reason(last, &figure));
+        let edition = Edition {
+            edition: number,
+            previous,
+            reason,
+            request: self.reports.subscription.as_ref().map(|asked| asked.digest),
+            commitment: unprotected.map(|table| commitment(&self.salt(id, number), table)),
+            register: self.reports.register.as_ref().map(|(digest, _)| *digest),
+            catalogue_version: self.catalogue_version(),
+        };
+        self.note_deadline(id, &figure);
+        let Ok(released) = Released::new(permit, figure, edition) else {
+            return self.context.counters.count("figures_failed", "release");
+        };
+        if !self.record_disclosure(id, &released) {
+            return self.context.counters.count("figures_failed", "disclosure_state");
+        }
+        let onward = released.onward();
+        let (body, chunks) = released.into_body();
+        for chunk in chunks {
+            self.context.persist(rows::chunk(&Digest::of(&chunk)), Some(chunk));
+        }
+        self.issue_edition(id, number, content, onward, body);
+    }
+
+    fn cut_notice(
+        &mut self,
+        id: &FigureId,
+        code: NoticeCode,
+        decision: Option<reeve_statement::release::Decision>,
+    ) {
+        let last = self.reports.figures.get(id);
+        let content = Digest::of_parts(&[b"reeve-notice/1\0", &to_vec(&(code, &decision))]);
+        if last.is_some_and(|row| row.content == content) {
+            return;
+        }
+        let (number, previous) = next_edition(last);
+        let definition = self.reports.definitions.get(&id.indicator).copied();
+        let notice = Notice {
+            class: id.class,
+            indicator: id.indicator.clone(),
+            definition,
+            period: id.period,
+            edition: number,
+            previous,
+            code,
+            request: self.reports.subscription.as_ref().map(|asked| asked.digest),
+            decision,
+        };
+        self.issue_edition(id, number, content, Onward::Aggregate, Body::Notice(notice));
+    }
+
+    /// Signs an edition and makes it the figure's last one.
+    fn issue_edition(
+        &mut self,
+        id: &FigureId,
+        number: u64,
+        content: Digest,
+        onward: Onward,
+        body: Body,
+    ) {
+        let decision = match &body {
+            Body::Release(release) => Some(release.decision.clone()),
+            Body::Notice(notice) => notice.decision.clone(),
+            _ => None,
+        };
+        let audience = Audience::Unit(self.recipient());
+        let kept = body.clone();
+        let Some((statement, bytes)) = self.issue(audience, onward, body, decision.as_ref()) else {
+            return;
+        };
+        let before = self.reports.figures.get(id);
+        let row = FigureRow {
+            id: id.clone(),
+            edition: number,
+            statement,
+            content,
+            accepted: before.map_or(0, |row| row.accepted),
+            refused: None,
+            issued_at: self.reports.last_signed,
+            dirty: false,
+            body: Some(kept),
+        };
+        self.context.persist(rows::figure(id), Some(to_vec(&row)));
+        self.reports.figures.insert(id.clone(), row);
+        if self.settings.unit.depth() > 1 {
+            self.fresh.insert(statement, bytes);
+            self.reports.unsent.insert(id.clone());
+        }
+    }
+
+    fn record_disclosure(&mut self, id: &FigureId, released: &Released) -> bool {
+        let Some(period) = id.period else { return false };
+        let key = (id.indicator.clone(), period);
+        let state = self
+            .reports
+            .disclosure
+            .entry(key)
+            .or_insert_with(|| DisclosureState::new(id.indicator.clone(), period));
+        if state.record(released).is_err() {
+            return false;
+        }
+        let value = to_vec(state);
+        self.context.persist(rows::disclosure(id), Some(value));
+        true
+    }
+
+    pub(crate) fn restore_disclosure(&mut self, value: &[u8]) -> Result<(), String> {
+        let state: DisclosureState =
+            reeve_statement::cbor::from_slice("disclosure state", value, value.len())
+                .map_err(|error| error.to_string())?;
+        self.reports.disclosure.insert((state.indicator().clone(), state.period()), state);
+        Ok(())
+    }
+
+    /// A figure that waits for units is looked at again when its deadline passes.
+    fn note_deadline(&mut self, id: &FigureId, figure: &Figure) {
+        if figure.counts().of(UnitState::Awaited) == 0 {
+            return;
+        }
+        let at = self.reports.catalogue.as_ref().and_then(|(_, catalogue): &(Digest, Catalogue)| {
+            self.deadline(catalogue.find(&id.indicator)?, id.period?)
+        });
+        if let Some(at) = at.filter(|at| *at > self.context.now().wall) {
+            self.reports.deadlines.insert((at, id.clone()));
+        }
+    }
+
+    /// The salt of an edition's commitment: a digest under the node's key, so that it can be opened
+    /// at home, cannot be guessed outside, and differs between editions.
+    fn salt(&self, id: &FigureId, edition: u64) -> [u8; 32] {
+        let figure = to_vec(id);
+        let seed = self.settings.key.seed();
+        let parts: [&[u8]; 4] = [SALT_DOMAIN, seed.as_slice(), &figure, &edition.to_be_bytes()];
+        *Digest::of_parts(&parts).as_bytes()
+    }
+}
+
+fn next_edition(last: Option<&FigureRow>) -> (u64, Option<Digest>) {
+    last.map_or((1, None), |row| (row.edition.saturating_add(1), Some(row.statement)))
+}
+
+/// The later of what a unit said of one period and of every period.
+fn newest<'a>(one: Option<&'a Heard>, all: Option<&'a Heard>) -> Option<&'a Heard> {
+    match (one, all) {
+        (Some(one), Some(all)) if all.row.issued_at > one.row.issued_at => Some(all),
+        (Some(one), _) => Some(one),
+        (None, all) => all,
+    }
+}
+
+fn notice_of(row: &HeardRow) -> Said<'static> {
+    let code = match &row.said.body {
+        Body::Notice(notice) => notice.code,
+        _ => NoticeCode::Withdrawn,
+    };
+    Said::Notice { statement: row.statement, term: row.term, edition: row.edition, code }
+}
+
+/// The greatest total that a unit of that population can have: every person counted once.
+fn possible(entry: &RegisterEntry, indicator: &Indicator) -> Option<i64> {
+    let persons = i64::try_from(entry.population.as_ref()?.persons).ok()?;
+    let per_person = indicator.record_range.map_or(1, |(lo, hi)| hi.max(lo.saturating_neg()));
+    indicator.personal.then(|| persons.saturating_mul(per_person))
+}
+
+fn own_sources(own: &OwnFigure, period: Period, named: &[String]) -> Sources {
+    let named = u32::try_from(named.len()).unwrap_or(u32::MAX);
+    let expected = named.max(own.sources_known).max(1);
+    // The present state has no end that could be closed.
+    let reported = if period.step() == Step::Now { expected } else { own.sources_reported };
+    Sources { reported, expected }
+}
+
+fn revision_reason(last: Option<&FigureRow>, figure: &Figure) -> RevisionReason {
+    let Some(Body::Release(before)) = last.and_then(|row| row.body.as_ref()) else {
+        return RevisionReason::Update;
+    };
+    if !figure.manifest().direct.is_empty() {
+        return RevisionReason::InputsChanged;
+    }
+    let was_closed = before.sources.reported >= before.sources.expected;
+    let lower = || {
+        let before = before.table.inline()?.total().ok()?;
+        Some(figure.table().total().ok()?.value.hi() < before.value.lo())
+    };
+    match (was_closed, lower()) {
+        (false, _) => RevisionReason::Update,
+        (true, Some(true)) => RevisionReason::Correction,
+        (true, _) => RevisionReason::LateReports,
+    }
+}
+
+fn disclose_label(error: &reeve_policy::disclosure::DiscloseError) -> &'static str {
+    use reeve_policy::disclosure::DiscloseError as E;
+    match error {
+        E::NoRange(_) => "no_declared_range",
+        E::NotOnPersons(_) => "extreme_of_persons",
+        E::OpenDomain(_) => "open_domain",
+        E::TooManyRows(_) => "too_many_rows",
+        E::Overflow(_) => "overflow",
+        _ => "disclosure",
+    }
+}
+
+fn roll_up_label(error: &reeve_policy::disclosure::RollUpError) -> &'static str {
+    use reeve_policy::disclosure::RollUpError as E;
+    match error {
+        E::Overflow { .. } => "overflow",
+        E::TooManyRows(_) => "too_many_rows",
+        E::InputTooFine { .. } => "input_too_fine",
+        E::TooMany(_) => "too_many_subordinates",
+        _ => "roll_up",
+    }
+}
+
+impl FigureRow {
+    /// The release of the last edition, if it was one.
+    #[must_use]
+    pub fn release(&self) -> Option<&Release> {
+        match &self.body {
+            Some(Body::Release(release)) => Some(release),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Delivering figures to the superior: one at a time per figure, a few at a time in all.
+
+use reeve_statement::cbor::to_vec;
+use reeve_statement::statement::FigureId;
+
+use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, Reports};
+use crate::rows;
+use crate::trust::Standing;
+use crate::wire::{Blob, Have, ReportAnswer, Upward, decode};
+
+/// A delivery under way.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) figure: FigureId,
+    pub(crate) edition: u64,
+}
+
+impl Node {
+    /// The connected node of the superior, if it has asked for figures.
+    pub(crate) fn superior(&self) -> Option<NodeKey> {
+        self.reports.subscription.as_ref()?;
+        self.peers.of(Standing::Superior).map(|(key, _)| *key).next()
+    }
+
+    /// Whether the last edition of a figure may be replaced: it was taken, refused, or nobody waits.
+    pub(crate) fn may_cut(&self, id: &FigureId) -> bool {
+        !self.reports.in_flight.contains(id) && !self.reports.unsent.contains(id)
+    }
+
+    /// Starts as many deliveries as may be under way.
+    pub(crate) fn deliver(&mut self) {
+        if self.superior().is_none() || self.context.now().monotonic < self.reports.hold_until {
+            return;
+        }
+        loop {
+            let under_way = self.reports.in_flight.len();
+            if under_way >= DELIVERIES_IN_FLIGHT {
+                return;
+            }
+            let reports = &self.reports;
+            let next = reports.unsent.iter().find(|id| !reports.in_flight.contains(*id)).cloned();
+            let Some(id) = next else { return };
+            let Some(row) = self.reports.figures.get(&id) else {
+                self.reports.unsent.remove(&id);
+                continue;
+            };
+            let statement = row.statement;
+            self.reports.unsent.remove(&id);
+            self.reports.in_flight.insert(id.clone());
+            if let Some(bytes) = self.fresh.remove(&statement) {
+                self.send_delivery(id, bytes);
+            } else {
+                let load = self.context.load(Load::Get(vec![rows::statement(&statement)]));
+                self.reports.reloading.insert(load, id);
+            }
+        }
+    }
+
+    pub(crate) fn on_statement_reloaded(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
+        let Some(id) = self.reports.reloading.remove(&load) else { return Some(loaded) };
+        if let Loaded::Values(values) = loaded
+            && let Some(Some(bytes)) = values.into_iter().next()
+        {
+            self.send_delivery(id, bytes);
+        } else {
+            self.context.counters.count("damaged", "statement");
+            self.reports.in_flight.remove(&id);
+        }
+        None
+    }
+
+    fn send_delivery(&mut self, id: FigureId, bytes: Vec<u8>) {
+        let (Some(superior), Some(row)) = (self.superior(), self.reports.figures.get(&id)) else {
+            self.reports.in_flight.remove(&id);
+            self.reports.unsent.insert(id);
+            return;
+        };
+        let edition = row.edition;
+        let checkpoint = self.ledger.checkpoint(&self.settings.key);
+        let message = to_vec(&Upward::Deliver { statement: Blob(bytes), checkpoint });
+        self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
+        self.context.counters.count("deliveries", "sent");
+        let request = self.context.send(superior, Channel::Report, message);
+        self.reports.deliveries.insert(request, Delivery { figure: id, edition });
+    }
+
+    pub(crate) fn on_delivered(
+        &mut self,
+        request: RequestId,
+        result: Result<Vec<u8>, SendFailure>,
+    ) {
+        let Some(Delivery { figure, edition }) = self.reports.deliveries.remove(&request) else {
+            return;
+        };
+        self.reports.in_flight.remove(&figure);
+        let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
+        match answer {
+            Some(ReportAnswer::Accepted) => self.note_accepted(&figure, edition, None),
+            Some(ReportAnswer::Refused(Refusal::Busy)) => self.retry_later(figure),
+            Some(ReportAnswer::Refused(refusal)) => {
+                self.context.counters.count("deliveries_refused", refusal.label());
+                self.note_accepted(&figure, edition, Some(refusal));
+            }
+            Some(ReportAnswer::Chunk(_)) | None => self.retry_later(figure),
+        }
+        self.deliver();
+    }
+
+    fn retry_later(&mut self, figure: FigureId) {
+        self.context.counters.count("deliveries", "retried");
+        self.reports.unsent.insert(figure);
+        self.reports.hold_until = self.context.now().monotonic.saturating_add(BUSY_RETRY_MS);
+        self.context.wake_at(self.reports.hold_until);
+    }
+
+    /// The superior has taken or refused an edition; what came since may now be cut.
+    fn note_accepted(&mut self, id: &FigureId, edition: u64, refused: Option<Refusal>) {
+        let Some(row) = self.reports.figures.get_mut(id) else { return };
+        row.accepted = edition;
+        row.refused = refused;
+        let (key, value) = (rows::figure(id), to_vec(row));
+        let dirty = row.dirty;
+        self.context.persist(key, Some(value));
+        if dirty {
+            self.mark_due(id.clone());
+        }
+    }
+
+    /// The superior says what it holds: what it lacks is sent again, and an edition that this node has
+    /// forgotten (its store was put back) is never used a second time.
+    pub(crate) fn on_have(&mut self, inbound: InboundId, figures: Vec<Have>, ledger_size: u64) {
+        let term = self.settings.term.unwrap_or(0);
+        if ledger_size > self.ledger.frontier().size() {
+            self.context.counters.count("reconcile", "ledger_behind_superior");
+            self.behind_superior = true;
+        }
+        for have in figures.into_iter().filter(|have| have.term == term) {
+            self.reconcile(have);
+        }
+        self.context.respond(inbound, to_vec(&ReportAnswer::Accepted));
+    }
+
+    fn reconcile(&mut self, have: Have) {
+        let Some(row) = self.reports.figures.get_mut(&have.id) else {
+            self.context.counters.count("reconcile", "unknown_figure");
+            self.adopt_edition(have);
+            return;
+        };
+        if have.edition > row.edition {
+            self.context.counters.count("reconcile", "edition_behind_superior");
+            self.adopt_edition(have);
+        } else {
+            let complete = have.edition == row.edition && have.statement == row.statement;
+            if have.edition == row.edition && !complete {
+                self.context.counters.count("reconcile", "edition_differs");
+                self.adopt_edition(have);
+                return;
+            }
+            row.accepted = have.edition;
+            if complete {
+                self.reports.unsent.remove(&have.id);
+            } else {
+                self.reports.unsent.insert(have.id);
+            }
+        }
+    }
+
+    /// Continues after the edition that the superior holds: the next one is numbered after it.
+    fn adopt_edition(&mut self, have: Have) {
+        let now = self.context.now().wall;
+        let row = rows::FigureRow {
+            id: have.id.clone(),
+            edition: have.edition,
+            statement: have.statement,
+            content: reeve_statement::digest::Digest::ZERO,
+            accepted: have.edition,
+            refused: None,
+            issued_at: now,
+            dirty: true,
+            body: None,
+        };
+        self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
+        self.reports.figures.insert(have.id.clone(), row);
+        self.reports.unsent.remove(&have.id);
+        self.mark_due(have.id);
+    }
+
+    /// After a request came: everything that the superior does not have is to be sent.
+    pub(crate) fn send_what_is_missing(&mut self) {
+        let class = Reports::class();
+        let missing: Vec<FigureId> = self
+            .reports
+            .figures
+            .values()
+            .filter(|row| row.id.class == class && row.accepted < row.edition)
+            .map(|row| row.id.clone())
+            .collect();
+        for id in missing {
+            if !self.reports.in_flight.contains(&id) {
+                self.reports.unsent.insert(id);
+            }
+        }
+        self.deliver();
+    }
+}

@@ -1,0 +1,125 @@
+//! Figures: cutting releases and notices, delivering them up, taking them from below.
+//!
+//! A figure that may have changed is *dirty*; dirtiness is a set, not a queue, so a superior that was
+//! away is not flooded. A release is cut when it can be sent, and one delivery per figure is under way
+//! at a time.
+
+mod accept;
+mod cut;
+mod deliver;
+mod distribute;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reeve_policy::disclosure::{DisclosureState, Input};
+use reeve_statement::catalogue::{Catalogue, RecipientClass};
+use reeve_statement::digest::Digest;
+use reeve_statement::names::IndicatorId;
+use reeve_statement::period::Period;
+use reeve_statement::register::Register;
+use reeve_statement::request::Request;
+use reeve_statement::statement::FigureId;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+pub(crate) use accept::{VerifiedFor, Verifying};
+pub(crate) use deliver::Delivery;
+
+use crate::effect::{JobId, NodeKey, RequestId};
+use crate::rows::{FigureRow, HeadRow, HeardRow};
+
+/// Shortest time between two editions of a figure, in milliseconds. The first change goes at once;
+/// what follows within this time is one edition.
+pub const COALESCE_MS: u64 = 50;
+
+/// Most figures cut in one call of the core: a call is bounded work.
+pub const CUTS_PER_CALL: usize = 16;
+
+/// Most deliveries under way to the superior at once: half of what its adapter takes from one peer.
+pub const DELIVERIES_IN_FLIGHT: usize = 8;
+
+/// How long to wait before a delivery that the superior was too busy for is tried again, in
+/// milliseconds.
+pub const BUSY_RETRY_MS: u64 = 500;
+
+/// How far a statement may be dated in the future, in milliseconds: five minutes of clock skew.
+pub const FUTURE_MS: i64 = 5 * 60 * 1_000;
+
+/// How often deadlines and certificates are looked at, in milliseconds.
+pub const SWEEP_MS: u64 = 1_000;
+
+/// What the superior asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscription {
+    /// Digest of its signed request.
+    pub(crate) digest: Digest,
+    /// The request.
+    pub(crate) request: Request,
+    /// Who asked.
+    pub(crate) from: UnitPath,
+}
+
+/// What a subordinate said last of a figure.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) row: HeardRow,
+    /// Its figure, if it gave one.
+    pub(crate) input: Option<Input>,
+}
+
+/// All that is known of figures.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    /// The catalogue in force, with the digest of its statement.
+    pub(crate) catalogue: Option<(Digest, Catalogue)>,
+    /// Definitions' digests, by indicator.
+    pub(crate) definitions: BTreeMap<IndicatorId, Digest>,
+    /// The register of subordinates, with the digest of its statement.
+    pub(crate) register: Option<(Digest, Register)>,
+    /// Own figures.
+    pub(crate) figures: BTreeMap<FigureId, FigureRow>,
+    /// Disclosure state, by indicator and period: it belongs to the data.
+    pub(crate) disclosure: BTreeMap<(IndicatorId, Period), DisclosureState>,
+    /// What subordinates said last, by figure and unit.
+    pub(crate) heard: BTreeMap<FigureId, BTreeMap<UnitId, Heard>>,
+    /// Which subordinates have ever reported an indicator, and when they were last heard.
+    pub(crate) ever: BTreeMap<UnitId, BTreeMap<IndicatorId, Timestamp>>,
+    /// Ledger heads of subordinates.
+    pub(crate) heads: BTreeMap<UnitId, HeadRow>,
+    /// What the superior asked for.
+    pub(crate) subscription: Option<Subscription>,
+    /// Figures to look at, by the time from which on.
+    pub(crate) due: BTreeSet<(u64, FigureId)>,
+    /// When each figure was last cut, monotonic.
+    pub(crate) cut_at: BTreeMap<FigureId, u64>,
+    /// Figures that running imports touched; cut when the import ends.
+    pub(crate) held: BTreeMap<u64, BTreeSet<(IndicatorId, Period)>>,
+    /// Deadlines of figures that wait for subordinates, wall clock.
+    pub(crate) deadlines: BTreeSet<(Timestamp, FigureId)>,
+    /// Figures whose last edition is to be sent.
+    pub(crate) unsent: BTreeSet<FigureId>,
+    /// Deliveries under way.
+    pub(crate) deliveries: BTreeMap<RequestId, Delivery>,
+    /// Figures with a delivery under way.
+    pub(crate) in_flight: BTreeSet<FigureId>,
+    /// Figures whose statement is being loaded to be sent again.
+    pub(crate) reloading: BTreeMap<crate::effect::LoadId, FigureId>,
+    /// No delivery before this monotonic time.
+    pub(crate) hold_until: u64,
+    /// Statements being verified.
+    pub(crate) verifying: BTreeMap<JobId, Verifying>,
+    /// Chunks asked for, by request.
+    pub(crate) fetching: BTreeMap<RequestId, accept::Fetching>,
+    /// The last time at which anything was signed.
+    pub(crate) last_signed: Timestamp,
+    /// Requests sent down, to know their answers by.
+    pub(crate) asked: BTreeMap<RequestId, NodeKey>,
+}
+
+impl Reports {
+    /// The class of every figure that goes up.
+    pub(crate) const fn class() -> RecipientClass {
+        RecipientClass::Superior
+    }
+}

@@ -1,0 +1,218 @@
+//! What this node's people see: figures, status.
+
+use std::collections::BTreeMap;
+
+use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::completeness::{Counts, Manifest, UnitState};
+use reeve_statement::names::IndicatorId;
+use reeve_statement::period::Period;
+use reeve_statement::statement::{Body, FigureId};
+use reeve_statement::table::{Area, Table};
+use reeve_statement::unit::UnitPath;
+
+use crate::local::{FigureView, PeerStatus, Status, SubordinateStatus};
+use crate::node::Node;
+use crate::report::Reports;
+use crate::rows::FigureRow;
+use crate::trust::Standing;
+
+/// Most figures that the status names per subordinate: a status is read by a person.
+const BEHIND_SHOWN: usize = 50;
+
+impl Node {
+    /// The figure of this unit as it would be cut now, with what is known of its last edition.
+    pub(crate) fn view_figure(
+        &self,
+        indicator: &IndicatorId,
+        period: Period,
+        area: Option<&UnitPath>,
+    ) -> Option<FigureView> {
+        let definition = self.reports.catalogue.as_ref()?.1.find(indicator)?.clone();
+        let class = Reports::class();
+        let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
+        let row = self.reports.figures.get(&id);
+        let now = self.compute_figure(&id);
+        let released = row.and_then(FigureRow::release);
+        let (table, manifest, counts) = match (&now, released) {
+            (Some(figure), _) => {
+                (figure.table().clone(), figure.manifest().clone(), figure.counts().clone())
+            }
+            (None, Some(release)) => (
+                release.table.inline().cloned()?,
+                release.manifest.inline().cloned().unwrap_or_default(),
+                release.counts.clone(),
+            ),
+            (None, None) => return None,
+        };
+        let data_touched = released.and_then(|release| release.data_touched);
+        let scope = self.area_below(area)?;
+        let view = narrow(table, &manifest, counts, &scope);
+        let total = definition.measure.is_additive().then(|| view.0.total().ok()).flatten();
+        Some(FigureView {
+            unit: self.settings.unit.clone(),
+            unlisted: view.0.unlisted.iter().map(|(a, u)| (a.clone(), u.clone())).collect(),
+            indicator: definition,
+            period,
+            class,
+            total,
+            table: view.0,
+            counts: view.1,
+            exceptions: view.2,
+            edition: row.map_or(0, |row| row.edition),
+            statement: row.filter(|row| row.body.is_some()).map(|row| row.statement),
+            issued_at: row.map(|row| row.issued_at),
+            data_touched,
+        })
+    }
+
+    /// Units below this one that lead to the area; none: the area is not within.
+    fn area_below(&self, area: Option<&UnitPath>) -> Option<Area> {
+        let Some(area) = area else { return Some(Area::own()) };
+        Some(Area { units: area.below(&self.settings.unit)?.to_vec(), residual: None })
+    }
+
+    pub(crate) fn view_periods(&self, indicator: &IndicatorId, limit: usize) -> Vec<Period> {
+        let mut periods: Vec<Period> = self
+            .reports
+            .figures
+            .keys()
+            .chain(self.reports.heard.keys())
+            .filter(|id| id.indicator == *indicator && id.class == RecipientClass::Superior)
+            .filter_map(|id| id.period)
+            .collect();
+        if let Some(engine) = &self.home.engine {
+            periods.extend(engine.periods(indicator));
+        }
+        periods.sort_unstable();
+        periods.dedup();
+        periods.reverse();
+        periods.truncate(limit);
+        periods
+    }
+
+    pub(crate) fn view_status(&self) -> Status {
+        let frontier = self.ledger.frontier();
+        let behind_superior = |row: &&crate::rows::FigureRow| row.accepted < row.edition;
+        let waits = self.settings.unit.depth() > 1;
+        Status {
+            unit: self.settings.unit.clone(),
+            key: self.key,
+            term: self.settings.term,
+            not_after: self.own_not_after,
+            peers: self.view_peers(),
+            subordinates: self.view_subordinates(),
+            catalogue_version: self.catalogue_version(),
+            figures: self.reports.figures.len(),
+            unsent: if waits {
+                self.reports.figures.values().filter(behind_superior).count()
+            } else {
+                0
+            },
+            refused: self
+                .reports
+                .figures
+                .values()
+                .filter_map(|row| Some((row.id.to_string(), row.refused?)))
+                .collect(),
+            ledger_size: frontier.size(),
+            ledger_root: frontier.root(),
+            interrupted_imports: self.interrupted.clone(),
+            queued_writes: self.home.queue.len(),
+            pending_persists: self.context.pending_persists(),
+        }
+    }
+
+    fn view_peers(&self) -> Vec<PeerStatus> {
+        let mut peers: BTreeMap<_, PeerStatus> = BTreeMap::new();
+        let absent = |key| PeerStatus {
+            key,
+            unit: None,
+            standing: None,
+            connected: false,
+            not_after: None,
+            clock_offset: None,
+        };
+        for key in self.allowed.iter().flatten() {
+            peers.insert(*key, absent(*key));
+        }
+        for (key, peer) in &self.peers.connected {
+            let entry = peers.entry(*key).or_insert_with(|| absent(*key));
+            entry.connected = true;
+            if let Some(greeted) = peer {
+                entry.unit = Some(greeted.unit.clone());
+                entry.standing = Some(greeted.standing);
+                entry.not_after = Some(greeted.chain.not_after());
+                entry.clock_offset = Some(greeted.clock_offset);
+            }
+        }
+        peers.into_values().collect()
+    }
+
+    fn view_subordinates(&self) -> Vec<SubordinateStatus> {
+        let Some((_, register)) = &self.reports.register else { return Vec::new() };
+        let connected: Vec<_> =
+            self.peers.of(Standing::Subordinate).map(|(_, p)| p.unit.leaf().clone()).collect();
+        register
+            .entries
+            .iter()
+            .map(|entry| {
+                let ever = self.reports.ever.get(&entry.unit);
+                SubordinateStatus {
+                    unit: entry.unit.clone(),
+                    connected: connected.contains(&entry.unit),
+                    last_heard: ever.and_then(|by| by.values().max().copied()),
+                    behind: self.view_behind(&entry.unit),
+                }
+            })
+            .collect()
+    }
+
+    fn view_behind(&self, unit: &reeve_statement::unit::UnitId) -> Vec<(IndicatorId, Period, UnitState)> {
+        let mut behind = Vec::new();
+        for row in self.reports.figures.values() {
+            let (Some(period), Some(Body::Release(release))) = (row.id.period, &row.body) else {
+                continue;
+            };
+            let Some(manifest) = release.manifest.inline() else { continue };
+            for entry in manifest.direct.iter().filter(|entry| entry.unit == *unit) {
+                if entry.state != UnitState::Reported {
+                    behind.push((row.id.indicator.clone(), period, entry.state));
+                }
+            }
+        }
+        behind.sort_by(|a, b| b.1.cmp(&a.1));
+        behind.truncate(BEHIND_SHOWN);
+        behind
+    }
+}
+
+type Narrowed = (Table, Counts, Vec<reeve_statement::completeness::Exception>);
+
+/// The part of a figure that is about an area.
+fn narrow(mut table: Table, manifest: &Manifest, counts: Counts, scope: &Area) -> Narrowed {
+    let Some(first) = scope.units.first() else {
+        return (table, counts, manifest.exceptions.clone());
+    };
+    let within = |area: &Area| area.units.starts_with(&scope.units);
+    table.rows.retain(|key, _| within(&key.area));
+    table.unlisted.retain(|area, _| within(area));
+    let exceptions: Vec<_> = manifest
+        .exceptions
+        .iter()
+        .filter(|exception| exception.units.starts_with(&scope.units))
+        .cloned()
+        .collect();
+    let direct = manifest.direct.iter().find(|entry| entry.unit == *first);
+    let counts = match direct {
+        Some(entry) if scope.units.len() == 1 => entry.counts.clone(),
+        _ => {
+            let mut counts = Counts::default();
+            for exception in &exceptions {
+                counts.add(exception.state, 1);
+            }
+            counts
+        }
+    };
+    (table, counts, exceptions)
+}
+

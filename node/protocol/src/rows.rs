@@ -1,0 +1,270 @@
+//! The rows of the store: one table of key prefixes, and the small values behind them.
+//!
+//! Keys are `<prefix>/<rest>`; numbers inside keys are big-endian, so that key order is number order.
+//! Prefixes marked *restored* are read at start; the others are read when needed.
+
+use minicbor::{Decode, Encode};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::digest::Digest;
+use reeve_statement::statement::{Body, FigureId, Statement};
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitId;
+
+use crate::effect::NodeKey;
+use crate::refusal::Refusal;
+
+/// Facts about this node (*restored*).
+pub const META: &[u8] = b"meta/";
+/// Peers that were admitted, by node key (*restored*).
+pub const MEMBER: &[u8] = b"member/";
+/// Revocation lists, by issuer (*restored*).
+pub const CRL: &[u8] = b"crl/";
+/// Own figures (*restored*).
+pub const FIGURE: &[u8] = b"figure/";
+/// What subordinates said last (*restored*).
+pub const HEARD: &[u8] = b"heard/";
+/// Ledger heads of subordinates (*restored*).
+pub const HEAD: &[u8] = b"head/";
+/// State of the indicators (*restored*).
+pub const PAGE: &[u8] = b"page/";
+/// Versions of shards (*restored*).
+pub const SHARD: &[u8] = b"shard/";
+/// Records of imports (*restored*).
+pub const IMPORT: &[u8] = b"import/";
+/// How far each home peer's log was pulled (*restored*).
+pub const CURSOR: &[u8] = b"cursor/";
+/// Disclosure state per figure (*restored*).
+pub const DISCLOSURE: &[u8] = b"disclosure/";
+
+/// Statements issued or received, by digest: the COSE bytes.
+pub const STATEMENT: &[u8] = b"statement/";
+/// Chunks of tables and manifests, by digest.
+pub const CHUNK: &[u8] = b"chunk/";
+/// Statements issued, by ledger index.
+pub const SENT: &[u8] = b"sent/";
+/// Nodes of the ledger's tree.
+pub const LEDGER: &[u8] = b"ledger/";
+/// Snapshots of shards.
+pub const SNAPSHOT: &[u8] = b"snapshot/";
+/// Signed changes of a shard after its snapshot, by shard and log position.
+pub const CHANGE: &[u8] = b"change/";
+/// Which shard a log position belongs to.
+pub const LOG: &[u8] = b"log/";
+
+/// The prefixes that are restored at start, in the order in which they must be.
+pub const RESTORED: [&[u8]; 11] =
+    [META, CRL, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, PAGE];
+
+/// A key: a prefix and the parts after it.
+#[must_use]
+pub fn key(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = prefix.to_vec();
+    for part in parts {
+        key.extend_from_slice(part);
+    }
+    key
+}
+
+/// The key of a statement.
+#[must_use]
+pub fn statement(digest: &Digest) -> Vec<u8> {
+    key(STATEMENT, &[digest.as_bytes()])
+}
+
+/// The key of a chunk.
+#[must_use]
+pub fn chunk(digest: &Digest) -> Vec<u8> {
+    key(CHUNK, &[digest.as_bytes()])
+}
+
+/// The key of an own figure's row.
+#[must_use]
+pub fn figure(id: &FigureId) -> Vec<u8> {
+    key(FIGURE, &[&to_vec(id)])
+}
+
+/// The key of a figure's disclosure state.
+#[must_use]
+pub fn disclosure(id: &FigureId) -> Vec<u8> {
+    key(DISCLOSURE, &[&to_vec(id)])
+}
+
+/// The key of what a subordinate said of a figure.
+#[must_use]
+pub fn heard(unit: &UnitId, id: &FigureId) -> Vec<u8> {
+    key(HEARD, &[unit.as_str().as_bytes(), b"/", &to_vec(id)])
+}
+
+/// The key of a row named by a number.
+#[must_use]
+pub fn numbered(prefix: &[u8], number: u64) -> Vec<u8> {
+    key(prefix, &[&number.to_be_bytes()])
+}
+
+/// An own figure: its last edition, and how far the superior has it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct FigureRow {
+    /// Which figure.
+    #[n(0)]
+    pub id: FigureId,
+    /// Number of the last edition.
+    #[n(1)]
+    pub edition: u64,
+    /// Digest of its statement.
+    #[n(2)]
+    pub statement: Digest,
+    /// Digest of what it says, without number, time and reason: an equal one is not cut again.
+    #[n(3)]
+    pub content: Digest,
+    /// Last edition that the superior has durably.
+    #[n(4)]
+    pub accepted: u64,
+    /// Why the superior refused the last edition, if it did.
+    #[n(5)]
+    pub refused: Option<Refusal>,
+    /// When the last edition was signed.
+    #[n(6)]
+    pub issued_at: Timestamp,
+    /// Whether data came since that may change it.
+    #[n(7)]
+    pub dirty: bool,
+    /// What the last edition says.
+    #[n(8)]
+    pub body: Option<Body>,
+}
+
+/// What a subordinate said last of a figure.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HeardRow {
+    /// Which figure.
+    #[n(0)]
+    pub id: FigureId,
+    /// Who said it.
+    #[n(1)]
+    pub unit: UnitId,
+    /// Its term.
+    #[n(2)]
+    pub term: u64,
+    /// Its edition.
+    #[n(3)]
+    pub edition: u64,
+    /// Digest of the statement.
+    #[n(4)]
+    pub statement: Digest,
+    /// When it was signed.
+    #[n(5)]
+    pub issued_at: Timestamp,
+    /// When it came.
+    #[n(6)]
+    pub received_at: Timestamp,
+    /// The statement, with its table and manifest inside.
+    #[n(7)]
+    pub said: Statement,
+}
+
+/// One statement that this node issued.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SentRow {
+    /// Its place in the ledger.
+    #[n(0)]
+    pub index: u64,
+    /// Digest of the statement.
+    #[n(1)]
+    pub statement: Digest,
+    /// Release, notice, request, catalogue, register or declaration.
+    #[n(2)]
+    pub kind: String,
+    /// Which figure, if it is about one.
+    #[n(3)]
+    pub figure: Option<FigureId>,
+    /// Its edition; 0 if it is about no figure.
+    #[n(4)]
+    pub edition: u64,
+    /// For whom.
+    #[n(5)]
+    pub audience: String,
+    /// When it was signed.
+    #[n(6)]
+    pub issued_at: Timestamp,
+    /// Bytes of the signed statement.
+    #[n(7)]
+    pub bytes: u64,
+    /// Digest of the policy set that decided it.
+    #[n(8)]
+    pub policy_set: Option<Digest>,
+    /// Ids of the policies that determined it.
+    #[n(9)]
+    pub determining: Vec<String>,
+}
+
+/// The last ledger checkpoint that a subordinate showed.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HeadRow {
+    /// Whose ledger.
+    #[n(0)]
+    pub unit: UnitId,
+    /// How many statements it holds.
+    #[n(1)]
+    pub size: u64,
+    /// Its root.
+    #[n(2)]
+    pub root: Digest,
+    /// The signed note.
+    #[n(3)]
+    pub note: String,
+    /// Highest term heard.
+    #[n(4)]
+    pub term: u64,
+}
+
+/// A peer that was admitted: a node of a subordinate, of the superior or of this home.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct MemberRow {
+    /// Its key.
+    #[n(0)]
+    pub key: NodeKey,
+    /// Its chain of certificates, leaf first.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// When it was admitted.
+    #[n(2)]
+    pub admitted_at: Timestamp,
+}
+
+/// One import, finished or not.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ImportRow {
+    /// SHA-256 of the file.
+    #[n(0)]
+    pub file: Digest,
+    /// The file's name, without its folders.
+    #[n(1)]
+    pub name: String,
+    /// Which kind it brought.
+    #[n(2)]
+    pub kind: String,
+    /// When it began.
+    #[n(3)]
+    pub begun_at: Timestamp,
+    /// When it ended; none: it is running or was interrupted.
+    #[n(4)]
+    pub ended_at: Option<Timestamp>,
+    /// Records inserted, changed, deleted, unchanged.
+    #[n(5)]
+    pub inserted: u64,
+    /// Records changed.
+    #[n(6)]
+    pub changed: u64,
+    /// Records deleted.
+    #[n(7)]
+    pub deleted: u64,
+    /// Records that were there already.
+    #[n(8)]
+    pub unchanged: u64,
+}

@@ -1,0 +1,147 @@
+//! Whom this node believes: the federation's roots, revocation lists, and the peers it admitted.
+//!
+//! A chain is verified when it is first seen, again whenever a list changes, and again as time goes
+//! by, so that revoked and expired peers are dropped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use reeve_statement::cert::{
+    Chain, ChainError, Crl, CrlSet, Role, RootList, StaleRule, VerifiedChain, verify_chain,
+};
+use reeve_statement::cose::Verifier;
+use reeve_statement::key::KeyId;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitPath;
+
+use crate::effect::NodeKey;
+use crate::refusal::Refusal;
+use crate::rows::MemberRow;
+use crate::wire::SignedList;
+
+/// How a peer stands to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// A node of the superior unit.
+    Superior,
+    /// A node of a subordinate unit.
+    Subordinate,
+    /// Another node of this home.
+    Home,
+}
+
+impl core::fmt::Display for Standing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Superior => "superior",
+            Self::Subordinate => "subordinate",
+            Self::Home => "home",
+        })
+    }
+}
+
+/// How a node of `peer` stands to a node of `own`; none: not at all.
+pub(crate) fn standing(own: &UnitPath, peer: &UnitPath) -> Option<Standing> {
+    if own == peer {
+        Some(Standing::Home)
+    } else if own.is_child_of(peer) {
+        Some(Standing::Superior)
+    } else if peer.is_child_of(own) {
+        Some(Standing::Subordinate)
+    } else {
+        None
+    }
+}
+
+/// Roots, lists and members.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    roots: RootList,
+    crls: CrlSet,
+    lists: BTreeMap<KeyId, SignedList>,
+    verifier: Arc<Verifier>,
+    members: BTreeMap<NodeKey, MemberRow>,
+}
+
+impl Trust {
+    pub(crate) fn new(roots: RootList) -> Self {
+        let crls = CrlSet::new(StaleRule::default());
+        let verifier = Arc::new(Verifier::new(roots.clone(), crls.clone()));
+        Self { roots, crls, lists: BTreeMap::new(), verifier, members: BTreeMap::new() }
+    }
+
+    pub(crate) const fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// The revocation lists held, each with its issuer's chain.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &SignedList> {
+        self.lists.values()
+    }
+
+    pub(crate) fn members(&self) -> impl Iterator<Item = &MemberRow> {
+        self.members.values()
+    }
+
+    pub(crate) fn admit(&mut self, row: MemberRow) {
+        self.members.insert(row.key, row);
+    }
+
+    /// Takes a revocation list; whether it is newer than the one held.
+    pub(crate) fn take_list(&mut self, list: &SignedList, at: Timestamp) -> Result<bool, Refusal> {
+        let chain = Chain::from_cbor(&list.chain).map_err(|_| Refusal::BadChain)?;
+        let issuer = self.verify_any(&chain, at)?;
+        if issuer.role() != Role::Authority {
+            return Err(Refusal::NoRight);
+        }
+        let crl = Crl::from_der(&list.list).map_err(|_| Refusal::Malformed)?;
+        let taken = self.crls.insert(crl, issuer.key()).map_err(|_| Refusal::BadSignature)?;
+        if taken {
+            self.lists.insert(issuer.key().key_id(), list.clone());
+            self.verifier = Arc::new(Verifier::new(self.roots.clone(), self.crls.clone()));
+        }
+        Ok(taken)
+    }
+
+    /// Verifies a chain that a peer presents, and that it is a node's and for the peer's own key.
+    pub(crate) fn verify(
+        &self,
+        chain: &Chain,
+        key: NodeKey,
+        at: Timestamp,
+    ) -> Result<VerifiedChain, Refusal> {
+        let verified =
+            verify_chain(chain, &self.roots, &self.crls, at).map_err(|e| refusal_of(&e))?;
+        if verified.key().to_bytes() != key.0 {
+            return Err(Refusal::OtherKey);
+        }
+        if verified.role() != Role::Node {
+            return Err(Refusal::NoRight);
+        }
+        Ok(verified)
+    }
+
+    /// Verifies any chain.
+    pub(crate) fn verify_any(
+        &self,
+        chain: &Chain,
+        at: Timestamp,
+    ) -> Result<VerifiedChain, Refusal> {
+        verify_chain(chain, &self.roots, &self.crls, at).map_err(|e| refusal_of(&e))
+    }
+}
+
+/// The wire's word for what is wrong with a chain.
+pub(crate) fn refusal_of(error: &ChainError) -> Refusal {
+    match error {
+        ChainError::Expired { .. } => Refusal::Expired,
+        ChainError::NotYetValid { .. } => Refusal::NotYetValid,
+        ChainError::Revoked { .. } => Refusal::Revoked,
+        ChainError::OutOfArea { .. } => Refusal::OutOfArea,
+        ChainError::StaleList { .. } | ChainError::NoList { .. } => Refusal::StaleList,
+        ChainError::WrongIssuerUnit { .. } => Refusal::OutOfArea,
+        ChainError::BadSignature { .. } => Refusal::BadSignature,
+        ChainError::WrongFederation { .. } => Refusal::OtherFederation,
+        _ => Refusal::BadChain,
+    }
+}

@@ -1,0 +1,288 @@
+//! Messages between nodes: bounded, canonical CBOR, one type per channel and direction.
+//!
+//! What goes up is [`Upward`]: a signed statement and nothing else. Raw records cannot be written in
+//! it; they travel in [`HomeMessage`], between nodes of one jurisdiction only.
+
+use minicbor::{Decode, Encode};
+use reeve_statement::cbor::{CborError, bounded_length, bounded_vec, from_slice};
+use reeve_statement::digest::{Digest, FederationId};
+use reeve_statement::statement::FigureId;
+use reeve_statement::time::Timestamp;
+
+use crate::refusal::Refusal;
+
+/// Version of the wire protocols.
+pub const WIRE_VERSION: u16 = 1;
+
+/// Largest message, in bytes: one frame of the net adapter.
+pub const FRAME_BYTES: usize = 256 * 1024;
+
+/// Most figures in one [`Downward::Have`].
+pub const HAVE_ENTRIES: usize = 500;
+
+/// Most statements or lists in one [`Downward::Distribute`].
+pub const DISTRIBUTED: usize = 64;
+
+/// Most bytes of changes in one [`HomeAnswer::Changes`]; leaves room for the largest single change.
+pub const CHANGES_BYTES: usize = 160 * 1024;
+
+/// Most changes in one [`HomeAnswer::Changes`].
+pub const CHANGES: usize = 512;
+
+/// Bytes that another layer decodes.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Blob(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
+
+fn decode_blobs<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<Blob>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, DISTRIBUTED)
+}
+
+fn decode_lists<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<SignedList>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, DISTRIBUTED)
+}
+
+fn decode_have<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<Have>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, HAVE_ENTRIES)
+}
+
+fn decode_changes<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<(u64, Blob)>, minicbor::decode::Error> {
+    let count = bounded_length(d, CHANGES)?;
+    (0..count).map(|_| Decode::decode(d, ctx)).collect()
+}
+
+/// A revocation list with the chain of the authority that signed it, so that whoever gets it can check
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SignedList {
+    /// The authority's chain of certificates, itself first.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// The list, DER.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub list: Vec<u8>,
+}
+
+/// The first message of a connection, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Hello {
+    /// [`WIRE_VERSION`] of the sender.
+    #[n(0)]
+    pub version: u16,
+    /// Its federation.
+    #[n(1)]
+    pub federation: FederationId,
+    /// Its chain of certificates, leaf first.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// Its wall clock.
+    #[n(3)]
+    pub clock: Timestamp,
+    /// Its reporting term.
+    #[n(4)]
+    pub term: u64,
+    /// Version of the catalogue that it follows; 0: none.
+    #[n(5)]
+    pub catalogue_version: u64,
+    /// Certificate chains of the writers on this node; told to nodes of the same home only.
+    #[cbor(n(6), decode_with = "decode_blobs")]
+    pub writers: Vec<Blob>,
+}
+
+/// Answer to a hello.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum HelloAnswer {
+    /// Welcome; this is who answers.
+    #[n(0)]
+    Welcome(#[n(0)] Hello),
+    /// Not welcome.
+    #[n(1)]
+    Refused(#[n(0)] Refusal),
+}
+
+/// From a subordinate to its superior: a signed statement, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Upward {
+    /// A release or notice, with the issuer's newest signed ledger checkpoint.
+    #[n(0)]
+    Deliver {
+        /// The signed statement.
+        #[n(0)]
+        statement: Blob,
+        /// The checkpoint, a signed note.
+        #[n(1)]
+        checkpoint: String,
+    },
+}
+
+/// A figure that the superior holds of the subordinate.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Have {
+    /// Which figure.
+    #[n(0)]
+    pub id: FigureId,
+    /// The term of its last edition.
+    #[n(1)]
+    pub term: u64,
+    /// Its last edition.
+    #[n(2)]
+    pub edition: u64,
+    /// Digest of the statement.
+    #[n(3)]
+    pub statement: Digest,
+}
+
+/// From a superior to its subordinate.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Downward {
+    /// A signed request.
+    #[n(0)]
+    Ask(#[n(0)] Blob),
+    /// What the superior holds already; sent before its request, in pages.
+    #[n(1)]
+    Have {
+        /// Figures.
+        #[cbor(n(0), decode_with = "decode_have")]
+        figures: Vec<Have>,
+        /// Size of the subordinate's ledger at the last checkpoint that the superior holds.
+        #[n(1)]
+        ledger_size: u64,
+    },
+    /// Statements (catalogues, declarations) and revocation lists for everybody below.
+    #[n(2)]
+    Distribute {
+        /// Signed statements.
+        #[cbor(n(0), decode_with = "decode_blobs")]
+        statements: Vec<Blob>,
+        /// Revocation lists.
+        #[cbor(n(1), decode_with = "decode_lists")]
+        lists: Vec<SignedList>,
+    },
+    /// Asks for a chunk of a statement that the subordinate delivered.
+    #[n(3)]
+    Fetch(#[n(0)] Digest),
+}
+
+/// Answer on the report channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum ReportAnswer {
+    /// Taken, durably.
+    #[n(0)]
+    Accepted,
+    /// Not taken.
+    #[n(1)]
+    Refused(#[n(0)] Refusal),
+    /// The chunk.
+    #[n(2)]
+    Chunk(#[n(0)] Blob),
+}
+
+/// Between nodes of one home.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum HomeMessage {
+    /// Asks for signed changes in the order in which the answerer has them.
+    #[n(0)]
+    Pull {
+        /// Which log: it changes when the answerer's store was replaced.
+        #[n(0)]
+        incarnation: u64,
+        /// Last position already had.
+        #[n(1)]
+        after: u64,
+    },
+    /// Says that there is something to pull.
+    #[n(1)]
+    Nudge,
+    /// A revocation list.
+    #[n(2)]
+    List(#[n(0)] SignedList),
+}
+
+/// Answer on the home channel.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum HomeAnswer {
+    /// Signed changes by position.
+    #[n(0)]
+    Changes {
+        /// Which log they are of; positions of another one mean nothing.
+        #[n(0)]
+        incarnation: u64,
+        /// The changes.
+        #[cbor(n(1), decode_with = "decode_changes")]
+        changes: Vec<(u64, Blob)>,
+        /// Whether there are more.
+        #[n(2)]
+        more: bool,
+    },
+    /// Understood.
+    #[n(1)]
+    Noted,
+    /// Not taken.
+    #[n(2)]
+    Refused(#[n(0)] Refusal),
+}
+
+/// Questions about a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum LedgerMessage {
+    /// The newest checkpoint.
+    #[n(0)]
+    Head,
+    /// A proof that the statement at a place is in the ledger of that size.
+    #[n(1)]
+    Inclusion {
+        /// Its place.
+        #[n(0)]
+        index: u64,
+        /// Ledger size.
+        #[n(1)]
+        size: u64,
+    },
+}
+
+/// Answers about a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum LedgerAnswer {
+    /// The newest checkpoint, a signed note.
+    #[n(0)]
+    Head(#[n(0)] String),
+    /// Hashes of a proof, from the leaf up.
+    #[n(1)]
+    Proof(#[cbor(n(0), decode_with = "decode_hashes")] Vec<Digest>),
+    /// Not answered.
+    #[n(2)]
+    Refused(#[n(0)] Refusal),
+}
+
+fn decode_hashes<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<Digest>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, reeve_statement::ledger::MAX_PROOF_HASHES)
+}
+
+/// Decodes one message of a frame.
+///
+/// # Errors
+/// [`CborError`] if it is too long, malformed or not canonical.
+pub fn decode<'b, T>(bytes: &'b [u8]) -> Result<T, CborError>
+where
+    T: Decode<'b, ()> + Encode<()>,
+{
+    from_slice("message", bytes, FRAME_BYTES)
+}
