@@ -19,6 +19,13 @@ use crate::record::{Record, RecordId, Value};
 /// The name of the kind; no schema file may define it.
 pub const KIND: &str = "closure";
 
+/// The kind, as an id.
+#[must_use]
+#[expect(clippy::expect_used, reason = "the constant follows the rule for names; a test checks it")]
+pub fn kind_id() -> KindId {
+    KindId::new(KIND).expect("`closure` is a name")
+}
+
 /// Longest name of a source, in bytes: with a kind and a period it must fit a record id.
 pub const MAX_SOURCE_BYTES: usize = 48;
 

@@ -58,14 +58,12 @@ impl Node {
                 area: Some(area.clone().unwrap_or_else(|| self.settings.unit.clone())),
                 ..Circumstances::default()
             },
-            Question::Periods { .. } => Circumstances {
-                area: Some(self.settings.unit.clone()),
-                ..Circumstances::default()
-            },
+            Question::Periods { .. } => {
+                Circumstances { area: Some(self.settings.unit.clone()), ..Circumstances::default() }
+            }
             _ => Circumstances::default(),
         };
-        let question =
-            Asked { principal: Principal::Person(who), action, resource, circumstances };
+        let question = Asked { principal: Principal::Person(who), action, resource, circumstances };
         match self.policy.decide(&question) {
             Decision::Permit(_) => Ok(()),
             Decision::Decline(refusal) => Err(Answer::Declined(refusal)),
@@ -107,8 +105,7 @@ impl Node {
     }
 
     fn kind_resource(&self, kind: &KindId) -> Result<Resource, Answer> {
-        let schema =
-            self.home.schema.as_ref().ok_or(Answer::Failed(Failure::NoTwin))?;
+        let schema = self.home.schema.as_ref().ok_or(Answer::Failed(Failure::NoTwin))?;
         let known = schema
             .kind(kind.as_str())
             .ok_or_else(|| Answer::Failed(Failure::UnknownKind(kind.clone())))?;
@@ -117,8 +114,8 @@ impl Node {
 
     fn indicator_resource(&self, indicator: &IndicatorId) -> Result<Resource, Answer> {
         let known = self.reports.catalogue.as_ref().and_then(|(_, c)| c.find(indicator));
-        let known = known
-            .ok_or_else(|| Answer::Failed(Failure::UnknownIndicator(indicator.clone())))?;
+        let known =
+            known.ok_or_else(|| Answer::Failed(Failure::UnknownIndicator(indicator.clone())))?;
         Ok(Resource::Indicator(Box::new(known.clone())))
     }
 
@@ -163,9 +160,7 @@ impl Node {
             }
             Question::Status => Answer::Status(Box::new(self.view_status())),
             Question::Metrics => Answer::Metrics(self.context.counters.clone()),
-            Question::Checkpoint => {
-                Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key))
-            }
+            Question::Checkpoint => Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key)),
             Question::Catalogue => Answer::Catalogue(
                 self.reports.catalogue.as_ref().map(|(_, catalogue)| Box::new(catalogue.clone())),
             ),
@@ -286,9 +281,7 @@ impl Node {
         let found: std::collections::BTreeMap<NodeAddress, Digest> = nodes
             .iter()
             .zip(values)
-            .filter_map(|(node, value)| {
-                Some((*node, Digest::from_bytes(value?.try_into().ok()?)))
-            })
+            .filter_map(|(node, value)| Some((*node, Digest::from_bytes(value?.try_into().ok()?))))
             .collect();
         let proof = inclusion_proof(&found, index, size).ok();
         match to {

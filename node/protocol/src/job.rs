@@ -121,7 +121,8 @@ impl Fold {
             match shard.write(&self.author, ops, self.at) {
                 Ok(written) => {
                     let id = shard.id();
-                    let logged = written.changes.iter().map(|c| (id.clone(), c.as_bytes().to_vec()));
+                    let logged =
+                        written.changes.iter().map(|c| (id.clone(), c.as_bytes().to_vec()));
                     folded.changes.extend(logged);
                     folded.facts.extend(written.facts);
                 }

@@ -38,7 +38,6 @@ impl Ledger {
         &self.frontier
     }
 
-
     /// Appends a statement; its index, or none if the tree is full (it never is).
     pub(crate) fn append(&mut self, context: &mut Context, statement: Digest) -> Option<u64> {
         let index = self.frontier.size();

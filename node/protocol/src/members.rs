@@ -158,8 +158,7 @@ impl Node {
 
     /// After a restart: pages of another catalogue or schema do not fit, so the state is built anew.
     pub(crate) fn check_engine(&mut self) {
-        let whole =
-            self.home.engine.as_mut().is_none_or(|engine| engine.finish_loading().is_ok());
+        let whole = self.home.engine.as_mut().is_none_or(|engine| engine.finish_loading().is_ok());
         if self.stale_pages || !whole {
             self.stale_pages = false;
             self.rebuild_engine();
@@ -205,5 +204,4 @@ impl Node {
             self.mark_unfinished_due();
         }
     }
-
 }

@@ -389,8 +389,5 @@ impl Node {
 
 fn pair_of(value: &[u8]) -> Option<(u64, u64)> {
     let (first, second) = value.split_at_checked(8)?;
-    Some((
-        u64::from_be_bytes(first.try_into().ok()?),
-        u64::from_be_bytes(second.try_into().ok()?),
-    ))
+    Some((u64::from_be_bytes(first.try_into().ok()?), u64::from_be_bytes(second.try_into().ok()?)))
 }

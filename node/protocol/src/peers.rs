@@ -68,7 +68,8 @@ impl Node {
     /// by key before anything is said.
     fn hello(&self, peer: NodeKey) -> Hello {
         let home = self.is_home_member(&peer);
-        let writers = if home { vec![Blob(self.settings.writer.chain.to_cbor())] } else { Vec::new() };
+        let writers =
+            if home { vec![Blob(self.settings.writer.chain.to_cbor())] } else { Vec::new() };
         Hello {
             version: WIRE_VERSION,
             federation: self.federation,

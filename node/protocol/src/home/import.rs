@@ -76,14 +76,8 @@ impl Node {
             unchanged: 0,
         };
         self.context.persist(import_key(import), Some(to_vec(&row)));
-        let import_state = Import {
-            row,
-            kind,
-            buffer: Vec::new(),
-            taken: 0,
-            failure: None,
-            waiting: Vec::new(),
-        };
+        let import_state =
+            Import { row, kind, buffer: Vec::new(), taken: 0, failure: None, waiting: Vec::new() };
         self.home.imports.insert(import, import_state);
         self.context.reply(ask, Answer::Begun(import));
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use reeve_crdt::twin::{SignedChange, WritableKinds};
 use reeve_statement::cbor::to_vec;
-use reeve_statement::digest::Digest;
 use reeve_statement::cert::{Chain, Role, VerifiedChain};
+use reeve_statement::digest::Digest;
 
 use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::home::Task;
@@ -129,7 +129,9 @@ impl Node {
 
     /// A page of the log, or the changes behind it, came from the store.
     pub(crate) fn on_served(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
-        let Some(Serving { inbound }) = self.home.serving.remove(&load) else { return Some(loaded) };
+        let Some(Serving { inbound }) = self.home.serving.remove(&load) else {
+            return Some(loaded);
+        };
         match loaded {
             Loaded::Rows(log) => {
                 let more = log.len() == CHANGES;
@@ -148,12 +150,7 @@ impl Node {
         None
     }
 
-    fn answer_pull(
-        &mut self,
-        inbound: InboundId,
-        served: Served,
-        values: Vec<Option<Vec<u8>>>,
-    ) {
+    fn answer_pull(&mut self, inbound: InboundId, served: Served, values: Vec<Option<Vec<u8>>>) {
         let mut changes = Vec::new();
         let mut bytes = 0_usize;
         let mut more = served.more;

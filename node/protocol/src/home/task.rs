@@ -10,9 +10,7 @@ use reeve_crdt::twin::{RecordOp, Shard, ShardId, SignedChange};
 use reeve_statement::names::KindId;
 
 use crate::effect::{AskId, JobId, Load, LoadId, Loaded, NodeKey};
-use crate::home::{
-    CHANGES_PER_SNAPSHOT, SHARDS_PER_STEP, changes_prefix, snapshot_key,
-};
+use crate::home::{CHANGES_PER_SNAPSHOT, SHARDS_PER_STEP, changes_prefix, snapshot_key};
 use crate::job::{Fold, Folded, Job, Merge, Merged, shard_of};
 use crate::local::{Answer, Failure, Sweep, Written};
 use crate::node::Node;
@@ -100,7 +98,8 @@ impl Node {
     /// Starts the next task if none is at work.
     pub(crate) fn work(&mut self) {
         while self.home.running.is_none() {
-            let (Some(schema), Some(task)) = (self.home.schema.clone(), self.home.queue.pop_front())
+            let (Some(schema), Some(task)) =
+                (self.home.schema.clone(), self.home.queue.pop_front())
             else {
                 return;
             };
@@ -189,7 +188,12 @@ impl Node {
         let Some(schema) = self.home.schema.clone() else { return };
         match running.task {
             Task::Write { ask, kind, ops, import } => {
-                self.start_write(&schema, Task::Write { ask, kind: kind.clone(), ops: Vec::new(), import }, &kind, ops);
+                self.start_write(
+                    &schema,
+                    Task::Write { ask, kind: kind.clone(), ops: Vec::new(), import },
+                    &kind,
+                    ops,
+                );
             }
             Task::Merge { peer, changes, end, more } => {
                 self.start_merge(schema, peer, changes, end, more);
@@ -214,8 +218,7 @@ impl Node {
     fn reply_list(&mut self, schema: &Schema, ask: AskId, kind: KindId, index: u32) {
         let shards = schema.kind(kind.as_str()).map_or(0, |kind| kind.shards);
         let resident = self.home.resident.get(&ShardId { kind, index, epoch: 0 });
-        let records =
-            resident.map(|resident| resident.shard.iter().collect()).unwrap_or_default();
+        let records = resident.map(|resident| resident.shard.iter().collect()).unwrap_or_default();
         self.context.reply(ask, Answer::Records { records, shards });
     }
 
@@ -291,7 +294,8 @@ impl Node {
             Task::Write { ask, ops: _, import, .. } => {
                 if let Some(error) = error {
                     let failure = Failure::Write(error.to_string());
-                    let task = Task::Write { ask, kind: self.closure_kind(), ops: Vec::new(), import };
+                    let task =
+                        Task::Write { ask, kind: self.closure_kind(), ops: Vec::new(), import };
                     self.fail_write(&task, failure);
                 } else if let Some(ask) = ask {
                     self.context.reply(ask, Answer::Written(written));

@@ -94,11 +94,9 @@ impl Node {
         let Ok(Upward::Deliver { statement, checkpoint }) = decode::<Upward>(bytes) else {
             return self.refuse(inbound, Refusal::Malformed);
         };
-        let busy = self
-            .reports
-            .verifying
-            .values()
-            .filter(|v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer));
+        let busy = self.reports.verifying.values().filter(
+            |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer),
+        );
         if busy.count() >= VERIFYING_PER_PEER {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
         }
@@ -142,7 +140,10 @@ impl Node {
                 let taken = self.take_from_above(&verified, bytes);
                 self.reply_taken(ask, taken);
             }
-            (VerifiedFor::Delivery { inbound, .. } | VerifiedFor::Ask { inbound, .. }, Err(error)) => {
+            (
+                VerifiedFor::Delivery { inbound, .. } | VerifiedFor::Ask { inbound, .. },
+                Err(error),
+            ) => {
                 self.refuse(inbound, refusal_of_verify(&error));
             }
             (VerifiedFor::Distributed, Err(error)) => {
@@ -237,8 +238,8 @@ impl Node {
         let name = dns_name(signer.unit(), self.settings.roots.domain())
             .map_err(|_| Refusal::Malformed)?;
         let origin = Origin::of(&name).map_err(|_| Refusal::Malformed)?;
-        let checkpoint = Checkpoint::verify(note, &origin, signer.key())
-            .map_err(|_| Refusal::BadSignature)?;
+        let checkpoint =
+            Checkpoint::verify(note, &origin, signer.key()).map_err(|_| Refusal::BadSignature)?;
         let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
         let smaller = checkpoint.size < held.size;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
@@ -259,11 +260,7 @@ impl Node {
         self.reports.fetching.insert(request, fetching);
     }
 
-    pub(crate) fn on_fetched(
-        &mut self,
-        request: RequestId,
-        result: Result<Vec<u8>, SendFailure>,
-    ) {
+    pub(crate) fn on_fetched(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
         let Some(mut fetching) = self.reports.fetching.remove(&request) else { return };
         let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
         let wanted = fetching.missing.pop();
@@ -351,8 +348,7 @@ impl Node {
         }
         // A notice about every period touches each figure of the indicator.
         let same = |other: &&FigureId| other.indicator == id.indicator && other.class == id.class;
-        let all: Vec<FigureId> =
-            self.reports.figures.keys().filter(same).cloned().collect();
+        let all: Vec<FigureId> = self.reports.figures.keys().filter(same).cloned().collect();
         for figure in all {
             self.mark_due(figure);
         }

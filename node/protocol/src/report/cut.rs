@@ -12,8 +12,8 @@ use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
 };
 use reeve_policy::disclosure::{
-    DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said,
-    Subordinate, commitment, disclose, roll_up,
+    DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said, Subordinate,
+    commitment, disclose, roll_up,
 };
 use reeve_statement::catalogue::{Catalogue, Indicator};
 use reeve_statement::cbor::to_vec;
@@ -248,11 +248,9 @@ impl Node {
                 let _ = figure;
                 Outcome::Nothing
             }
-            Ok(figure) => Outcome::Figure {
-                permit: Box::new(permit),
-                figure: Box::new(figure),
-                unprotected,
-            },
+            Ok(figure) => {
+                Outcome::Figure { permit: Box::new(permit), figure: Box::new(figure), unprotected }
+            }
             Err(label) => Outcome::Failed(label),
         }
     }
@@ -397,8 +395,7 @@ impl Node {
         let residual = |value: &Arc<str>| {
             Some(Area { units: Vec::new(), residual: Some(UnitId::new(value).ok()?) })
         };
-        let mut areas: BTreeSet<Area> =
-            field.into_iter().flatten().filter_map(residual).collect();
+        let mut areas: BTreeSet<Area> = field.into_iter().flatten().filter_map(residual).collect();
         areas.insert(Area::own());
         areas
     }
@@ -536,9 +533,10 @@ impl Node {
         if figure.counts().of(UnitState::Awaited) == 0 {
             return;
         }
-        let at = self.reports.catalogue.as_ref().and_then(|(_, catalogue): &(Digest, Catalogue)| {
-            self.deadline(catalogue.find(&id.indicator)?, id.period?)
-        });
+        let at =
+            self.reports.catalogue.as_ref().and_then(|(_, catalogue): &(Digest, Catalogue)| {
+                self.deadline(catalogue.find(&id.indicator)?, id.period?)
+            });
         if let Some(at) = at.filter(|at| *at > self.context.now().wall) {
             self.reports.deadlines.insert((at, id.clone()));
         }

@@ -35,7 +35,8 @@ impl Node {
         let mut messages = vec![Downward::Distribute { statements, lists: Vec::new() }];
         // One list per message: a list may fill most of a frame.
         for list in self.trust.lists() {
-            messages.push(Downward::Distribute { statements: Vec::new(), lists: vec![list.clone()] });
+            messages
+                .push(Downward::Distribute { statements: Vec::new(), lists: vec![list.clone()] });
         }
         for message in messages {
             self.context.send(peer, Channel::Report, to_vec(&message));
@@ -43,7 +44,8 @@ impl Node {
     }
 
     fn tell_what_is_held(&mut self, peer: NodeKey) {
-        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone()) else {
+        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
+        else {
             return;
         };
         let held: Vec<Have> = self
@@ -72,7 +74,9 @@ impl Node {
 
     /// Signs and sends a request for every indicator of the catalogue.
     fn ask_subordinate(&mut self, peer: NodeKey) {
-        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else { return };
+        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
+            return;
+        };
         let catalogue_version = self.catalogue_version();
         if catalogue_version == 0 || self.settings.term.is_none() {
             return;
@@ -89,7 +93,8 @@ impl Node {
             catalogue_version,
         };
         let audience = Audience::Unit(unit);
-        let Some((_, bytes)) = self.issue(audience, Onward::Superiors, Body::Request(request), None)
+        let Some((_, bytes)) =
+            self.issue(audience, Onward::Superiors, Body::Request(request), None)
         else {
             return;
         };
@@ -117,8 +122,7 @@ impl Node {
             Ok(message) => message,
             Err(_) => {
                 self.context.counters.count("refused_statements", Refusal::Malformed.label());
-                return self
-                    .answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
+                return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
             }
         };
         match message {
@@ -241,12 +245,9 @@ impl Node {
         bytes: Vec<u8>,
     ) {
         self.context.persist(rows::statement(&digest), Some(bytes.clone()));
-        self.context.persist(
-            rows::key(rows::META, &[b"catalogue"]),
-            Some(digest.as_bytes().to_vec()),
-        );
         self.context
-            .persist(rows::key(rows::META, &[b"catalogue_bytes"]), Some(bytes.clone()));
+            .persist(rows::key(rows::META, &[b"catalogue"]), Some(digest.as_bytes().to_vec()));
+        self.context.persist(rows::key(rows::META, &[b"catalogue_bytes"]), Some(bytes.clone()));
         self.install_catalogue(digest, catalogue, bytes);
         let below: Vec<NodeKey> =
             self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
@@ -321,7 +322,8 @@ impl Node {
             valid_until: None,
             body,
         };
-        let signed = reeve_statement::cose::sign(&statement, &self.settings.key, &self.settings.chain);
+        let signed =
+            reeve_statement::cose::sign(&statement, &self.settings.key, &self.settings.chain);
         let Ok(signed) = signed else {
             self.context.counters.count("signing", "too_large");
             return None;

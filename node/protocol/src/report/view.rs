@@ -167,7 +167,10 @@ impl Node {
             .collect()
     }
 
-    fn view_behind(&self, unit: &reeve_statement::unit::UnitId) -> Vec<(IndicatorId, Period, UnitState)> {
+    fn view_behind(
+        &self,
+        unit: &reeve_statement::unit::UnitId,
+    ) -> Vec<(IndicatorId, Period, UnitState)> {
         let mut behind = Vec::new();
         for row in self.reports.figures.values() {
             let (Some(period), Some(Body::Release(release))) = (row.id.period, &row.body) else {
@@ -215,4 +218,3 @@ fn narrow(mut table: Table, manifest: &Manifest, counts: Counts, scope: &Area) -
     };
     (table, counts, exceptions)
 }
-
