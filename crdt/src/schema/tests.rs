@@ -187,7 +187,11 @@ fn a_new_version_adds_and_widens_only() {
         ),
         ("merge = \"field\"", "merge = \"record\"", "merge cannot change"),
         ("1_000_000", "2_000_000", "number of shards"),
-        ("version = 2", "version = 1", "version above 1"),
+        (
+            "version = 2\n\n[kind.facility]",
+            "version = 1\n\n[kind.facility]\nretention = \"P1Y\"",
+            "version above 1",
+        ),
         ("name = \"epidemic\"", "name = \"flood\"", "expected the schema `epidemic`"),
     ] {
         assert!(follow(from, to).unwrap_err().contains(why), "{to}");
