@@ -24,12 +24,8 @@ pub const SALT_BYTES: usize = 16;
 /// Bytes of the AES initialization vector.
 pub const IV_BYTES: usize = 16;
 
-/// scrypt's N. With r = 8 it takes 16 MiB; openssl 3.0 refuses more than 32 MiB.
-const SCRYPT_COST: u64 = 1 << 14;
 /// scrypt's r.
 const SCRYPT_BLOCK_SIZE: u16 = 8;
-/// scrypt's p: since openssl's limit forbids a larger N, the work is repeated (OWASP's setting).
-const SCRYPT_PARALLELIZATION: u16 = 5;
 /// Most expensive file that is opened: 1 GiB (N * r * 128 bytes), so that no file stops a node.
 const MAX_SCRYPT_BLOCKS: u64 = 1 << 23;
 /// Highest parallelization and, for PBKDF2, iteration count that are accepted from a file.
@@ -43,6 +39,24 @@ const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
 
 type KeyInfo<'a> = PrivateKeyInfo<AnyRef<'a>, &'a OctetStringRef, BitStringRef<'a>>;
+
+/// How much work one guess at the passphrase takes. Read back from the file, so files of different
+/// costs open alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// scrypt's N, a power of two.
+    cost_parameter: u64,
+    /// scrypt's p.
+    parallelization: u16,
+}
+
+impl Cost {
+    /// For keys that protect something. N = 2^14 with r = 8 takes 16 MiB; openssl 3.0 refuses more
+    /// than 32 MiB, so the work is repeated instead (p = 5, OWASP's setting).
+    pub const STANDARD: Self = Self { cost_parameter: 1 << 14, parallelization: 5 };
+    /// For test networks that make hundreds of keys whose passphrase is public anyway.
+    pub const NONE: Self = Self { cost_parameter: 2, parallelization: 1 };
+}
 
 /// Salt and initialization vector of an encrypted key file: random, and new for every file.
 #[derive(Clone, Copy)]
@@ -88,6 +102,19 @@ pub fn to_encrypted_pem(
     passphrase: &[u8],
     nonce: &FileNonce,
 ) -> Result<Zeroizing<String>, KeyFileError> {
+    to_encrypted_pem_at(key, passphrase, nonce, Cost::STANDARD)
+}
+
+/// As [`to_encrypted_pem`], with another cost of opening.
+///
+/// # Errors
+/// As [`to_encrypted_pem`].
+pub fn to_encrypted_pem_at(
+    key: &SecretKey,
+    passphrase: &[u8],
+    nonce: &FileNonce,
+    cost: Cost,
+) -> Result<Zeroizing<String>, KeyFileError> {
     if passphrase.is_empty() {
         return Err(KeyFileError::EmptyPassphrase);
     }
@@ -96,9 +123,9 @@ pub fn to_encrypted_pem(
     let parameters = pbes2::Parameters {
         kdf: pbes2::Kdf::Scrypt(pbes2::ScryptParams {
             salt,
-            cost_parameter: SCRYPT_COST,
+            cost_parameter: cost.cost_parameter,
             block_size: SCRYPT_BLOCK_SIZE,
-            parallelization: SCRYPT_PARALLELIZATION,
+            parallelization: cost.parallelization,
             key_length: None,
         }),
         encryption: pbes2::EncryptionScheme::Aes256Cbc { iv: nonce.iv },

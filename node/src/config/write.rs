@@ -1,0 +1,161 @@
+//! Writing `reeve.toml` with a comment for every key.
+
+use std::fmt::Display;
+
+use super::{Config, Peer};
+
+/// A value as TOML writes it: a quoted string.
+fn quoted(text: &str) -> impl Display {
+    toml::Value::String(text.to_owned())
+}
+
+fn list(texts: &[String]) -> impl Display {
+    toml::Value::Array(texts.iter().cloned().map(toml::Value::String).collect())
+}
+
+pub(super) fn config(config: &Config) -> String {
+    let mut text = head(config);
+    text.push_str(&net(config));
+    text.push_str(&http(config));
+    text.push_str(&rest(config));
+    for (section, peers) in [("superior", &config.superior), ("home", &config.home)] {
+        for entry in peers {
+            text.push_str(&peer(section, entry));
+        }
+    }
+    text
+}
+
+fn head(config: &Config) -> String {
+    format!(
+        r#"# The configuration of one Reeve node. Every key is shown with the value in force; unknown keys
+# are refused. File names are relative to this file's folder. A change takes effect at a restart.
+
+# The id of the unit of government: stable, never reused. Where the unit stands (its path) is read
+# from its certificates.
+unit = {unit}
+
+# The time zone in which the unit's days begin and end (IANA name).
+time_zone = {zone}
+
+# Languages of titles, the preferred first (BCP 47).
+languages = {languages}
+"#,
+        unit = quoted(config.unit.as_str()),
+        zone = quoted(&config.time_zone),
+        languages = list(&config.languages),
+    )
+}
+
+fn net(config: &Config) -> String {
+    let net = &config.net;
+    format!(
+        r#"
+[net]
+# Where this node listens for peers: /ip4/ADDRESS/tcp/PORT and /ip4/ADDRESS/udp/PORT/quic-v1, or /ip6.
+# Only peers that are known by key get past the first message.
+listen = {listen}
+
+# Where peers reach this node, if that differs (a public name, a forwarded port). Told to those who
+# join. Empty: the addresses of `listen`.
+announce = {announce}
+
+# Where this node listens for newcomers with an invite. Empty: nobody can join through this node.
+enrolment = {enrolment}
+
+# Where newcomers reach it, if that differs. Written into invites. Empty: those of `enrolment`.
+announce_enrolment = {announce_enrolment}
+
+# Whether peers may be dialled on loopback, link-local and private addresses. Keep false unless the
+# federation runs on a private network.
+allow_private_addresses = {private}
+
+# The longest wait before a peer that cannot be reached is dialled again.
+redial_ceiling = "{ceiling}s"
+"#,
+        listen = list(&net.listen),
+        announce = list(&net.announce),
+        enrolment = list(&net.enrolment),
+        announce_enrolment = list(&net.announce_enrolment),
+        private = net.allow_private_addresses,
+        ceiling = net.redial_ceiling.as_secs(),
+    )
+}
+
+fn http(config: &Config) -> String {
+    format!(
+        r#"
+[http]
+# Where the local HTTP API listens. The command line talks to the node through it.
+listen = "{listen}"
+
+# Whether `listen` may be an address beyond this machine. Put a TLS proxy in front of it then.
+allow_beyond_loopback = {beyond}
+
+# Names that requests may give in `Host`, besides the address itself and localhost.
+host_names = {names}
+"#,
+        listen = config.http.listen,
+        beyond = config.http.allow_beyond_loopback,
+        names = list(&config.http.host_names),
+    )
+}
+
+fn rest(config: &Config) -> String {
+    let schema = match &config.schema {
+        Some(path) => format!("schema = {}", quoted(&path.to_string_lossy())),
+        None => "# schema = \"schema.toml\"".to_owned(),
+    };
+    format!(
+        r#"
+[store]
+# "redb", or "sled".
+engine = "{engine}"
+
+[twin]
+# The schema of the unit's records. Without one this node keeps no records and only adds up the
+# figures of its subordinates.
+{schema}
+
+[policy]
+# Who may have what, in Cedar. Check a change with `reeve policy check`.
+file = {policy}
+
+[sources]
+# The sources that are expected to close each period. A figure is complete once all of them have.
+# Empty: one source is enough.
+names = {sources}
+
+[request]
+# Why this node asks its subordinates for figures; part of every signed request.
+purpose = {purpose}
+legal_basis = {legal_basis}
+
+[log]
+# "error", "warn", "info", "debug" or "trace".
+level = "{level}"
+
+# One JSON object per line instead of text for people.
+json = {json}
+"#,
+        engine = config.store.name(),
+        policy = quoted(&config.policy.to_string_lossy()),
+        sources = list(&config.sources),
+        purpose = quoted(&config.request.purpose),
+        legal_basis = quoted(&config.request.legal_basis),
+        level = config.log.level.name(),
+        json = config.log.json,
+    )
+}
+
+pub(super) fn peer(section: &str, peer: &Peer) -> String {
+    let what = match section {
+        "superior" => "A node of the superior unit, which this node dials",
+        _ => "Another node of this home, which this node dials",
+    };
+    format!(
+        "\n# {what}.\n[[{section}.peer]]\nkey = \"{key}\"\naddresses = {addresses}\n",
+        key = peer.key,
+        addresses = list(&peer.addresses),
+    )
+}

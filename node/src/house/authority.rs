@@ -1,0 +1,194 @@
+//! A root or authority with its key at hand, and what it issues. Nothing here touches a file.
+
+use std::collections::BTreeMap;
+
+use reeve_statement::cert::{
+    Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, NodeGrant,
+    Revocation, RootList, Serial, WriterGrant, issue_root,
+};
+use reeve_statement::key::{PublicKey, SecretKey};
+use reeve_statement::names::KindId;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use super::clerk::Clerk;
+use super::error::HouseError;
+
+/// A federation's root with its key.
+#[derive(Debug)]
+pub struct Root {
+    key: SecretKey,
+    certificate: Certificate,
+    roots: RootList,
+}
+
+impl Root {
+    /// The root of a new federation.
+    ///
+    /// # Errors
+    /// When there is no randomness, or the domain does not fit a certificate.
+    pub fn genesis(domain: &Domain, clerk: &mut Clerk<'_>) -> Result<Self, HouseError> {
+        let key = clerk.entropy().secret_key()?;
+        let stamp = clerk.stamp(clerk.lifetimes.root_days, None)?;
+        let certificate = issue_root(domain, &key, &stamp)?;
+        let roots = RootList::genesis(std::slice::from_ref(&certificate))?;
+        Ok(Self { key, certificate, roots })
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// The federation's root list.
+    pub fn roots(&self) -> &RootList {
+        &self.roots
+    }
+
+    /// Certifies the authority of the federation's first unit.
+    ///
+    /// # Errors
+    /// When a value does not fit a certificate.
+    pub fn first_unit(
+        &self,
+        unit: &UnitId,
+        level: &str,
+        key: PublicKey,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let issuer = Issuer::new(&self.certificate, &self.key)?;
+        let certificate = certify(&issuer, unit, level, key, clerk)?;
+        Ok(Chain::new(certificate, Vec::new())?)
+    }
+}
+
+/// A unit's authority with its key.
+#[derive(Debug, Clone)]
+pub struct Authority {
+    key: SecretKey,
+    chain: Chain,
+}
+
+impl Authority {
+    /// Joins an authority's key with its chain, itself first.
+    ///
+    /// # Errors
+    /// When the key is not the certificate's, or it is not an authority's.
+    pub fn new(key: SecretKey, chain: Chain) -> Result<Self, IssueError> {
+        Issuer::new(chain.leaf(), &key)?;
+        if chain.leaf().claims().is_none() {
+            return Err(IssueError::NotAnAuthority { subject: chain.leaf().subject().to_owned() });
+        }
+        Ok(Self { key, chain })
+    }
+
+    /// Its chain, itself first.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// Where its unit stands.
+    ///
+    /// # Errors
+    /// Never for one that [`Authority::new`] made.
+    pub fn unit(&self) -> Result<&UnitPath, HouseError> {
+        let claims = self.chain.leaf().claims();
+        let subject = || self.chain.leaf().subject().to_owned();
+        let claims = claims.ok_or_else(|| IssueError::NotAnAuthority { subject: subject() })?;
+        Ok(&claims.unit)
+    }
+
+    /// Certifies the authority of a unit directly below.
+    ///
+    /// # Errors
+    /// When no further level is allowed, or a value does not fit a certificate.
+    pub fn subordinate(
+        &self,
+        unit: &UnitId,
+        level: &str,
+        key: PublicKey,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let certificate = certify(&self.issuer()?, unit, level, key, clerk)?;
+        self.below(certificate)
+    }
+
+    /// Certifies a node of the own unit, with the reporting term that it is appointed for, if any.
+    ///
+    /// # Errors
+    /// When a value does not fit a certificate.
+    pub fn node(
+        &self,
+        label: &str,
+        key: PublicKey,
+        term: Option<u64>,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let stamp = clerk.stamp(clerk.lifetimes.node_days, Some(self.chain.leaf()))?;
+        let actions = Actions::of_node();
+        let grant = NodeGrant { label: label.to_owned(), key, actions, term };
+        self.below(self.issuer()?.node(&grant, &stamp)?)
+    }
+
+    /// Certifies a writer of the own unit for these kinds.
+    ///
+    /// # Errors
+    /// When a value does not fit a certificate.
+    pub fn writer(
+        &self,
+        label: &str,
+        key: PublicKey,
+        kinds: &[KindId],
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let stamp = clerk.stamp(clerk.lifetimes.node_days, Some(self.chain.leaf()))?;
+        let actions = [reeve_statement::cert::Action::Write].into_iter().collect();
+        let grant = WriterGrant { label: label.to_owned(), key, actions, kinds: kinds.to_vec() };
+        self.below(self.issuer()?.writer(&grant, &stamp)?)
+    }
+
+    /// Signs the list of everything that this authority revoked.
+    ///
+    /// # Errors
+    /// When the list grew too long.
+    pub fn revocation_list(
+        &self,
+        number: u64,
+        revoked: &BTreeMap<Serial, Revocation>,
+        clerk: &Clerk<'_>,
+    ) -> Result<Crl, HouseError> {
+        let now = reeve_statement::time::Timestamp::from_seconds(clerk.now.as_seconds());
+        Ok(self.issuer()?.crl(number, now, clerk.next_list(), revoked)?)
+    }
+
+    fn issuer(&self) -> Result<Issuer<'_>, IssueError> {
+        Issuer::new(self.chain.leaf(), &self.key)
+    }
+
+    fn below(&self, certificate: Certificate) -> Result<Chain, HouseError> {
+        Ok(Chain::new(certificate, self.chain.certificates().cloned().collect())?)
+    }
+}
+
+fn certify(
+    issuer: &Issuer<'_>,
+    unit: &UnitId,
+    level: &str,
+    key: PublicKey,
+    clerk: &mut Clerk<'_>,
+) -> Result<Certificate, HouseError> {
+    let stamp = clerk.stamp(clerk.lifetimes.authority_days, Some(issuer.certificate()))?;
+    let levels = issuer.certificate().levels_below().unwrap_or(0);
+    let grant = AuthorityGrant {
+        unit: unit.clone(),
+        level: level.to_owned(),
+        key,
+        actions: Actions::all(),
+        levels_below: levels.checked_sub(1).ok_or(IssueError::NoLevelLeft)?,
+    };
+    Ok(issuer.authority(&grant, &stamp)?)
+}

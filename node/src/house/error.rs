@@ -1,0 +1,159 @@
+//! What can go wrong with a node's folder: what was expected, what was found, what to do.
+
+use std::path::PathBuf;
+
+use reeve_crdt::located::Problems;
+use reeve_policy::authz::PolicyFaults;
+use reeve_statement::cert::{ChainError, CrlError, IssueError, RootListError};
+use reeve_statement::key::file::KeyFileError;
+use reeve_statement::unit::UnitId;
+
+use super::entropy::EntropyError;
+
+/// Why a node's folder cannot be made, opened or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// There is no configuration.
+    #[error(
+        "{} is not a node's folder: it has no reeve.toml; make one with `reeve init`, or name \
+         another with --home",
+        folder.display()
+    )]
+    NotAHouse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Something is there already.
+    #[error(
+        "{} is there already and is never overwritten; choose another folder, or move it away if \
+         an earlier `reeve init` was interrupted",
+        path.display()
+    )]
+    Exists {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {}: {reason}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// A file is longer than any of ours.
+    #[error("{} is longer than {limit} bytes; is it the right file?", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// A key file can be read by others.
+    #[error(
+        "{} can be read by other users (mode {mode:03o}); run `chmod 600` on it, and consider \
+         whether the key was seen",
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Mistakes in the configuration.
+    #[error("the configuration is refused:\n{0}")]
+    Config(Problems),
+    /// Mistakes in the schema.
+    #[error("the schema is refused:\n{0}")]
+    Schema(Problems),
+    /// Mistakes in the policy.
+    #[error("the policy is refused:\n{0}")]
+    Policy(PolicyFaults),
+    /// A key file cannot be opened.
+    #[error("{}: {error}", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: KeyFileError,
+    },
+    /// A file of certificates cannot be read.
+    #[error("{}: {error}", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: ChainError,
+    },
+    /// Certificates do not belong to this house.
+    #[error("{}: expected a certificate of {expected}, found {found}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What belongs there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// The node has no certificates yet.
+    #[error(
+        "unit {unit} has not joined a federation yet; ask the superior unit for an invite \
+         (`reeve invite {unit}` there), then run `reeve join INVITE`"
+    )]
+    NotJoined {
+        /// The unit.
+        unit: UnitId,
+    },
+    /// The node has its certificates already.
+    #[error("this node has joined already, as {subject}")]
+    Joined {
+        /// The subject of its certificate.
+        subject: String,
+    },
+    /// The authority key is kept elsewhere.
+    #[error(
+        "this folder does not hold the authority key of {unit}; run the command on the unit's \
+         first node"
+    )]
+    NoAuthorityKey {
+        /// The unit.
+        unit: UnitId,
+    },
+    /// A revocation was asked for something that was never issued here.
+    #[error("this authority has issued nothing to {what:?}; see {}", folder.display())]
+    NeverIssued {
+        /// What was asked for.
+        what: String,
+        /// Where the issued certificates are.
+        folder: PathBuf,
+    },
+    /// A file does not hold what it should.
+    #[error("{} is damaged ({reason}); restore it from a backup", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key could not be written.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// There is no randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// A certificate cannot be issued.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// A chain cannot be used.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A root list cannot be used.
+    #[error(transparent)]
+    Roots(#[from] RootListError),
+    /// A revocation list cannot be used.
+    #[error(transparent)]
+    List(#[from] CrlError),
+}

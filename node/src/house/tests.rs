@@ -1,0 +1,236 @@
+//! Houses are made, opened, and guarded.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use reeve_statement::catalogue::Titles;
+use reeve_statement::cert::{Action, ChainError, Reason, verify_chain};
+use reeve_statement::key::file::{Cost, KeyFileError};
+use reeve_statement::time::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_772_366_400);
+const SCHEMA: &str = r#"
+[schema]
+name = "test"
+version = 1
+
+[kind.facility]
+twin = "city"
+title = { en = "Facility" }
+
+[kind.facility.field.beds]
+title = { en = "Beds" }
+type = "integer"
+min = 0
+max = 10000
+"#;
+
+fn passphrase() -> Passphrase {
+    Passphrase::new("correct horse battery")
+}
+
+fn spec(unit: &str) -> UnitSpec {
+    let mut spec = UnitSpec::new(unit.parse().unwrap(), "level", passphrase());
+    spec.cost = Cost::NONE;
+    spec
+}
+
+/// A federation of `it`, `it/03` and `it/03/016` in one folder.
+struct Line {
+    folder: TempDir,
+    houses: Vec<(House, Authority)>,
+}
+
+fn line() -> Line {
+    let mut entropy = Entropy::seeded([1; 32]);
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    let folder = tempfile::tempdir().unwrap();
+    let domain = "reeve.example".parse().unwrap();
+    let mut houses = vec![
+        found_federation(&folder.path().join("it"), &domain, &spec("it"), &mut clerk).unwrap(),
+    ];
+    for unit in ["03", "016"] {
+        let (house, authority) = houses.last().unwrap();
+        let mut spec = spec(unit);
+        spec.schema = Some(SCHEMA.to_owned());
+        let folder = folder.path().join(unit);
+        let names = Titles(vec![("en".to_owned(), unit.to_owned())]);
+        houses.push(
+            found_subordinate((house, authority), &folder, &spec, names, &mut clerk).unwrap(),
+        );
+    }
+    Line { folder, houses }
+}
+
+#[test]
+fn a_federation_of_three_levels_verifies() {
+    let line = line();
+    let house = House::open(&line.folder.path().join("016")).unwrap();
+    let identity = house.identity().unwrap();
+    let verified = identity.verify(&house.checked_lists(NOW).unwrap(), NOW).unwrap();
+    assert_eq!(verified.unit().to_string(), "it/03/016");
+    assert_eq!(verified.term(), Some(1));
+    assert!(verified.actions().contains(Action::Report));
+    let writer = verify_chain(&identity.writer, &identity.roots, &Default::default(), NOW).unwrap();
+    assert_eq!(writer.writable_kinds(), house.kinds().unwrap());
+    assert_eq!(writer.writable_kinds().len(), 2, "the kind of the schema, and closures");
+    let above = &line.houses.get(1).unwrap().0;
+    assert_eq!(house.config().superior, [above.as_peer()]);
+    let admissions = above.admissions().unwrap();
+    assert_eq!(admissions.len(), 1);
+    assert_eq!(admissions.first().unwrap().chain, identity.node.to_cbor());
+    house.policy().unwrap();
+}
+
+#[test]
+fn files_are_for_their_user_only() {
+    let line = line();
+    let mut folders = vec![line.folder.path().join("it")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                seen += 1;
+                let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+                assert_eq!(mode, 0o600, "{}", path.display());
+            }
+        }
+    }
+    assert!(seen >= 10);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let line = line();
+    let folder = line.folder.path().join("016");
+    let before = std::fs::read(folder.join("keys/node.key")).unwrap();
+    let mut entropy = Entropy::seeded([2; 32]);
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    let error = begin(&folder, &spec("016"), &mut clerk).unwrap_err();
+    assert!(matches!(error, HouseError::Exists { .. }), "{error}");
+    // Nor what an interrupted attempt left.
+    std::fs::remove_file(folder.join(CONFIG_FILE)).unwrap();
+    let error = begin(&folder, &spec("016"), &mut clerk).unwrap_err();
+    assert!(matches!(error, HouseError::Exists { .. }), "{error}");
+    assert_eq!(std::fs::read(folder.join("keys/node.key")).unwrap(), before);
+}
+
+#[test]
+fn a_wrong_passphrase_opens_nothing() {
+    let line = line();
+    let house = &line.houses.first().unwrap().0;
+    let error = house.authority(&Passphrase::new("incorrect horse")).unwrap_err();
+    let wrong = KeyFileError::WrongPassphrase;
+    assert!(matches!(&error, HouseError::Key { error, .. } if *error == wrong), "{error}");
+    house.authority(&passphrase()).unwrap();
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let line = line();
+    let folder = line.folder.path().join("03");
+    let path = folder.join("keys/node.key");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let error = House::open(&folder).unwrap_err();
+    assert!(error.to_string().contains("mode 640"), "{error}");
+}
+
+#[test]
+fn certificates_of_another_house_are_refused() {
+    let line = line();
+    let (a, b) = (line.folder.path().join("016"), line.folder.path().join("03"));
+    std::fs::copy(a.join("certificates/node.pem"), b.join("certificates/node.pem")).unwrap();
+    let error = House::open(&b).unwrap_err();
+    assert!(matches!(error, HouseError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn before_joining_there_is_no_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut entropy = Entropy::system();
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    let house = begin(&folder.path().join("a"), &spec("016"), &mut clerk).unwrap();
+    let error = house.identity().unwrap_err();
+    assert!(error.to_string().contains("reeve invite 016"), "{error}");
+    let error = House::open(folder.path()).unwrap_err();
+    assert!(matches!(error, HouseError::NotAHouse { .. }), "{error}");
+}
+
+#[test]
+fn a_further_node_of_a_home_has_no_authority_key_and_no_term() {
+    let line = line();
+    let (first, authority) = line.houses.last().unwrap();
+    let mut entropy = Entropy::seeded([3; 32]);
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    let folder = line.folder.path().join("016-2");
+    let spec = spec("016");
+    let house = found_home_node((first, authority), &folder, "2", &spec, &mut clerk).unwrap();
+    assert_eq!(house.identity().unwrap().term().unwrap(), None);
+    assert!(!house.has_authority_key());
+    let error = house.authority(&passphrase()).unwrap_err();
+    assert!(matches!(error, HouseError::NoAuthorityKey { .. }), "{error}");
+    assert_eq!(house.config().home, [first.as_peer()]);
+    assert_eq!(first.admissions().unwrap().len(), 1);
+    house.identity().unwrap().verify(&Default::default(), NOW).unwrap();
+}
+
+#[test]
+fn a_revoked_unit_is_refused_and_openssl_agrees() {
+    let line = line();
+    let (region, authority) = line.houses.get(1).unwrap();
+    let mut entropy = Entropy::seeded([4; 32]);
+    let clerk = Clerk::new(NOW, &mut entropy);
+    let serials: Vec<_> =
+        region.issued_to("016").unwrap().iter().map(|it| it.serial().clone()).collect();
+    let held = region.revoke(authority, &serials, Reason::KeyCompromise, &clerk).unwrap();
+    assert_eq!((held.list.number(), held.list.revoked().len()), (1, 1));
+    let leaf = &line.houses.last().unwrap().0;
+    let lists = region.checked_lists(NOW).unwrap();
+    let error = leaf.identity().unwrap().verify(&lists, NOW).unwrap_err();
+    assert!(matches!(error, HouseError::Chain(ChainError::Revoked { .. })), "{error}");
+    // The next list keeps what the first one said.
+    let next = region.revoke(authority, &[], Reason::Unspecified, &clerk).unwrap();
+    assert_eq!((next.list.number(), next.list.revoked().len()), (2, 1));
+    assert!(matches!(region.issued_to("017").unwrap_err(), HouseError::NeverIssued { .. }));
+}
+
+#[test]
+fn openssl_verifies_the_files() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        eprintln!("SKIPPED openssl_verifies_the_files: no `openssl` on this machine");
+        return;
+    }
+    let line = line();
+    let house = &line.houses.last().unwrap().0;
+    let run = |chain: &Path, leaf: &Path| {
+        let output = Command::new("openssl")
+            .args(["verify", "-x509_strict", "-attime", &NOW.as_seconds().to_string(), "-CAfile"])
+            .arg(house.roots_file())
+            .arg("-untrusted")
+            .arg(chain)
+            .arg(leaf)
+            .output()
+            .unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let good = run(&house.authority_certificate_file(), &house.node_certificate_file());
+    assert!(good.0, "{}", good.1);
+    let above = &line.houses.get(1).unwrap().0;
+    let bad = run(&above.authority_certificate_file(), &house.node_certificate_file());
+    assert!(!bad.0);
+    let key = house.folder().join("keys/authority.key");
+    let output = Command::new("openssl")
+        .args(["pkey", "-noout", "-passin", "pass:correct horse battery", "-in"])
+        .arg(key)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
