@@ -1,5 +1,6 @@
-//! Placeholder while the crate is laid out.
+//! The shell of a Reeve node: what surrounds the protocol core with disks, sockets and people.
 
+pub mod cli;
 pub mod import;
 pub mod config;
 pub mod house;

@@ -1,2 +1,5 @@
 //! The reeve command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    reeve::cli::main(std::env::args_os())
+}

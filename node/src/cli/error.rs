@@ -1,0 +1,73 @@
+//! Why a command failed, and the exit code that tells scripts.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit codes; documented in the help and never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Policy, or a missing right, declined.
+    Declined = 3,
+    /// The node cannot be reached.
+    Unreachable = 4,
+    /// Done, and something was found that somebody must look at.
+    Findings = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Declined => 3,
+            Exit::Unreachable => 4,
+            Exit::Findings => 5,
+        })
+    }
+}
+
+/// Why a command failed. The text says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A file could not be read or written.
+    #[error("{doing} {}: {reason}", path.display())]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        reason: std::io::Error,
+    },
+    /// The output could not be written.
+    #[error("the output could not be written: {0}")]
+    Output(std::io::Error),
+    /// Arguments that do not go together, or do not parse.
+    #[error("{0}")]
+    Usage(String),
+    /// A file has mistakes; each is listed with its place.
+    #[error("{0}")]
+    Mistakes(String),
+    /// Done; these were found.
+    #[error("{0}")]
+    Findings(String),
+}
+
+impl CommandError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::File { .. } | Self::Output(_) | Self::Mistakes(_) => Exit::Failed,
+            Self::Usage(_) => Exit::Usage,
+            Self::Findings(_) => Exit::Findings,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The `reeve` command: the tree of commands, and what all of them share.
+//!
+//! Each command has a file of its own with its arguments (`Arguments`) and a function `run`. Commands
+//! that ask a running node go through [`crate::client`]; nothing here opens a store or talks to a
+//! peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
+//! code.
+
+mod completions;
+mod error;
+mod help;
+mod man;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+pub use error::{CommandError, Exit};
+pub use output::{Output, Style, plain, table};
+
+/// What every command is told.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The node's folder
+    #[arg(
+        long,
+        global = true,
+        env = "REEVE_HOME",
+        default_value = ".",
+        hide_env_values = true,
+        value_name = "FOLDER",
+        help_heading = "Global options"
+    )]
+    pub home: PathBuf,
+    /// Print one JSON document instead of text for people
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// When to colour: auto is on a terminal only
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Colour::Auto,
+        value_name = "WHEN",
+        help_heading = "Global options"
+    )]
+    pub color: Colour,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "reeve",
+    version,
+    about = "Keep a jurisdiction's records at home, and account upward in signed figures",
+    help_template = "{about}\n\nUsage: reeve [OPTIONS] COMMAND\n\n{before-help}{options}\n\n{after-help}",
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What every command is told.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do. The groups of the help text are in [`help::GROUPS`].
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    /// Write manual pages into a folder
+    Man(man::Arguments),
+}
+
+impl Command {
+    fn run(self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        let _ = global;
+        match self {
+            Self::Completions(arguments) => completions::run(&arguments, output),
+            Self::Man(arguments) => man::run(&arguments, output),
+        }
+    }
+}
+
+/// The command as clap knows it, with the grouped help.
+#[must_use]
+pub fn command() -> clap::Command {
+    help::dress(Cli::command())
+}
+
+/// Reads the arguments, runs the command, and says how it went.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let parsed = command().try_get_matches_from(arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to be told when the terminal is gone.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let output = Output::new(cli.global.json, cli.global.color);
+    match cli.command.run(&cli.global, &output) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            output.failure(&error);
+            error.exit().into()
+        }
+    }
+}
