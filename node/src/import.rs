@@ -3,9 +3,9 @@
 //! Everything here works without a running node and imports nothing itself. [`check`] reads the
 //! whole file, holds every row against mapping and schema and writes bad cells to a reject file;
 //! only if the file may be imported there is a [`Checked`], from which the node takes
-//! [`Checked::batches`] (records to write), [`Checked::is_missing`] (records that a snapshot
-//! deletes) and [`Checked::closures`] (periods that the file closes). The second reading compares
-//! every block with the first before it uses it. Memory is bounded whatever the file: one row, one
+//! [`Checked::batches`] (records to write), [`Checked::sweep`] (what a snapshot has, so that the
+//! rest is deleted) and [`Checked::shares`] (periods that the file closes). The second reading
+//! compares every block with the first before it uses it. Memory is bounded whatever the file: one row, one
 //! block, waiting batches, and about 35 bytes per record for its id.
 //!
 //! No message holds a value of the file. Values go to the reject file, which only its owner may
@@ -71,14 +71,14 @@
 //! `true`, `false` or `null` (empty); other keys may hold anything. Gzip is recognised by its
 //! content.
 //!
-//! **Ids.** With several columns no cell may hold the separator, so two rows never share an id by
-//! accident. The cells count as they stand: `7` and `07` are two ids.
+//! **Ids.** With several columns no cell but the last may hold the separator, so two rows never
+//! share an id by accident. The cells count as they stand: `7` and `07` are two ids.
 //!
 //! **Modes.** `append`: all records are new; one that exists with equal content is left alone, with
 //! other content it is an error. `upsert`: records are added or replaced. `snapshot`: the file is
 //! the full state; records that it lacks are deleted, of all records of the kind, or with `scope`
-//! only of those whose listed fields have together values that some row of the file has (a file of
-//! one day's reports is the full state of that day). If rows name units, each unit's records are
+//! only of those each of whose listed fields has a value that some row of the file has in it (a
+//! file of one day's reports is the full state of that day). If rows name units, each unit's records are
 //! compared with its rows only, and a unit without rows is left alone.
 //!
 //! **The same id twice.** In `append` and `snapshot` every further row with an id of the file is
@@ -103,16 +103,17 @@ mod plan;
 pub mod progress;
 mod reader;
 mod rejects;
-mod seen;
 mod source;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod units;
 
 pub use batch::{BATCH_RECORDS, Batch, Batches, Put};
 pub use fault::{FileFault, ImportError, RowFault};
 pub use mapping::{Mapping, Mode};
-pub use plan::{Checked, ImportOptions, Share, check};
+pub use plan::{Checked, ImportOptions, check};
 pub use progress::{Pass, Progress};
 pub use source::Input;
 pub use summary::Summary;
+pub use units::Share;

@@ -42,8 +42,7 @@ pub(super) struct Paged<E> {
     /// By the least key that belongs to it. The first page begins at the empty key.
     pages: BTreeMap<Box<[u8]>, Page>,
     next_number: u32,
-    /// Where dirty pages begin, in the order in which they became so.
-    dirty: Vec<Box<[u8]>>,
+    gone: Vec<u32>,
 }
 
 impl<E> Default for Paged<E> {
@@ -53,7 +52,7 @@ impl<E> Default for Paged<E> {
             entries: BTreeMap::new(),
             pages: BTreeMap::from([first]),
             next_number: 1,
-            dirty: Vec::new(),
+            gone: Vec::new(),
         }
     }
 }
@@ -128,11 +127,8 @@ impl<E: Entry> Paged<E> {
 
     fn mark(&mut self, key: &[u8]) {
         let range = (Bound::Unbounded, Bound::Included(key));
-        if let Some((start, page)) = self.pages.range_mut::<[u8], _>(range).next_back()
-            && !page.dirty
-        {
+        if let Some((_, page)) = self.pages.range_mut::<[u8], _>(range).next_back() {
             page.dirty = true;
-            self.dirty.push(start.clone());
         }
     }
 
@@ -145,8 +141,10 @@ impl<E: Entry> Paged<E> {
     /// The pages that changed since the last call, by number: new content, or `None` for a page to
     /// be deleted. `seal` is written at the start of each.
     pub(super) fn changed_pages(&mut self, seal: &[u8]) -> Vec<(u32, Option<Vec<u8>>)> {
-        let mut changed = Vec::new();
-        for start in core::mem::take(&mut self.dirty) {
+        let mut changed: Vec<_> = self.gone.drain(..).map(|number| (number, None)).collect();
+        let dirty: Vec<Box<[u8]>> =
+            self.pages.iter().filter(|(_, page)| page.dirty).map(|(key, _)| key.clone()).collect();
+        for start in dirty {
             self.cut(&start, seal, &mut changed);
         }
         changed

@@ -143,7 +143,7 @@ impl Stock {
             ("quantity", self.quantity.into()),
             ("counted_on", date.into()),
         ]);
-        let id = format!("{}/{}/{date}", self.site, self.item);
+        let id = format!("{}-{}-{date}", self.site, self.item);
         chance.happens(COUNTED).then(|| Event::put("supply_stock", id, fields))
     }
 }
@@ -186,7 +186,7 @@ fn residents(population: u32, districts: &[String], events: &mut Vec<Event>) {
                 ("age_band", band.into()),
                 ("residents", (i64::from(share) * i64::from(permille) / 1_000).into()),
             ]);
-            events.push(Event::put("population_group", format!("{district}/{band}"), fields));
+            events.push(Event::put("population_group", format!("{district}-{band}"), fields));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use reeve_crdt::record::{RecordId, Valid};
+use reeve_crdt::twin::RecordOp;
 use reeve_statement::unit::UnitId;
 
 use super::convert::Converter;
@@ -11,7 +12,7 @@ use super::fault::{ImportError, Placed};
 use super::mapping::{Mapping, Mode};
 use super::plan::Checked;
 use super::reader::{Row, Rows};
-use super::seen::Ids;
+use super::units::Units;
 
 /// Most records of a batch: one change holds no more operations.
 pub const BATCH_RECORDS: usize = 1_000;
@@ -27,6 +28,12 @@ pub struct Put {
     pub id: RecordId,
     /// What it says from now on.
     pub record: Valid,
+}
+
+impl From<Put> for RecordOp {
+    fn from(put: Put) -> Self {
+        Self::Put { id: put.id, record: put.record }
+    }
 }
 
 /// Records of one unit, in the order of the file.
@@ -48,7 +55,7 @@ struct Waiting {
 pub struct Batches {
     file: String,
     mapping: Arc<Mapping>,
-    ids: Arc<Ids>,
+    units: Arc<Units>,
     rows: Option<Rows>,
     waiting: BTreeMap<Option<UnitId>, Waiting>,
     waiting_bytes: usize,
@@ -64,7 +71,7 @@ impl Batches {
         Ok(Self {
             file: checked.file.clone(),
             mapping,
-            ids: Arc::clone(&checked.ids),
+            units: Arc::clone(&checked.units),
             rows: Some(rows),
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
@@ -88,7 +95,7 @@ impl Batches {
             }
             // Bad rows were reported by the first pass, and there are no more than allowed.
             let Ok(Some(says)) = converter.convert(&row) else { continue };
-            let first = self.ids.first_line(says.unit.as_ref(), &says.id);
+            let first = self.units.first_line(&says.unit, &says.id);
             if mapping.mode != Mode::Upsert && first != Some(row.line) {
                 continue;
             }

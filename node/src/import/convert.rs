@@ -79,13 +79,13 @@ impl<'m> Converter<'m> {
     fn id(&mut self, row: &Row) -> Result<RecordId, Reject> {
         self.id.clear();
         let separator = &self.mapping.id_separator;
-        let several = self.mapping.id_columns.len() > 1;
+        let last = self.mapping.id_columns.len().saturating_sub(1);
         for (index, column) in self.mapping.id_columns.iter().enumerate() {
             let cell = row.cell(*column).unwrap_or_default();
             if cell.is_empty() {
                 return Err(self.reject(row, Some(*column), None, RowFault::IdEmpty));
             }
-            if several && cell.contains(separator.as_str()) {
+            if index < last && cell.contains(separator.as_str()) {
                 let fault = RowFault::IdSeparator { separator: separator.clone() };
                 return Err(self.reject(row, Some(*column), None, fault));
             }

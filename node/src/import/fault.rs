@@ -26,7 +26,6 @@ pub struct ImportError {
     /// The column's name in the file, or its number if it has no name.
     pub column: Option<String>,
     /// What is wrong.
-    #[source]
     pub fault: Box<FileFault>,
 }
 
@@ -134,9 +133,9 @@ pub enum FileFault {
     /// More periods closed than make sense.
     #[error("the file closes more than {0} periods; is the right column named under [closes]?")]
     TooManyPeriods(usize),
-    /// More combinations of values in the scope of a snapshot than make sense.
-    #[error("the fields of the snapshot's scope take more than {0} combinations; choose fewer")]
-    TooManyScopes(usize),
+    /// More values in the scope of a snapshot than make sense.
+    #[error("the fields of the snapshot's scope take more than {0} values; choose fewer fields")]
+    TooManyScopeValues(usize),
     /// More units than make sense.
     #[error("the file names more than {0} units; is the right column named under `unit`?")]
     TooManyUnits(usize),
@@ -259,7 +258,9 @@ pub enum RowFault {
     #[error("the cell is part of the record's id and is empty")]
     IdEmpty,
     /// An id column holds the separator, so that two records could share an id.
-    #[error("the cell is part of the record's id and holds the separator `{separator}`")]
+    #[error(
+        "the cell is part of the record's id, not its last, and holds the separator `{separator}`"
+    )]
     IdSeparator {
         /// The mapping's separator.
         separator: String,

@@ -1,18 +1,16 @@
 //! The first pass over a file ([`check`]) and what it leaves behind ([`Checked`]).
 //!
 //! Nothing is imported here: the first pass decides whether anything may be, and
-//! [`Checked::batches`] reads the same bytes again for the node. Order of calls: `check`, then as
-//! often as wanted `batches`, `is_missing` and `closures`.
+//! [`Checked::batches`] reads the same bytes again for the node. Order of calls: `check`, then for
+//! each of [`Checked::shares`] the `batches`, its `sweep` and its closed periods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use reeve_crdt::record::{Record, RecordId};
-use reeve_crdt::schema::Closure;
+use reeve_protocol::local::Sweep;
 use reeve_statement::digest::Digest;
 use reeve_statement::period::Period;
-use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
 
 use super::batch::Batches;
@@ -22,15 +20,9 @@ use super::mapping::{ClosesRule, Mapping, Mode};
 use super::progress::Progress;
 use super::reader::{Row, Rows};
 use super::rejects::RejectFile;
-use super::seen::{Ids, Scopes};
 use super::source::{Fingerprint, Input, Source};
 use super::summary::{RejectNote, SHOWN_REJECTS, Summary, UnitSummary};
-
-/// Most units of one file: ten times the largest federation tried.
-pub const MAX_UNITS: usize = 10_000;
-
-/// Most pairs of unit and period that a file may close: decades of days for hundreds of units.
-pub const MAX_PERIODS: usize = 2_000_000;
+use super::units::{Share, Units};
 
 /// What the operator says beside the mapping.
 #[derive(Clone)]
@@ -62,15 +54,6 @@ impl Default for ImportOptions {
     }
 }
 
-/// What a file holds for one unit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Share {
-    /// Its records.
-    pub records: u64,
-    /// The periods of the kind that the file closes for it.
-    pub closes: BTreeSet<Period>,
-}
-
 /// A file that may be imported.
 pub struct Checked {
     pub(super) file: String,
@@ -78,9 +61,7 @@ pub struct Checked {
     pub(super) mapping: Arc<Mapping>,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) fingerprint: Fingerprint,
-    pub(super) ids: Arc<Ids>,
-    scopes: Scopes,
-    shares: BTreeMap<Option<UnitId>, Share>,
+    pub(super) units: Arc<Units>,
     summary: Summary,
 }
 
@@ -103,7 +84,9 @@ pub fn check(
     let fingerprint = pass.read(&source, options).map_err(of_file)?;
     let reject_file = std::mem::replace(&mut pass.rejects, RejectFile::new(None));
     let reject_file = reject_file.finish().map_err(|fault| of_file(fault.into()))?;
-    pass.close(every.as_ref());
+    if let Some(periods) = &every {
+        pass.units.close(periods);
+    }
     let summary = pass.summary(&file, &fingerprint, reject_file);
     pass.judge(&summary, options).map_err(|fault| of_file(fault.into()))?;
     Ok(Checked {
@@ -112,9 +95,7 @@ pub fn check(
         mapping: Arc::new(mapping.clone()),
         progress: Arc::clone(&options.progress),
         fingerprint,
-        ids: Arc::new(pass.ids),
-        scopes: pass.scopes,
-        shares: pass.shares,
+        units: Arc::new(pass.units),
         summary,
     })
 }
@@ -138,36 +119,24 @@ impl Checked {
         self.fingerprint.digest
     }
 
-    /// What the file holds for each unit; one entry without a unit if rows do not name units.
-    #[must_use]
-    pub fn shares(&self) -> &BTreeMap<Option<UnitId>, Share> {
-        &self.shares
+    /// What the file holds for each unit, by unit; one entry without a unit if rows do not name
+    /// units.
+    pub fn shares(&self) -> impl Iterator<Item = (Option<&UnitId>, &Share)> {
+        self.units.shares()
     }
 
-    /// The closures that the file makes for a unit, to be recorded once its records are.
+    /// What the file holds for one unit; `None` if it does not speak of it.
     #[must_use]
-    pub fn closures(&self, unit: Option<&UnitId>, closed_at: Timestamp) -> Vec<Closure> {
-        let share = self.shares.get(&unit.cloned());
-        let periods = share.into_iter().flat_map(|share| share.closes.iter());
-        let closure = |period: &Period| Closure {
-            source: self.mapping.source.clone(),
-            kind: self.mapping.kind.id.clone(),
-            period: *period,
-            closed_at,
-            file_hash: Some(self.fingerprint.digest),
-        };
-        periods.map(closure).collect()
+    pub fn share(&self, unit: Option<&UnitId>) -> Option<&Share> {
+        self.units.share(unit)
     }
 
-    /// Whether the node must delete this record that it holds: the file is a snapshot, speaks of
-    /// this unit, its scope covers the record, and the record is not in it.
+    /// For a snapshot: which records of the unit the file has, so that the node deletes the others
+    /// within the scope. `None` if it is no snapshot or does not speak of the unit.
     #[must_use]
-    pub fn is_missing(&self, unit: Option<&UnitId>, id: &RecordId, record: &Record) -> bool {
-        let scope = &self.mapping.scope;
-        self.mapping.mode == Mode::Snapshot
-            && self.shares.contains_key(&unit.cloned())
-            && (scope.is_empty() || self.scopes.has(unit, scope, record))
-            && self.ids.first_line(unit, id).is_none()
+    pub fn sweep(&self, unit: Option<&UnitId>) -> Option<Sweep> {
+        let snapshot = self.mapping.mode == Mode::Snapshot;
+        snapshot.then(|| self.units.sweep(unit, &self.mapping.scope)).flatten()
     }
 
     /// Reads the file again, for import: batches of records in the order of the file, per unit.
@@ -204,10 +173,7 @@ fn every_period(
 struct Pass<'m> {
     mapping: &'m Mapping,
     rejects: RejectFile,
-    ids: Ids,
-    scopes: Scopes,
-    shares: BTreeMap<Option<UnitId>, Share>,
-    periods: usize,
+    units: Units,
     rows: u64,
     skipped: u64,
     accepted: u64,
@@ -219,17 +185,10 @@ struct Pass<'m> {
 
 impl<'m> Pass<'m> {
     fn new(mapping: &'m Mapping, rejects: RejectFile) -> Self {
-        let mut shares = BTreeMap::new();
-        if mapping.unit.is_none() {
-            shares.insert(None, Share::default());
-        }
         Self {
             mapping,
             rejects,
-            ids: Ids::default(),
-            scopes: Scopes::default(),
-            shares,
-            periods: 0,
+            units: Units::new(mapping.unit.is_some()),
             rows: 0,
             skipped: 0,
             accepted: 0,
@@ -273,7 +232,7 @@ impl<'m> Pass<'m> {
     /// Books a good row; gives it back as a reject if its id stands already in the file.
     fn accept(&mut self, row: &Row, row_says: Converted) -> Result<Option<Reject>, FileFault> {
         let Converted { unit, id, record, closes } = row_says;
-        let first = self.ids.insert(unit.as_ref(), &id, row.line)?;
+        let first = self.units.add_id(&unit, &id, row.line)?;
         if let Some(line) = first {
             self.repeated = self.repeated.saturating_add(1);
             if self.mapping.mode != Mode::Upsert {
@@ -286,23 +245,8 @@ impl<'m> Pass<'m> {
                 }));
             }
         }
-        if self.mapping.mode == Mode::Snapshot && !self.mapping.scope.is_empty() {
-            self.scopes.insert(unit.as_ref(), &self.mapping.scope, record.record())?;
-        }
+        self.units.add_record(&unit, record.record(), &self.mapping.scope, closes)?;
         self.accepted = self.accepted.saturating_add(1);
-        if self.shares.len() >= MAX_UNITS && !self.shares.contains_key(&unit) {
-            return Err(FileFault::TooManyUnits(MAX_UNITS));
-        }
-        let share = self.shares.entry(unit).or_default();
-        share.records = share.records.saturating_add(1);
-        if let Some(period) = closes
-            && share.closes.insert(period)
-        {
-            self.periods = self.periods.saturating_add(1);
-            if self.periods > MAX_PERIODS {
-                return Err(FileFault::TooManyPeriods(MAX_PERIODS));
-            }
-        }
         Ok(None)
     }
 
@@ -314,23 +258,14 @@ impl<'m> Pass<'m> {
         self.rejects.write(reject)
     }
 
-    /// Sets the periods that the file closes for all of its units.
-    fn close(&mut self, every: Option<&BTreeSet<Period>>) {
-        if let Some(periods) = every {
-            for share in self.shares.values_mut() {
-                share.closes.clone_from(periods);
-            }
-        }
-    }
-
     fn summary(
         &self,
         file: &str,
         fingerprint: &Fingerprint,
         reject_file: Option<PathBuf>,
     ) -> Summary {
-        let unit = |(unit, share): (&Option<UnitId>, &Share)| UnitSummary {
-            unit: unit.as_ref().map(ToString::to_string),
+        let unit = |(unit, share): (Option<&UnitId>, &Share)| UnitSummary {
+            unit: unit.map(ToString::to_string),
             records: share.records,
             periods_closed: share.closes.len(),
             first_period: share.closes.first().map(ToString::to_string),
@@ -350,7 +285,7 @@ impl<'m> Pass<'m> {
             accepted: self.accepted,
             rejected: self.rejected,
             repeated: self.repeated,
-            units: self.shares.iter().map(unit).collect(),
+            units: self.units.shares().map(unit).collect(),
             unused_columns: if self.rows == 0 { Vec::new() } else { unused },
             reject_file,
             first_rejects: self.notes.clone(),

@@ -32,8 +32,8 @@ const RATIO_FROM_BYTES: u64 = 16 << 20;
 /// The first two bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// What to import.
-#[derive(Debug, Clone)]
+/// What to import. `Debug` shows the name only.
+#[derive(Clone)]
 pub enum Input {
     /// A regular file. It is opened once and read twice.
     File(PathBuf),
@@ -60,6 +60,12 @@ impl Input {
     }
 }
 
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Input").field(&self.name()).finish()
+    }
+}
+
 impl From<&Path> for Input {
     fn from(path: &Path) -> Self {
         Self::File(path.to_owned())
@@ -79,13 +85,11 @@ pub struct Fingerprint {
 
 /// Bytes to read twice. Holds the file open in between, so that a file put in its place by renaming
 /// is not noticed and does no harm.
-#[derive(Debug)]
 pub(super) struct Source {
     bytes: Handle,
     total: u64,
 }
 
-#[derive(Debug)]
 enum Handle {
     File(File),
     Memory(Arc<[u8]>),

@@ -214,7 +214,7 @@ fn store(engine: &mut Engine, stored: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn the_engine_equals_the_oracle(
         batches in prop::collection::vec((prop::collection::vec(events(), 1..16), any::<bool>()), 1..8),

@@ -44,8 +44,8 @@ pub enum Format {
     Ndjson,
 }
 
-/// One row; used again and again.
-#[derive(Debug, Default)]
+/// One row; used again and again. It holds values of the file, so it has no `Debug`.
+#[derive(Default)]
 pub(super) struct Row {
     /// The line in which it begins, from 1.
     pub(super) line: u64,
