@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod import;
 pub mod config;
+pub mod enrol;
 pub mod house;
+pub mod import;
 pub mod net;
 pub mod store;

@@ -78,6 +78,15 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HouseError> {
     sync_parent(path)
 }
 
+/// Removes a file; one that is not there is fine.
+pub(super) fn remove(path: &Path) -> Result<(), HouseError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io("remove", path)(error)),
+    }
+}
+
 fn fill(mut file: File, path: &Path, bytes: &[u8]) -> Result<(), HouseError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io("write", path))
 }

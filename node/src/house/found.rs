@@ -144,9 +144,9 @@ pub fn found_home_node(
     };
     first.record_issued(identity.node.leaf())?;
     first.record_issued(identity.writer.leaf())?;
-    let chain = identity.node.to_cbor();
+    first.record_admission(&Admission::to_home(&identity.node))?;
+    house.record_admission(&Admission::to_home(&first.identity()?.node))?;
     house.enter(identity)?;
-    first.record_admission(&Admission { chain, names: Titles::default(), time_zone: None })?;
     Ok(house)
 }
 

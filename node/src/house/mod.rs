@@ -26,6 +26,7 @@ mod identity;
 mod lists;
 mod passphrase;
 mod records;
+mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use clerk::{Clerk, Lifetimes};
 pub use entropy::{Entropy, EntropyError};
 pub use error::HouseError;
 pub use files::MAX_FILE_BYTES;
+pub(crate) use found::own_certificates;
 pub use found::{UnitSpec, begin, found_federation, found_home_node, found_subordinate};
 pub use identity::Identity;
 pub use lists::HeldList;

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use reeve_statement::catalogue::Titles;
 use reeve_statement::cbor;
-use reeve_statement::cert::Certificate;
+use reeve_statement::cert::{Certificate, Chain};
 
 use super::error::HouseError;
 use super::identity::read_chain;
@@ -22,6 +22,13 @@ pub struct Admission {
     /// The unit's time zone, for the register.
     #[n(2)]
     pub time_zone: Option<String>,
+}
+
+impl Admission {
+    /// Of a node of the same home, which enters no register.
+    pub fn to_home(chain: &Chain) -> Self {
+        Self { chain: chain.to_cbor(), names: Titles::default(), time_zone: None }
+    }
 }
 
 /// Longest admission, in bytes.
@@ -53,11 +60,21 @@ impl House {
     /// # Errors
     /// When the file cannot be written.
     pub fn record_admission(&self, admission: &Admission) -> Result<(), HouseError> {
-        let chain = reeve_statement::cert::Chain::from_cbor(&admission.chain)?;
+        let chain = Chain::from_cbor(&admission.chain)?;
         let folder = self.folder().join(files::ADMITTED);
         files::make_folder(&folder)?;
         let path = folder.join(format!("{}.cbor", chain.leaf().key()));
         files::replace(&path, &cbor::to_vec(admission))
+    }
+
+    /// Forgets a node for the core to admit, once the core has it durably.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn forget_admission(&self, admission: &Admission) -> Result<(), HouseError> {
+        let chain = Chain::from_cbor(&admission.chain)?;
+        let name = format!("{}.cbor", chain.leaf().key());
+        files::remove(&self.folder().join(files::ADMITTED).join(name))
     }
 
     /// The nodes for the core to admit when it starts.

@@ -35,6 +35,13 @@ impl PeerKey {
         Some(Self(key.try_into().ok()?))
     }
 
+    /// The end of a multiaddress that names this peer: `/p2p/12D3Koo...`.
+    ///
+    /// None cannot happen with the libp2p this was written for.
+    pub fn address_end(self) -> Option<String> {
+        self.to_peer_id().map(|peer| format!("/p2p/{peer}"))
+    }
+
     /// The libp2p name of this peer.
     ///
     /// None cannot happen with the libp2p this was written for; callers treat it as "no such

@@ -1,0 +1,63 @@
+//! What the core is told at start, as far as the folder says it.
+
+use std::sync::Arc;
+
+use reeve_protocol::effect::NodeKey;
+use reeve_protocol::local::Question;
+use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
+use reeve_protocol::wire::SignedList;
+
+use super::entropy::Entropy;
+use super::error::HouseError;
+use super::{Admission, HeldList, House};
+
+impl House {
+    /// The core's settings.
+    ///
+    /// # Errors
+    /// When the node has not joined, or the schema or policy cannot be read.
+    pub fn settings(&self, entropy: &mut Entropy) -> Result<Settings, HouseError> {
+        let identity = self.identity()?;
+        let config = self.config();
+        let dial = config.superior.iter().chain(&config.home).map(|peer| DialledPeer {
+            key: NodeKey(peer.key.to_bytes()),
+            addresses: peer.addresses.clone(),
+        });
+        Ok(Settings {
+            roots: identity.roots.clone(),
+            key: self.node_key().clone(),
+            chain: identity.node.clone(),
+            unit: identity.unit()?.clone(),
+            term: identity.term()?,
+            writer: Writer { key: self.writer_key().clone(), chain: identity.writer.clone() },
+            schema: self.schema()?.map(Arc::new),
+            time_zone: config.time_zone.clone(),
+            policy: self.policy()?,
+            dial: dial.collect(),
+            sources: config.sources.clone(),
+            entropy: *entropy.draw()?,
+            purpose: Purpose {
+                purpose: config.request.purpose.clone(),
+                legal_basis: config.request.legal_basis.clone(),
+            },
+        })
+    }
+}
+
+impl HeldList {
+    /// The list as the core and its peers pass it on.
+    pub fn signed(&self) -> SignedList {
+        SignedList { chain: self.chain.to_cbor(), list: self.list.der().to_vec() }
+    }
+}
+
+impl Admission {
+    /// What the core is asked.
+    pub fn question(&self) -> Question {
+        Question::Admit {
+            chain: self.chain.clone(),
+            names: self.names.clone(),
+            time_zone: self.time_zone.clone(),
+        }
+    }
+}
