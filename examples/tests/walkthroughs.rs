@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../examples/count_records.rs"]
+mod count_records;
 #[path = "../examples/explain_a_policy.rs"]
 mod explain_a_policy;
 #[path = "../examples/sign_a_release.rs"]
@@ -15,4 +17,9 @@ fn a_release_is_signed_and_verified() {
 #[test]
 fn a_policy_is_explained() {
     explain_a_policy::main().unwrap();
+}
+
+#[test]
+fn two_departments_count_the_same() {
+    count_records::main().unwrap();
 }
