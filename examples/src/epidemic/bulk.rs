@@ -1,5 +1,5 @@
 //! A long line list, for benchmarks: cases of one large city over a year, without an outbreak behind
-//! them. A million rows are about 95 MB.
+//! them. A million rows are 64 MB.
 
 use std::io::{self, BufWriter, Write};
 
