@@ -1,7 +1,6 @@
 //! The shell of a Reeve node: what surrounds the protocol core with disks, sockets and people.
 
 pub mod cli;
-pub mod import;
 pub mod config;
 pub mod enrol;
 pub mod house;
