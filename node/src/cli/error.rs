@@ -55,6 +55,9 @@ pub enum CommandError {
     /// A file has mistakes; each is listed with its place.
     #[error("{0}")]
     Mistakes(String),
+    /// What was asked for cannot be done; the text says why and what to do.
+    #[error("{0}")]
+    Failed(String),
     /// Done; these were found.
     #[error("{0}")]
     Findings(String),
@@ -65,7 +68,9 @@ impl CommandError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::File { .. } | Self::Output(_) | Self::Mistakes(_) => Exit::Failed,
+            Self::File { .. } | Self::Output(_) | Self::Mistakes(_) | Self::Failed(_) => {
+                Exit::Failed
+            }
             Self::Usage(_) => Exit::Usage,
             Self::Findings(_) => Exit::Findings,
         }

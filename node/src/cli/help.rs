@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// Commands by what one wants to do. Every command is in exactly one group.
-pub(super) const GROUPS: &[(&str, &[&str])] = &[("Set up", &["completions", "man"])];
+pub(super) const GROUPS: &[(&str, &[&str])] =
+    &[("Set up", &["init", "join", "completions", "man"])];
 
 const EXAMPLES: &str = "\
 Examples:

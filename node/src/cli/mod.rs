@@ -5,11 +5,17 @@
 //! peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
+mod certificate;
 mod completions;
 mod error;
 mod help;
+mod identity;
+mod init;
+mod invite;
+mod join;
 mod man;
 mod output;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +27,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 pub use error::{CommandError, Exit};
 pub use output::{Output, Style, plain, table};
+pub use running::{NotDone, RunningNode};
 
 /// What every command is told.
 #[derive(Debug, Clone, Args)]
@@ -85,6 +92,10 @@ pub struct Cli {
 /// What to do. The groups of the help text are in [`help::GROUPS`].
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the folder of a new node: keys, configuration, policy
+    Init(init::Arguments),
+    /// Join a federation, or a home, with an invite
+    Join(join::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Write manual pages into a folder
@@ -93,8 +104,9 @@ pub enum Command {
 
 impl Command {
     fn run(self, global: &Global, output: &Output) -> Result<(), CommandError> {
-        let _ = global;
         match self {
+            Self::Init(arguments) => init::run(&arguments, global, output),
+            Self::Join(arguments) => join::run(&arguments, global, output),
             Self::Completions(arguments) => completions::run(&arguments, output),
             Self::Man(arguments) => man::run(&arguments, output),
         }

@@ -18,7 +18,7 @@ use super::invite::{Invite, Place};
 use super::message::{Answer, Answered, Ask, Asked, Bytes, EnrolRefusal, VERSION, Welcome, decode};
 use crate::config::Peer;
 use crate::house::{
-    Admission, Authority, Clerk, HeldList, House, HouseError, Identity, Passphrase,
+    Admission, Authority, Clerk, FIRST_TERM, HeldList, House, HouseError, Identity, Passphrase,
     own_certificates,
 };
 
@@ -74,6 +74,7 @@ pub fn join(
             let key = house.authority_key(passphrase)?;
             join_as_unit(house, key, &mut desk, clerk)
         }
+        Place::HomeNode if house.has_authority_key() => Err(JoinError::OwnAuthority),
         Place::HomeNode => join_home(house, &mut desk, clerk),
     }
 }
@@ -95,7 +96,7 @@ fn join_as_unit(
     let chain = Chain::from_cbor(&chain.0)?;
     welcome.expect(&chain, Role::Authority, &invite.unit, &key.public(), clerk.now)?;
     let authority = Authority::new(key, chain).map_err(HouseError::Issue)?;
-    let identity = own_certificates(house, &welcome.roots, &authority, clerk)?;
+    let identity = own_certificates(house, &welcome.roots, &authority, Some(FIRST_TERM), clerk)?;
     let announce = Ask::Announce {
         chain: Bytes(identity.node.to_cbor()),
         time_zone: house.config().time_zone.clone(),
@@ -266,6 +267,12 @@ pub enum JoinError {
         /// When.
         at: Timestamp,
     },
+    /// A folder for a unit of its own cannot be a further node of another home.
+    #[error(
+        "the invite is for a further node of a home, but this folder has an authority key of its \
+         own; make another folder with `reeve init --home-node`"
+    )]
+    OwnAuthority,
     /// The authority key is needed and locked.
     #[error("joining as a unit needs the passphrase of its authority key")]
     NeedsPassphrase,

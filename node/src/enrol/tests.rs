@@ -12,7 +12,8 @@ use super::message::{Answer, Answered, Ask, Asked, Bytes, decode};
 use super::proof::{Proof, Secret};
 use super::*;
 use crate::house::{
-    Authority, Clerk, Entropy, House, HouseError, Passphrase, UnitSpec, begin, found_federation,
+    Authority, Clerk, Entropy, House, HouseError, Passphrase, UnitSpec, begin, begin_home_node,
+    found_federation,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_772_366_400);
@@ -153,7 +154,13 @@ fn a_further_node_of_the_home_joins() {
     let mut order = order("it");
     order.home_node = true;
     let invite = nation.invite(&order);
-    let mut house = nation.newcomer("it-2", "it");
+    let mut house = nation.newcomer("it-of-its-own", "it");
+    let error = nation.join(&mut house, &invite).unwrap_err();
+    assert!(matches!(error, JoinError::OwnAuthority), "{error}");
+    let mut entropy = Entropy::seeded([5; 32]);
+    let folder = nation.folder.path().join("it-2");
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    let mut house = begin_home_node(&folder, &spec("it"), &mut clerk).unwrap();
     nation.join(&mut house, &invite).unwrap();
     let identity = house.identity().unwrap();
     assert_eq!(identity.term().unwrap(), None);

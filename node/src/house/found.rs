@@ -24,7 +24,7 @@ use crate::config::Config;
 /// Label of a unit's first node and of its writer.
 const FIRST_LABEL: &str = "1";
 /// The reporting term of a unit's first node.
-const FIRST_TERM: u64 = 1;
+pub(crate) const FIRST_TERM: u64 = 1;
 
 /// What a new house is made of.
 #[derive(Debug, Clone)]
@@ -64,6 +64,21 @@ impl UnitSpec {
 pub fn begin(folder: &Path, spec: &UnitSpec, clerk: &mut Clerk<'_>) -> Result<House, HouseError> {
     let keys = Keys::draw(clerk)?;
     write(folder, spec, &keys, clerk)?;
+    House::open(folder)
+}
+
+/// Makes the folder of a further node that will join its home: without an authority key, so
+/// `spec.passphrase` and `spec.level` are not used.
+///
+/// # Errors
+/// As [`begin`].
+pub fn begin_home_node(
+    folder: &Path,
+    spec: &UnitSpec,
+    clerk: &mut Clerk<'_>,
+) -> Result<House, HouseError> {
+    let (node, writer) = (clerk.entropy().secret_key()?, clerk.entropy().secret_key()?);
+    write_common(folder, spec, &node, &writer)?;
     House::open(folder)
 }
 
@@ -132,15 +147,13 @@ pub fn found_home_node(
     let (first, authority) = first;
     let mut spec = spec.clone();
     spec.config.home.push(first.as_peer());
-    let node = clerk.entropy().secret_key()?;
-    let writer = clerk.entropy().secret_key()?;
-    write_common(folder, &spec, &node, &writer)?;
-    let mut house = House::open(folder)?;
+    let mut house = begin_home_node(folder, &spec, clerk)?;
+    let (node, writer) = (house.node_key().public(), house.writer_key().public());
     let identity = Identity {
         roots: first.identity()?.roots.clone(),
         authority: authority.chain().clone(),
-        node: authority.node(label, node.public(), None, clerk)?,
-        writer: authority.writer(label, writer.public(), &house.kinds()?, clerk)?,
+        node: authority.node(label, node, None, clerk)?,
+        writer: authority.writer(label, writer, &house.kinds()?, clerk)?,
     };
     first.record_issued(identity.node.leaf())?;
     first.record_issued(identity.writer.leaf())?;
@@ -150,8 +163,27 @@ pub fn found_home_node(
     Ok(house)
 }
 
+impl House {
+    /// Issues new certificates for this house's own node and writer, with the same keys and term, and
+    /// enters them. The running node takes the new chain with `Question::Renew`.
+    ///
+    /// # Errors
+    /// When the node has not joined, or a file cannot be written.
+    pub fn renew(
+        &mut self,
+        authority: &Authority,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<&Identity, HouseError> {
+        let identity = self.identity()?;
+        let (roots, term) = (identity.roots.clone(), identity.term()?);
+        let renewed = own_certificates(self, &roots, authority, term, clerk)?;
+        self.enter(renewed)?;
+        self.identity()
+    }
+}
+
 /// Issues a unit's own certificates once its authority is certified, and enters them.
-pub(crate) fn settle(
+fn settle(
     folder: &Path,
     roots: &RootList,
     keys: Keys,
@@ -160,7 +192,7 @@ pub(crate) fn settle(
 ) -> Result<(House, Authority), HouseError> {
     let mut house = House::open(folder)?;
     let authority = Authority::new(keys.authority, chain)?;
-    let identity = own_certificates(&house, roots, &authority, clerk)?;
+    let identity = own_certificates(&house, roots, &authority, Some(FIRST_TERM), clerk)?;
     house.enter(identity)?;
     Ok((house, authority))
 }
@@ -170,6 +202,7 @@ pub(crate) fn own_certificates(
     house: &House,
     roots: &RootList,
     authority: &Authority,
+    term: Option<u64>,
     clerk: &mut Clerk<'_>,
 ) -> Result<Identity, HouseError> {
     let kinds: Vec<KindId> = house.kinds()?;
@@ -177,7 +210,7 @@ pub(crate) fn own_certificates(
     let identity = Identity {
         roots: roots.clone(),
         authority: authority.chain().clone(),
-        node: authority.node(FIRST_LABEL, node, Some(FIRST_TERM), clerk)?,
+        node: authority.node(FIRST_LABEL, node, term, clerk)?,
         writer: authority.writer(FIRST_LABEL, writer, &kinds, clerk)?,
     };
     house.record_issued(identity.node.leaf())?;
@@ -186,7 +219,7 @@ pub(crate) fn own_certificates(
 }
 
 /// The keys of a new house.
-pub(crate) struct Keys {
+struct Keys {
     authority: SecretKey,
     node: SecretKey,
     writer: SecretKey,

@@ -26,6 +26,7 @@ mod identity;
 mod lists;
 mod passphrase;
 mod records;
+mod report;
 mod settings;
 
 #[cfg(test)]
@@ -45,14 +46,17 @@ pub use clerk::{Clerk, Lifetimes};
 pub use entropy::{Entropy, EntropyError};
 pub use error::HouseError;
 pub use files::MAX_FILE_BYTES;
-pub(crate) use found::own_certificates;
-pub use found::{UnitSpec, begin, found_federation, found_home_node, found_subordinate};
+pub(crate) use found::{FIRST_TERM, own_certificates};
+pub use found::{
+    UnitSpec, begin, begin_home_node, found_federation, found_home_node, found_subordinate,
+};
 pub use identity::Identity;
 pub use lists::HeldList;
 pub use passphrase::{
     CREDENTIAL, Passphrase, PassphraseError, PassphraseSource, new_passphrase, read_passphrase,
 };
 pub use records::Admission;
+pub use report::{CertificateReport, CertificateView, ListView};
 
 /// The name of the configuration file.
 pub const CONFIG_FILE: &str = "reeve.toml";

@@ -1,0 +1,90 @@
+//! `reeve join`: from an invite to a node with certificates.
+
+use std::io::Read as _;
+
+use serde_json::json;
+
+use super::identity::{PassphraseArguments, failed, now};
+use super::{CommandError, Global, Output};
+use crate::enrol::{Invite, Joined, NetLine, Place, join};
+use crate::house::{Clerk, Entropy, House};
+
+/// Most bytes that are read from standard input.
+const MAX_INVITE_BYTES: u64 = 16 * 1024;
+
+const EXAMPLES: &str = "\
+The invite is the line that `reeve invite` printed at the superior unit, or at the first node of this
+home. It works once, until it expires.
+
+Examples:
+  reeve join - < invite.txt
+  reeve join reeve-invite-1.pAGC...";
+
+/// What is joined with.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    /// The invite; `-` reads it from standard input, so that it is not seen in a list of processes
+    #[arg(value_name = "INVITE")]
+    invite: String,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+}
+
+/// Joins.
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let invite: Invite = arguments.line()?.parse().map_err(failed)?;
+    let mut house = House::open(&global.home).map_err(failed)?;
+    let passphrase = match invite.place {
+        Place::Subordinate => Some(arguments.passphrase.read()?),
+        Place::HomeNode => None,
+    };
+    let mut line =
+        NetLine::new(&house, house.config().net.allow_private_addresses).map_err(failed)?;
+    let mut entropy = Entropy::system();
+    let mut clerk = Clerk::new(now(), &mut entropy);
+    let joined = join(&mut house, &invite, passphrase.as_ref(), &mut line, &mut clerk);
+    tell(&joined.map_err(failed)?, output)
+}
+
+impl Arguments {
+    fn line(&self) -> Result<String, CommandError> {
+        if self.invite != "-" {
+            return Ok(self.invite.clone());
+        }
+        let mut text = String::new();
+        std::io::stdin().take(MAX_INVITE_BYTES).read_to_string(&mut text).map_err(failed)?;
+        Ok(text)
+    }
+}
+
+fn tell(joined: &Joined, output: &Output) -> Result<(), CommandError> {
+    let peers: Vec<_> = joined
+        .peers
+        .iter()
+        .map(|peer| json!({ "key": peer.key.to_string(), "addresses": peer.addresses }))
+        .collect();
+    let document = json!({
+        "unit": joined.unit.to_string(),
+        "federation": joined.federation.to_string(),
+        "not_after": joined.not_after.to_string(),
+        "peers": peers,
+    });
+    output.show(&document, || {
+        let peers: String =
+            joined.peers.iter().map(|it| format!("\n  {}", it.addresses.join(" "))).collect();
+        format!(
+            "This node is a member: {unit} in federation {federation}.\n\
+             Its certificate ends at {until}; renew it before with `reeve certificate renew`.\n\
+             It will dial:{peers}\n\n\
+             Next: start it with `reeve run`.",
+            unit = joined.unit,
+            federation = joined.federation,
+            until = joined.not_after,
+        )
+    })
+}

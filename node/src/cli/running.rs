@@ -1,0 +1,51 @@
+//! What the commands for certificates ask of the running node. The client of the HTTP API answers;
+//! tests answer with a desk of their own.
+
+use crate::enrol::InviteOrder;
+
+use super::CommandError;
+
+/// The running node of this house.
+pub trait RunningNode {
+    /// Makes an invite and returns its line.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    fn invite(&self, order: &InviteOrder) -> Result<String, NotDone>;
+
+    /// Takes a revocation list (DER) with its issuer's chain (CBOR), and passes it on.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    fn take_list(&self, chain: &[u8], list: &[u8]) -> Result<(), NotDone>;
+
+    /// Takes this node's own renewed chain (CBOR).
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    fn renew(&self, chain: &[u8]) -> Result<(), NotDone>;
+}
+
+/// Why the running node did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// It does not run, or cannot be reached.
+    #[error("the node is not running, or its local API cannot be reached: {reason}")]
+    NotRunning {
+        /// What the connection said.
+        reason: String,
+    },
+    /// Something else went wrong.
+    #[error(transparent)]
+    Failed(#[from] CommandError),
+}
+
+/// Whether the running node took something; that it does not run is told, not an error, because it
+/// reads the files when it starts.
+pub(super) fn taken(result: Result<(), NotDone>) -> Result<bool, CommandError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(NotDone::NotRunning { .. }) => Ok(false),
+        Err(NotDone::Failed(error)) => Err(error),
+    }
+}
