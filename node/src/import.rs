@@ -63,7 +63,8 @@
 //! values = { "879" = "13" }        # units of codes; a code not listed is the unit's id
 //!
 //! [snapshot]                       # with mode = "snapshot" only; may be left out
-//! scope = ["reported_on"]          # see below
+//! scope = ["reported_on"]          # see below; default: all records of the kind
+//! allow_empty = true               # a file without a record deletes them all; default false
 //! ```
 //!
 //! A key not named here is refused. Cells are read without blanks at their ends. A missing cell is an
@@ -79,7 +80,8 @@
 //! the full state; records that it lacks are deleted, of all records of the kind, or with `scope`
 //! only of those each of whose listed fields has a value that some row of the file has in it (a
 //! file of one day's reports is the full state of that day). If rows name units, each unit's records are
-//! compared with its rows only, and a unit without rows is left alone.
+//! compared with its rows only, and a unit without rows is left alone. A snapshot without any record
+//! is refused unless the mapping has `allow_empty = true`: an export that failed looks like that.
 //!
 //! **The same id twice.** In `append` and `snapshot` every further row with an id of the file is
 //! bad, even if it is equal: a file that repeats itself was put together wrongly. In `upsert` the

@@ -142,7 +142,7 @@ pub enum FileFault {
     /// A snapshot of nothing would delete everything.
     #[error(
         "the file holds no record and the mode is `snapshot`, so every record of the kind would \
-         be deleted; if that is meant, allow it explicitly"
+         be deleted; if that can be so, set `allow_empty = true` under [snapshot] of the mapping"
     )]
     EmptySnapshot,
     /// The file name should tell which period the file closes, and does not.

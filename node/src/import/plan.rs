@@ -35,7 +35,8 @@ pub struct ImportOptions {
     /// The periods that the file closes, in place of what the mapping says. Empty: as the mapping
     /// says.
     pub closes: BTreeSet<Period>,
-    /// Whether a snapshot without a record may delete everything.
+    /// Whether a snapshot without a record may delete everything, also if the mapping does not say
+    /// so.
     pub allow_empty_snapshot: bool,
     /// Told how far both passes are.
     pub progress: Arc<dyn Progress>,
@@ -300,7 +301,8 @@ impl<'m> Pass<'m> {
             let summary = Box::new(summary.clone());
             return Err(FileFault::TooManyRejects { allowed, summary });
         }
-        if snapshot && self.accepted == 0 && !options.allow_empty_snapshot {
+        let allow_empty = self.mapping.allow_empty || options.allow_empty_snapshot;
+        if snapshot && self.accepted == 0 && !allow_empty {
             return Err(FileFault::EmptySnapshot);
         }
         Ok(())

@@ -296,6 +296,8 @@ fn a_snapshot_allows_no_rejects_and_no_emptiness_by_accident() {
     assert!(matches!(*error.fault, FileFault::EmptySnapshot));
     let options = ImportOptions { allow_empty_snapshot: true, ..options };
     assert!(check(&empty, &mapping(SNAPSHOT), &options).is_ok());
+    let text = SNAPSHOT.replace("scope = [\"reported_on\"]", "allow_empty = true");
+    assert!(run(&text, "n,date,sex,unit\n").is_ok());
 }
 
 #[test]

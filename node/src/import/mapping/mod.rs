@@ -53,6 +53,8 @@ pub struct Mapping {
     pub(super) unit: Option<UnitRule>,
     pub(super) closes: Option<ClosesRule>,
     pub(super) scope: Vec<FieldId>,
+    /// Whether a snapshot without a record may delete everything.
+    pub(super) allow_empty: bool,
 }
 
 impl Mapping {

@@ -89,7 +89,8 @@ pub(super) fn mapping(schema: &Schema, report: &mut Report<'_>) -> Option<Mappin
     let unit = unit(&mut root, &mut columns, report);
     let closes = closes(&mut root, &mut columns, report);
     let source = source(&mut root, kind.as_deref(), report);
-    let scope = snapshot(&mut root, mode, fields.as_deref().unwrap_or_default(), report);
+    let fields_known = fields.as_deref().unwrap_or_default();
+    let (scope, allow_empty) = snapshot(&mut root, mode, fields_known, report);
     root.finish(report);
     Some(Mapping {
         kind: kind?,
@@ -105,6 +106,7 @@ pub(super) fn mapping(schema: &Schema, report: &mut Report<'_>) -> Option<Mappin
         unit,
         closes,
         scope,
+        allow_empty,
     })
 }
 
@@ -317,19 +319,20 @@ fn snapshot(
     mode: Option<Mode>,
     fields: &[FieldRule],
     report: &mut Report<'_>,
-) -> Vec<FieldId> {
-    let Some(mut section) = root.section("snapshot", report) else { return Vec::new() };
+) -> (Vec<FieldId>, bool) {
+    let Some(mut section) = root.section("snapshot", report) else { return (Vec::new(), false) };
     if mode.is_some_and(|mode| mode != Mode::Snapshot) {
         let expected = "[snapshot] with `mode = \"snapshot\"` only";
         report.add(section.span(), "snapshot", expected, "another mode", "remove it");
     }
     let path = section.path_of("scope");
-    let texts = section.texts("scope", report).unwrap_or_default();
-    if texts.is_empty() {
-        section.missing("scope", "a list of mapped fields", report);
+    let texts = section.texts("scope", report);
+    if texts.as_ref().is_some_and(Vec::is_empty) {
+        report.add(section.span(), &path, "at least one mapped field", "none", "or remove the key");
     }
+    let allow_empty = section.boolean("allow_empty", report).unwrap_or(false);
     let mut scope = Vec::new();
-    for text in texts {
+    for text in texts.into_iter().flatten() {
         match fields.iter().find(|rule| rule.field.as_str() == text.text) {
             Some(rule) if !scope.contains(&rule.field) => scope.push(rule.field.clone()),
             Some(_) => report.add(text.span, &path, "each field once", "a field twice", ""),
@@ -340,5 +343,5 @@ fn snapshot(
         }
     }
     section.finish(report);
-    scope
+    (scope, allow_empty)
 }
