@@ -101,7 +101,10 @@ pub struct Renew {
 }
 
 /// Does it.
-pub(super) fn run(
+///
+/// # Errors
+/// When the house cannot be opened, the passphrase is wrong, or the running node refuses.
+pub fn run(
     arguments: &Arguments,
     global: &Global,
     output: &Output,

@@ -50,7 +50,10 @@ pub struct Arguments {
 }
 
 /// Has the running node make the invite, and prints it.
-pub(super) fn run(
+///
+/// # Errors
+/// When there is no passphrase, or the node does not run or refuses.
+pub fn run(
     arguments: &Arguments,
     output: &Output,
     node: &dyn RunningNode,

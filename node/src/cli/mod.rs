@@ -5,13 +5,15 @@
 //! peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
-mod certificate;
+pub mod certificate;
 mod completions;
 mod error;
 mod help;
 mod identity;
+#[cfg(test)]
+mod identity_tests;
 mod init;
-mod invite;
+pub mod invite;
 mod join;
 mod man;
 mod output;
@@ -93,7 +95,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make the folder of a new node: keys, configuration, policy
-    Init(init::Arguments),
+    Init(Box<init::Arguments>),
     /// Join a federation, or a home, with an invite
     Join(join::Arguments),
     /// Print a completion script for a shell

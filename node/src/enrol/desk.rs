@@ -34,8 +34,7 @@ const LABEL_DIGITS: usize = 8;
 /// What came of one message.
 #[derive(Debug)]
 pub struct Handled {
-    /// What to answer, after everything in `issued` and `admission` is kept durably
-    /// ([`House::record_issued`], [`House::record_admission`]).
+    /// What to answer, after [`Handled::keep`].
     pub response: Vec<u8>,
     /// Certificates that were issued, now or when the same question came before.
     pub issued: Vec<Certificate>,
@@ -43,6 +42,18 @@ pub struct Handled {
     pub admission: Option<Admission>,
     /// Why nothing was done, for metrics and the log.
     pub refused: Option<EnrolRefusal>,
+}
+
+impl Handled {
+    /// Keeps durably what must not be forgotten. Only then may `response` be sent; if this fails, send
+    /// nothing: the newcomer asks again.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn keep(&self, house: &House) -> Result<(), HouseError> {
+        self.issued.iter().try_for_each(|certificate| house.record_issued(certificate))?;
+        self.admission.iter().try_for_each(|admission| house.record_admission(admission))
+    }
 }
 
 /// An open invite.
