@@ -1,4 +1,7 @@
 //! The shell of a Reeve node: what surrounds the protocol core with disks, sockets and people.
+//! The Reeve node: the shell around the protocol core.
+//!
+//! Network, store, HTTP and command line are rooms of their own that meet in [`runtime`] only.
 
 pub mod cli;
 pub mod config;
@@ -7,3 +10,5 @@ pub mod house;
 pub mod import;
 pub mod net;
 pub mod store;
+pub mod clock;
+pub mod runtime;

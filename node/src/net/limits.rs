@@ -92,7 +92,9 @@ impl Default for NetLimits {
             established: 1_024,
             requests_per_peer: Rate { per_second: 400, burst: 800 },
             redial_floor: Duration::from_millis(250),
-            redial_ceiling: Duration::from_secs(60),
+            // A superior that comes back must have right figures within five seconds, and it has at most
+            // some hundreds of subordinates: a dial of each every four seconds is no load.
+            redial_ceiling: Duration::from_secs(4),
         }
     }
 }

@@ -53,7 +53,9 @@ impl Protocol {
     /// The longest request, in bytes.
     pub const fn max_request(self) -> usize {
         match self {
-            Self::Hello | Self::Home | Self::Report | Self::Ledger | Self::Enrol => REQUEST,
+            // A delivery carries a whole statement.
+            Self::Report => FRAME,
+            Self::Hello | Self::Home | Self::Ledger | Self::Enrol => REQUEST,
         }
     }
 

@@ -41,8 +41,9 @@ pub const CHANGES_PER_SNAPSHOT: u32 = 64;
 /// Shards swept or read per step of a long task.
 pub const SHARDS_PER_STEP: usize = 16;
 
-/// Most shards kept in memory; the least recently used are dropped (the store has them).
-pub const RESIDENT_SHARDS: usize = 2_048;
+/// Most shards kept in memory; the least recently used are dropped (the store has them). A full one
+/// takes about 300 KB, so this is about 360 MB at the most, and a kind of a million records fits.
+pub const RESIDENT_SHARDS: usize = 1_200;
 
 /// Most tasks waiting; further asks are answered when there is room.
 pub const QUEUED_TASKS: usize = 256;

@@ -1,0 +1,649 @@
+//! A federation of protocol cores in one thread, under virtual time, with stores in memory.
+//!
+//! Frames travel at once and in order unless a link is down; persists are durable after one step, so
+//! that a crash between an effect and its answer can be tried.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use reeve_crdt::catalogue;
+use reeve_crdt::record::{Record, RecordId};
+use reeve_crdt::schema::Schema;
+use reeve_crdt::twin::RecordOp;
+use reeve_policy::authz::{Person, PolicySet, Role, Scope};
+use reeve_protocol::effect::{AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket};
+use reeve_protocol::local::{Answer, Ask, Question};
+use reeve_protocol::rows::RESTORED;
+use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
+use reeve_protocol::{Input, Node, NodeKey, Now};
+use reeve_statement::catalogue::{Catalogue, Titles};
+use reeve_statement::cert::name::Domain;
+use reeve_statement::cert::{
+    Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, RootList, Serial, Stamp,
+    Validity, WriterGrant, issue_root,
+};
+use reeve_statement::key::SecretKey;
+use reeve_statement::names::{IndicatorId, KindId};
+use reeve_statement::period::Period;
+use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+/// 2026-03-02T12:00:00Z, a Monday.
+pub const NOON: i64 = 1_772_452_800_000;
+
+pub const SCHEMA: &str = r#"
+[schema]
+name = "test"
+version = 1
+[kind.case]
+twin = "emergency"
+expected_records = 4000
+[kind.case.field.reported_on]
+type = "date"
+required = true
+[kind.case.field.sex]
+type = "enum"
+values = ["f", "m"]
+[kind.case.field.note]
+type = "text"
+max = 200
+"#;
+
+pub const CATALOGUE: &str = r#"
+[catalogue]
+version = 1
+[indicator.cases]
+title = { en = "Cases by day and sex" }
+kind = "case"
+period = { field = "reported_on", step = "day" }
+group_by = ["sex"]
+measure = "count"
+area_depth = 3
+basis = "residence"
+floor = { public = 1, neighbour = 1, superior = 1 }
+expected_within = "36h"
+"#;
+
+fn seed(text: &str) -> [u8; 32] {
+    *reeve_statement::digest::Digest::of(text.as_bytes()).as_bytes()
+}
+
+pub fn key(text: &str) -> SecretKey {
+    SecretKey::from_seed(&seed(text))
+}
+
+pub fn stamp(text: &str) -> Stamp {
+    let mut serial = [0; 16];
+    serial.copy_from_slice(&seed(text)[..16]);
+    serial[0] &= 0x7f;
+    Stamp {
+        serial: Serial::from_random(serial),
+        validity: Validity {
+            not_before: Timestamp::from_millis(NOON - 86_400_000),
+            not_after: Timestamp::from_millis(NOON + 300 * 86_400_000),
+        },
+    }
+}
+
+pub fn unit(text: &str) -> UnitPath {
+    text.parse().unwrap()
+}
+
+/// Certificates of one federation.
+pub struct Registry {
+    pub roots: RootList,
+    root: Certificate,
+    authorities: BTreeMap<UnitPath, (Certificate, Vec<Certificate>)>,
+}
+
+impl Registry {
+    pub fn new() -> Self {
+        let root =
+            issue_root(&Domain::new("reeve.test").unwrap(), &key("root"), &stamp("root")).unwrap();
+        let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
+        Self { roots, root, authorities: BTreeMap::new() }
+    }
+
+    /// The certificate of a unit's authority, nearest first above it.
+    pub fn authority(&mut self, path: &UnitPath) -> (Certificate, Vec<Certificate>) {
+        if let Some(found) = self.authorities.get(path) {
+            return found.clone();
+        }
+        let grant = AuthorityGrant {
+            unit: path.leaf().clone(),
+            level: "level".to_owned(),
+            key: key(&format!("authority {path}")).public(),
+            actions: Actions::all(),
+            levels_below: 6_u8.saturating_sub(u8::try_from(path.depth()).unwrap()),
+        };
+        let made = match path.parent() {
+            None => {
+                let signer = key("root");
+                let issuer = Issuer::new(&self.root, &signer).unwrap();
+                (issuer.authority(&grant, &stamp(&format!("a {path}"))).unwrap(), Vec::new())
+            }
+            Some(above) => {
+                let (certificate, mut chain) = self.authority(&above);
+                let signer = key(&format!("authority {above}"));
+                let issuer = Issuer::new(&certificate, &signer).unwrap();
+                let made = issuer.authority(&grant, &stamp(&format!("a {path}"))).unwrap();
+                chain.insert(0, certificate);
+                (made, chain)
+            }
+        };
+        self.authorities.insert(path.clone(), made.clone());
+        made
+    }
+
+    pub fn node(&mut self, path: &UnitPath, label: &str, term: Option<u64>) -> Chain {
+        let (authority, mut above) = self.authority(path);
+        let signer = key(&format!("authority {path}"));
+        let issuer = Issuer::new(&authority, &signer).unwrap();
+        let grant = NodeGrant {
+            label: label.to_owned(),
+            key: key(&format!("node {path} {label}")).public(),
+            actions: Actions::of_node(),
+            term,
+        };
+        let leaf = issuer.node(&grant, &stamp(&format!("n {path} {label}"))).unwrap();
+        above.insert(0, authority.clone());
+        Chain::new(leaf, above).unwrap()
+    }
+
+    pub fn writer(&mut self, path: &UnitPath, label: &str, kinds: Vec<KindId>) -> Chain {
+        let (authority, mut above) = self.authority(path);
+        let signer = key(&format!("authority {path}"));
+        let issuer = Issuer::new(&authority, &signer).unwrap();
+        let grant = WriterGrant {
+            label: label.to_owned(),
+            key: key(&format!("writer {path} {label}")).public(),
+            actions: Actions::all(),
+            kinds,
+        };
+        let leaf = issuer.writer(&grant, &stamp(&format!("w {path} {label}"))).unwrap();
+        above.insert(0, authority.clone());
+        Chain::new(leaf, above).unwrap()
+    }
+
+    /// A catalogue signed by a unit's authority.
+    pub fn catalogue(&mut self, path: &UnitPath, catalogue: Catalogue) -> Vec<u8> {
+        let (authority, above) = self.authority(path);
+        let statement = Statement {
+            version: VERSION,
+            federation: self.roots.federation(),
+            issuer: path.clone(),
+            term: 1,
+            audience: Audience::Federation,
+            onward: Onward::Anyone,
+            issued_at: Timestamp::from_millis(NOON),
+            valid_until: None,
+            body: Body::Catalogue(catalogue),
+        };
+        let chain = Chain::new(authority, above).unwrap();
+        let signer = key(&format!("authority {path}"));
+        reeve_statement::cose::sign(&statement, &signer, &chain).unwrap().to_bytes()
+    }
+}
+
+/// A name of a node: its unit and label.
+pub type Place = (UnitPath, String);
+
+pub struct Site {
+    pub node: Node,
+    pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub answers: BTreeMap<AskId, Answer>,
+    inbox: VecDeque<Input>,
+    wake: Option<u64>,
+    dial: Vec<NodeKey>,
+    allowed: BTreeSet<NodeKey>,
+    /// Persists that are not durable yet.
+    unsynced: VecDeque<(Ticket, Vec<(Vec<u8>, Option<Vec<u8>>)>)>,
+}
+
+pub struct World {
+    pub registry: Registry,
+    pub now: u64,
+    pub sites: BTreeMap<NodeKey, Site>,
+    pub places: BTreeMap<Place, NodeKey>,
+    pub schema: Arc<Schema>,
+    links: BTreeSet<(NodeKey, NodeKey)>,
+    down: BTreeSet<NodeKey>,
+    waiting: BTreeMap<(NodeKey, u64), (NodeKey, RequestId)>,
+    next: u64,
+    /// Every frame between nodes.
+    pub wire: Vec<Vec<u8>>,
+}
+
+pub fn operator() -> Person {
+    person(Role::Operator)
+}
+
+pub fn person(role: Role) -> Person {
+    Person {
+        name: "test".to_owned(),
+        role,
+        kinds: Scope::All,
+        areas: Scope::All,
+        indicators: Scope::All,
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            registry: Registry::new(),
+            now: 0,
+            sites: BTreeMap::new(),
+            places: BTreeMap::new(),
+            schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
+            links: BTreeSet::new(),
+            down: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            next: 1,
+            wire: Vec::new(),
+        }
+    }
+
+    pub fn time(&self) -> Now {
+        let wall = Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap());
+        Now { monotonic: self.now, wall }
+    }
+
+    pub fn settings(&mut self, path: &UnitPath, label: &str, term: Option<u64>) -> Settings {
+        let mut dial = Vec::new();
+        for ((other, other_label), key) in &self.places {
+            let itself = path == other && label == other_label;
+            if path.is_child_of(other) || (path == other && !itself) {
+                dial.push(DialledPeer { key: *key, addresses: Vec::new() });
+            }
+        }
+        Settings {
+            roots: self.registry.roots.clone(),
+            key: key(&format!("node {path} {label}")),
+            chain: self.registry.node(path, label, term),
+            unit: path.clone(),
+            term,
+            writer: Writer {
+                key: key(&format!("writer {path} {label}")),
+                chain: self.registry.writer(path, label, Vec::new()),
+            },
+            schema: Some(self.schema.clone()),
+            time_zone: "UTC".to_owned(),
+            policy: PolicySet::of_new_node().unwrap(),
+            dial,
+            sources: Vec::new(),
+            entropy: seed(&format!("entropy {path} {label} {}", self.now)),
+            purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
+        }
+    }
+
+    /// Adds a reporting node, admitted by its superior.
+    pub fn add(&mut self, path: &str) -> NodeKey {
+        self.add_node(path, "1", Some(1))
+    }
+
+    pub fn add_node(&mut self, path: &str, label: &str, term: Option<u64>) -> NodeKey {
+        let path = unit(path);
+        let settings = self.settings(&path, label, term);
+        let chain = settings.chain.to_cbor();
+        let key = self.start(settings, BTreeMap::new());
+        self.places.insert((path.clone(), label.to_owned()), key);
+        let hosts: Vec<(Place, NodeKey)> =
+            self.places.iter().map(|(place, key)| (place.clone(), *key)).collect();
+        for ((other, _), host) in hosts {
+            if host != key && (path.is_child_of(&other) || path == other) {
+                let admit = Question::Admit {
+                    chain: chain.clone(),
+                    names: Titles::default(),
+                    time_zone: None,
+                };
+                assert!(matches!(self.ask(host, operator(), admit), Answer::Done));
+                if path == other {
+                    let theirs = self.registry.node(&other, "1", Some(1)).to_cbor();
+                    let admit = Question::Admit {
+                        chain: theirs,
+                        names: Titles::default(),
+                        time_zone: None,
+                    };
+                    assert!(matches!(self.ask(key, operator(), admit), Answer::Done));
+                }
+            }
+        }
+        self.settle();
+        key
+    }
+
+    /// Starts a node on rows of a store.
+    pub fn start(&mut self, settings: Settings, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> NodeKey {
+        let mut node = Node::new(settings, self.time()).unwrap();
+        for prefix in RESTORED {
+            for (key, value) in rows.range(prefix.to_vec()..) {
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                node.restore(key, value).unwrap();
+            }
+        }
+        let key = node.key();
+        let site = Site {
+            node,
+            rows,
+            answers: BTreeMap::new(),
+            inbox: VecDeque::from([Input::Started]),
+            wake: None,
+            dial: Vec::new(),
+            allowed: BTreeSet::new(),
+            unsynced: VecDeque::new(),
+        };
+        self.sites.insert(key, site);
+        self.down.remove(&key);
+        self.settle();
+        key
+    }
+
+    /// Kills a node; what was not durable is lost. Its rows are returned.
+    pub fn kill(&mut self, key: NodeKey) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        self.unlink(key);
+        self.sites.remove(&key).unwrap().rows
+    }
+
+    pub fn restart(&mut self, path: &str, label: &str, term: Option<u64>) -> NodeKey {
+        let path = unit(path);
+        let key = self.places[&(path.clone(), label.to_owned())];
+        let rows = self.kill(key);
+        let settings = self.settings(&path, label, term);
+        self.start(settings, rows)
+    }
+
+    /// Cuts a node off the network, or lets it back.
+    pub fn set_down(&mut self, key: NodeKey, down: bool) {
+        if down {
+            self.down.insert(key);
+            self.unlink(key);
+        } else {
+            self.down.remove(&key);
+        }
+        self.settle();
+    }
+
+    fn unlink(&mut self, key: NodeKey) {
+        let gone: Vec<_> =
+            self.links.iter().filter(|(a, b)| *a == key || *b == key).copied().collect();
+        for (a, b) in gone {
+            self.links.remove(&(a, b));
+            for (one, other) in [(a, b), (b, a)] {
+                if let Some(site) = self.sites.get_mut(&one) {
+                    site.inbox.push_back(Input::Disconnected { peer: other });
+                }
+            }
+            let lost: Vec<_> = self
+                .waiting
+                .iter()
+                .filter(|((to, _), (from, _))| (*to == a && *from == b) || (*to == b && *from == a))
+                .map(|(key, value)| (*key, *value))
+                .collect();
+            for (key, (from, request)) in lost {
+                self.waiting.remove(&key);
+                if let Some(site) = self.sites.get_mut(&from) {
+                    let result = Err(SendFailure::Disconnected);
+                    site.inbox.push_back(Input::Response { request, result });
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self) {
+        let mut fresh = Vec::new();
+        for (key, site) in &self.sites {
+            for peer in &site.dial {
+                let up = !self.down.contains(key) && !self.down.contains(peer);
+                let known = site.allowed.contains(peer);
+                let welcome = self.sites.get(peer).is_some_and(|other| other.allowed.contains(key));
+                let linked = self.links.contains(&(*key, *peer)) || self.links.contains(&(*peer, *key));
+                if up && known && welcome && !linked {
+                    fresh.push((*key, *peer));
+                }
+            }
+        }
+        for (from, to) in fresh {
+            if self.links.contains(&(to, from)) {
+                continue;
+            }
+            self.links.insert((from, to));
+            self.sites.get_mut(&from).unwrap().inbox.push_back(Input::Connected { peer: to, dialled: true });
+            self.sites.get_mut(&to).unwrap().inbox.push_back(Input::Connected { peer: from, dialled: false });
+        }
+    }
+
+    fn linked(&self, a: NodeKey, b: NodeKey) -> bool {
+        self.links.contains(&(a, b)) || self.links.contains(&(b, a))
+    }
+
+    /// Runs until nothing is left to do at this time.
+    pub fn settle(&mut self) {
+        for _ in 0..200_000 {
+            self.connect();
+            let keys: Vec<NodeKey> = self.sites.keys().copied().collect();
+            let mut idle = true;
+            for key in keys {
+                idle &= !self.step(key);
+            }
+            if idle {
+                return;
+            }
+        }
+        panic!("the world does not settle");
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, millis: u64) {
+        let end = self.now + millis;
+        self.settle();
+        while self.now < end {
+            let next = self.sites.values().filter_map(|site| site.wake).min().unwrap_or(end);
+            self.now = next.clamp(self.now + 1, end);
+            let now = self.now;
+            for site in self.sites.values_mut() {
+                if site.wake.is_some_and(|at| at <= now) {
+                    site.wake = None;
+                    site.inbox.push_back(Input::Wake);
+                }
+            }
+            self.settle();
+        }
+    }
+
+    /// One input of one node, or one of its persists made durable.
+    fn step(&mut self, key: NodeKey) -> bool {
+        let now = self.time();
+        let Some(site) = self.sites.get_mut(&key) else { return false };
+        let input = match site.inbox.pop_front() {
+            Some(input) => input,
+            None => match site.unsynced.pop_front() {
+                Some((ticket, rows)) => {
+                    for (key, value) in rows {
+                        match value {
+                            Some(value) => site.rows.insert(key, value),
+                            None => site.rows.remove(&key),
+                        };
+                    }
+                    Input::Persisted(ticket)
+                }
+                None => return false,
+            },
+        };
+        site.node.handle(now, input);
+        let effects = site.node.drain();
+        for effect in effects {
+            self.carry_out(key, effect);
+        }
+        true
+    }
+
+    fn carry_out(&mut self, key: NodeKey, effect: Effect) {
+        let now = self.now;
+        let site = self.sites.get_mut(&key).unwrap();
+        match effect {
+            Effect::Persist { ticket, rows } => site.unsynced.push_back((ticket, rows)),
+            Effect::Load { load, what } => {
+                // A load sees every persist handed out before it.
+                let mut rows = site.rows.clone();
+                for (_, batch) in &site.unsynced {
+                    for (key, value) in batch {
+                        match value {
+                            Some(value) => rows.insert(key.clone(), value.clone()),
+                            None => rows.remove(key),
+                        };
+                    }
+                }
+                let loaded = match what {
+                    Load::Get(keys) => {
+                        Loaded::Values(keys.iter().map(|key| rows.get(key).cloned()).collect())
+                    }
+                    Load::Scan { prefix, after, limit } => Loaded::Rows(
+                        rows.range(prefix.clone()..)
+                            .take_while(|(key, _)| key.starts_with(&prefix))
+                            .filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after))
+                            .take(limit)
+                            .map(|(key, value)| (key.clone(), value.clone()))
+                            .collect(),
+                    ),
+                };
+                site.inbox.push_back(Input::Loaded(load, loaded));
+            }
+            Effect::Compute { job, what } => {
+                site.inbox.push_back(Input::Computed(job, Box::new(what.run())));
+            }
+            Effect::Send { request, peer, channel, bytes } => {
+                if !self.linked(key, peer) {
+                    let result = Err(SendFailure::Disconnected);
+                    self.sites.get_mut(&key).unwrap().inbox.push_back(Input::Response { request, result });
+                    return;
+                }
+                self.wire.push(bytes.clone());
+                let number = self.next;
+                self.next += 1;
+                self.waiting.insert((peer, number), (key, request));
+                let inbound = InboundId(number);
+                let frame = Input::Frame { inbound, peer: key, channel, bytes };
+                self.sites.get_mut(&peer).unwrap().inbox.push_back(frame);
+            }
+            Effect::Respond { inbound, bytes } => {
+                if let Some((to, request)) = self.waiting.remove(&(key, inbound.0)) {
+                    self.wire.push(bytes.clone());
+                    if let Some(site) = self.sites.get_mut(&to) {
+                        site.inbox.push_back(Input::Response { request, result: Ok(bytes) });
+                    }
+                }
+            }
+            Effect::Reply { ask, answer } => {
+                site.answers.insert(ask, *answer);
+            }
+            Effect::WakeAt(at) => site.wake = Some(at.max(now)),
+            Effect::Allow(peers) => {
+                let dropped: Vec<_> = site.allowed.difference(&peers).copied().collect();
+                site.allowed = peers;
+                for peer in dropped {
+                    self.cut(key, peer);
+                }
+            }
+            Effect::Dial { peer, .. } => site.dial.push(peer),
+            Effect::Disconnect(peer) => self.cut(key, peer),
+        }
+    }
+
+    fn cut(&mut self, a: NodeKey, b: NodeKey) {
+        for pair in [(a, b), (b, a)] {
+            if self.links.remove(&pair) {
+                for (one, other) in [(a, b), (b, a)] {
+                    if let Some(site) = self.sites.get_mut(&one) {
+                        site.inbox.push_back(Input::Disconnected { peer: other });
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn send_ask(&mut self, key: NodeKey, who: Person, what: Question) -> AskId {
+        let ask = AskId(self.next);
+        self.next += 1;
+        let input = Input::Ask { ask, what: Box::new(Ask { who, what }) };
+        self.sites.get_mut(&key).unwrap().inbox.push_back(input);
+        ask
+    }
+
+    pub fn ask(&mut self, key: NodeKey, who: Person, what: Question) -> Answer {
+        let ask = self.send_ask(key, who, what);
+        self.settle();
+        self.sites.get_mut(&key).unwrap().answers.remove(&ask).expect("an answer")
+    }
+
+    pub fn publish_catalogue(&mut self, root: NodeKey, path: &str, text: &str) {
+        let schema = self.schema.clone();
+        let catalogue = catalogue::parse("catalogue.toml", text, &schema).unwrap();
+        let bytes = self.registry.catalogue(&unit(path), catalogue);
+        let answer = self.ask(root, operator(), Question::Publish(bytes));
+        assert!(matches!(answer, Answer::Done), "{answer:?}");
+        self.pass(2_000);
+    }
+
+    pub fn put_case(&mut self, at: NodeKey, id: &str, day: &str, sex: &str) {
+        let answer = self.write(at, vec![self.case(id, day, sex)]);
+        assert!(matches!(answer, Answer::Written(_)), "{answer:?}");
+    }
+
+    pub fn case(&self, id: &str, day: &str, sex: &str) -> RecordOp {
+        let kind = self.schema.kind("case").unwrap();
+        let mut record = Record::new();
+        for (name, text) in [("reported_on", day), ("sex", sex)] {
+            let field = kind.field(name).unwrap();
+            let value = reeve_crdt::record::Value::parse(&field.field_type, text).unwrap();
+            record.set(field.id.clone(), value);
+        }
+        RecordOp::Put { id: RecordId::new(id).unwrap(), record: kind.validate(record).unwrap() }
+    }
+
+    pub fn write(&mut self, at: NodeKey, ops: Vec<RecordOp>) -> Answer {
+        let kind = KindId::new("case").unwrap();
+        self.ask(at, person(Role::Writer), Question::Write { kind, ops, import: None })
+    }
+
+    pub fn figure(&mut self, at: NodeKey, day: &str) -> Option<reeve_protocol::local::FigureView> {
+        let indicator = IndicatorId::new("cases").unwrap();
+        let period: Period = day.parse().unwrap();
+        let question = Question::Figure { indicator, period, area: None };
+        match self.ask(at, operator(), question) {
+            Answer::Figure(view) => view.map(|view| *view),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn total(&mut self, at: NodeKey, day: &str) -> Option<i64> {
+        let total = self.figure(at, day)?.total?;
+        assert!(total.value.is_exact());
+        Some(total.value.lo())
+    }
+
+    pub fn counter(&mut self, at: NodeKey, name: &'static str, label: &'static str) -> u64 {
+        match self.ask(at, operator(), Question::Metrics) {
+            Answer::Metrics(counters) => counters.of(name, label),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn period_closed(&mut self, at: NodeKey, day: &str) {
+        let kind = KindId::new("case").unwrap();
+        let periods = vec![day.parse().unwrap()];
+        let what = Question::Close { kind, source: "registry".to_owned(), periods };
+        let answer = self.ask(at, person(Role::Writer), what);
+        assert!(matches!(answer, Answer::Written(_)), "{answer:?}");
+    }
+}
+
+pub fn subordinate(text: &str) -> UnitId {
+    UnitId::new(text).unwrap()
+}
