@@ -4,11 +4,11 @@
 //! Network, store, HTTP and command line are rooms of their own that meet in [`runtime`] only.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod enrol;
 pub mod house;
 pub mod import;
 pub mod net;
-pub mod store;
-pub mod clock;
 pub mod runtime;
+pub mod store;

@@ -1,9 +1,9 @@
 //! Carrying out effects.
 
 use reeve_protocol::Effect;
+use reeve_protocol::Input;
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
 use reeve_protocol::local::Answer;
-use reeve_protocol::Input;
 
 use super::{Loop, RunError, translate};
 use crate::net::{NetCommand, PeerKey};

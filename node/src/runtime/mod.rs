@@ -20,7 +20,7 @@ use reeve_protocol::rows::RESTORED;
 use reeve_protocol::{Input, Node, Settings, StartError};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use handle::NodeHandle;
+pub use handle::{NodeHandle, local_person};
 
 use crate::clock::Clock;
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent, NetHandle};

@@ -4,7 +4,13 @@
 //! that a crash between an effect and its answer can be tried.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -14,7 +20,9 @@ use reeve_crdt::record::{Record, RecordId};
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
-use reeve_protocol::effect::{AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket};
+use reeve_protocol::effect::{
+    AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
+};
 use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::rows::RESTORED;
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -403,7 +411,8 @@ impl World {
                 let up = !self.down.contains(key) && !self.down.contains(peer);
                 let known = site.allowed.contains(peer);
                 let welcome = self.sites.get(peer).is_some_and(|other| other.allowed.contains(key));
-                let linked = self.links.contains(&(*key, *peer)) || self.links.contains(&(*peer, *key));
+                let linked =
+                    self.links.contains(&(*key, *peer)) || self.links.contains(&(*peer, *key));
                 if up && known && welcome && !linked {
                     fresh.push((*key, *peer));
                 }
@@ -414,8 +423,16 @@ impl World {
                 continue;
             }
             self.links.insert((from, to));
-            self.sites.get_mut(&from).unwrap().inbox.push_back(Input::Connected { peer: to, dialled: true });
-            self.sites.get_mut(&to).unwrap().inbox.push_back(Input::Connected { peer: from, dialled: false });
+            self.sites
+                .get_mut(&from)
+                .unwrap()
+                .inbox
+                .push_back(Input::Connected { peer: to, dialled: true });
+            self.sites
+                .get_mut(&to)
+                .unwrap()
+                .inbox
+                .push_back(Input::Connected { peer: from, dialled: false });
         }
     }
 
@@ -521,7 +538,11 @@ impl World {
             Effect::Send { request, peer, channel, bytes } => {
                 if !self.linked(key, peer) {
                     let result = Err(SendFailure::Disconnected);
-                    self.sites.get_mut(&key).unwrap().inbox.push_back(Input::Response { request, result });
+                    self.sites
+                        .get_mut(&key)
+                        .unwrap()
+                        .inbox
+                        .push_back(Input::Response { request, result });
                     return;
                 }
                 self.wire.push(bytes.clone());
