@@ -100,6 +100,7 @@ impl Node {
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::TakeList(_) | Question::Renew(_) => (Action::ManageCertificates, node()),
             Question::Admit { .. } => (Action::ManagePeers, node()),
+            Question::Permission(action) => (*action, node()),
             Question::SetPolicy(_) => (Action::ChangePolicy, node()),
         })
     }
@@ -177,6 +178,8 @@ impl Node {
                 Ok(()) => Answer::Done,
                 Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
             },
+            // Only permitted asks come here.
+            Question::Permission(_) => Answer::Done,
             Question::SetPolicy(policy) => {
                 self.set_policy(*policy);
                 Answer::Done

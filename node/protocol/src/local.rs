@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::twin::RecordOp;
-use reeve_policy::authz::{Person, Refusal as Declined};
+use reeve_policy::authz::{Action, Person, Refusal as Declined};
 use reeve_statement::bounds::Cell;
 use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass, Titles};
 use reeve_statement::completeness::{Counts, Exception, UnitState};
@@ -21,6 +21,9 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::effect::NodeKey;
 use crate::rows::{ImportRow, SentRow};
 use crate::trust::Standing;
+
+/// Most operations of one ask: they are held in memory while they wait.
+pub const OPERATIONS: usize = crate::home::OPS_PER_ASK;
 
 /// Who asks for what.
 #[derive(Debug)]
@@ -141,6 +144,9 @@ pub enum Question {
         /// The unit's time zone.
         time_zone: Option<String>,
     },
+    /// Whether the person may do something with the node that the shell does without the core: read
+    /// the schema, make an invite.
+    Permission(Action),
     /// Replace the policy set.
     SetPolicy(Box<reeve_policy::authz::PolicySet>),
     /// Replace this node's own chain of certificates (renewal).

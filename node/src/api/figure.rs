@@ -1,0 +1,179 @@
+//! Documents about figures.
+
+use std::collections::BTreeMap;
+
+use reeve_protocol::local::FigureView;
+use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::catalogue::{Measure, Titles};
+use reeve_statement::table::RowKey;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitPath;
+use serde::{Deserialize, Serialize};
+
+/// A number that lies between two bounds, ends included; equal bounds are exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundsView {
+    /// Not less than this.
+    pub lo: i64,
+    /// Not more than this.
+    pub hi: i64,
+}
+
+impl From<Bounds> for BoundsView {
+    fn from(bounds: Bounds) -> Self {
+        Self { lo: bounds.lo(), hi: bounds.hi() }
+    }
+}
+
+/// A value, and how many persons or records stand behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellView {
+    /// The value, times ten to the figure's scale; of a mean, the sum.
+    pub value: BoundsView,
+    /// How many stand behind it; of a mean, the count to divide by.
+    pub contributors: BoundsView,
+}
+
+impl From<Cell> for CellView {
+    fn from(cell: Cell) -> Self {
+        Self { value: cell.value.into(), contributors: cell.contributors.into() }
+    }
+}
+
+/// One row of a figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The area, below the figure's unit: `03/016`, `~other` for a residual, `.` for the unit itself.
+    pub area: String,
+    /// A value for each dimension; empty where the field was not set.
+    pub dimensions: Vec<String>,
+    /// The cell.
+    #[serde(flatten)]
+    pub cell: CellView,
+}
+
+/// Rows of an area that are not listed one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlistedRows {
+    /// The area.
+    pub area: String,
+    /// How many rows.
+    pub rows: u32,
+    /// What is known of each.
+    #[serde(flatten)]
+    pub each: CellView,
+}
+
+/// A unit that did not report in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionView {
+    /// The unit, below the figure's unit.
+    pub unit: String,
+    /// Its state.
+    pub state: String,
+}
+
+/// A figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Whose figure.
+    pub unit: String,
+    /// The area asked for.
+    pub area: String,
+    /// The indicator.
+    pub indicator: String,
+    /// Its titles by language.
+    pub titles: BTreeMap<String, String>,
+    /// What is computed: count, sum, mean, min, max, latest-sum.
+    pub measure: String,
+    /// Digits after the point: values are times ten to this.
+    pub scale: u8,
+    /// The period.
+    pub period: String,
+    /// The class of recipients that it is protected for.
+    pub class: String,
+    /// Names of the dimensions.
+    pub dimensions: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Rows that are not listed.
+    pub unlisted: Vec<UnlistedRows>,
+    /// Their sum; none for measures that do not add up.
+    pub total: Option<CellView>,
+    /// Units that report data of their own and are expected.
+    pub expected: u64,
+    /// How many of them the figure includes.
+    pub included: u64,
+    /// Units by state.
+    pub states: BTreeMap<String, u64>,
+    /// Units that did not report in full.
+    pub exceptions: Vec<ExceptionView>,
+    /// Number of the last signed edition; 0: none yet.
+    pub edition: u64,
+    /// Digest of its statement.
+    pub statement: Option<String>,
+    /// When it was signed.
+    pub issued_at: Option<String>,
+    /// When the data was last touched.
+    pub data_touched: Option<String>,
+}
+
+/// Texts by language.
+pub(crate) fn titles(titles: &Titles) -> BTreeMap<String, String> {
+    titles.0.iter().cloned().collect()
+}
+
+pub(crate) const fn measure(measure: &Measure) -> &'static str {
+    match measure {
+        Measure::Count => "count",
+        Measure::Sum(_) => "sum",
+        Measure::Mean(_) => "mean",
+        Measure::Min(_) => "min",
+        Measure::Max(_) => "max",
+        Measure::LatestSum { .. } => "latest-sum",
+    }
+}
+
+fn row((key, cell): (&RowKey, &Cell)) -> Row {
+    Row { area: key.area.to_string(), dimensions: key.dims.clone(), cell: (*cell).into() }
+}
+
+impl Figure {
+    /// The document for a figure.
+    #[must_use]
+    pub fn of(view: &FigureView, area: Option<&UnitPath>) -> Self {
+        let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+        let indicator = &view.indicator;
+        let exception = |exception: &reeve_statement::completeness::Exception| ExceptionView {
+            unit: exception.units.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"),
+            state: exception.state.to_string(),
+        };
+        let unlisted = |(area, unlisted): &(_, reeve_statement::table::Unlisted)| UnlistedRows {
+            area: reeve_statement::table::Area::to_string(area),
+            rows: unlisted.rows,
+            each: unlisted.each.into(),
+        };
+        Self {
+            unit: view.unit.to_string(),
+            area: area.unwrap_or(&view.unit).to_string(),
+            indicator: indicator.id.to_string(),
+            titles: titles(&indicator.title),
+            measure: measure(&indicator.measure).to_owned(),
+            scale: indicator.scale,
+            period: view.period.to_string(),
+            class: view.class.to_string(),
+            dimensions: indicator.group_by.iter().map(|by| by.field().to_string()).collect(),
+            rows: view.table.rows.iter().map(row).collect(),
+            unlisted: view.unlisted.iter().map(unlisted).collect(),
+            total: view.total.map(CellView::from),
+            expected: view.counts.total(),
+            included: view.counts.included(),
+            states: view.counts.iter().map(|(state, units)| (state.to_string(), units)).collect(),
+            exceptions: view.exceptions.iter().map(exception).collect(),
+            edition: view.edition,
+            statement: view.statement.map(|digest| digest.to_string()),
+            issued_at: time(view.issued_at),
+            data_touched: time(view.data_touched),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Documents about what a house sends, whom it knows, and how it decides.
+
+use std::collections::BTreeMap;
+
+use reeve_protocol::rows::SentRow;
+use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass};
+use reeve_statement::register::RegisterEntry;
+use serde::{Deserialize, Serialize};
+
+use super::figure::{measure, titles};
+
+/// Periods that an indicator has figures for, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Periods {
+    /// The periods.
+    pub periods: Vec<String>,
+}
+
+/// One statement that was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentEntry {
+    /// Its place in the ledger.
+    pub index: u64,
+    /// Digest of the statement.
+    pub statement: String,
+    /// release, notice, request, catalogue, register, declaration.
+    pub kind: String,
+    /// Which figure, if it is about one.
+    pub figure: Option<String>,
+    /// Its edition; 0 if it is about no figure.
+    pub edition: u64,
+    /// For whom.
+    pub audience: String,
+    /// When it was signed.
+    pub issued_at: String,
+    /// Bytes of the signed statement.
+    pub bytes: u64,
+    /// Digest of the policy set that decided it.
+    pub policy_set: Option<String>,
+    /// Ids of the policies that determined it.
+    pub determining: Vec<String>,
+}
+
+impl From<&SentRow> for SentEntry {
+    fn from(row: &SentRow) -> Self {
+        Self {
+            index: row.index,
+            statement: row.statement.to_string(),
+            kind: row.kind.clone(),
+            figure: row.figure.as_ref().map(ToString::to_string),
+            edition: row.edition,
+            audience: row.audience.clone(),
+            issued_at: row.issued_at.to_string(),
+            bytes: row.bytes,
+            policy_set: row.policy_set.map(|digest| digest.to_string()),
+            determining: row.determining.clone(),
+        }
+    }
+}
+
+/// A proof that a statement is in the ledger (RFC 6962 section 2.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Place of the statement.
+    pub index: u64,
+    /// Size of the ledger that it is proved for.
+    pub size: u64,
+    /// The hashes, from the leaf up.
+    pub hashes: Vec<String>,
+}
+
+/// One unit of the register.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisterUnit {
+    /// Its unit id.
+    pub unit: String,
+    /// Its names by language.
+    pub names: BTreeMap<String, String>,
+    /// Its first day.
+    pub valid_from: Option<String>,
+    /// Its last day.
+    pub valid_to: Option<String>,
+    /// Units that it came from.
+    pub predecessors: Vec<String>,
+    /// Persons living there.
+    pub population: Option<u64>,
+    /// Its time zone.
+    pub time_zone: Option<String>,
+}
+
+impl From<&RegisterEntry> for RegisterUnit {
+    fn from(entry: &RegisterEntry) -> Self {
+        let day = |day: Option<reeve_statement::register::Day>| day.map(|day| day.0.to_string());
+        Self {
+            unit: entry.unit.to_string(),
+            names: titles(&entry.names),
+            valid_from: day(entry.valid_from),
+            valid_to: day(entry.valid_to),
+            predecessors: entry.predecessors.iter().map(ToString::to_string).collect(),
+            population: entry.population.as_ref().map(|population| population.persons),
+            time_zone: entry.time_zone.clone(),
+        }
+    }
+}
+
+/// A node to be admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRequest {
+    /// Its chain of certificates in CBOR, as hexadecimal digits.
+    pub chain: String,
+    /// The unit's names by language, if it is to enter the register.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+    /// The unit's time zone.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+}
+
+/// What was sent is taken: verified, durable and in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Always true.
+    pub done: bool,
+}
+
+/// One indicator of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndicatorView {
+    /// Its name.
+    pub indicator: String,
+    /// Its titles by language.
+    pub titles: BTreeMap<String, String>,
+    /// The kind of its records.
+    pub kind: String,
+    /// Whether they stand for persons.
+    pub personal: bool,
+    /// day, week, month or now.
+    pub step: String,
+    /// What is computed.
+    pub measure: String,
+    /// Names of its dimensions.
+    pub dimensions: Vec<String>,
+    /// Digits after the point.
+    pub scale: u8,
+    /// Levels below the unit that rows tell apart.
+    pub area_depth: u8,
+    /// Fewest contributors of a told cell, by class of recipients.
+    pub floors: BTreeMap<String, u32>,
+    /// The law it rests on.
+    pub legal_basis: Option<String>,
+    /// Hours after a period's end when it is expected.
+    pub expected_within_hours: Option<u32>,
+    /// Digest of its definition.
+    pub definition: String,
+}
+
+/// The catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueView {
+    /// Counts up.
+    pub version: u64,
+    /// Digest of the schema it was checked against.
+    pub schema: String,
+    /// Its indicators.
+    pub indicators: Vec<IndicatorView>,
+}
+
+impl From<&Catalogue> for CatalogueView {
+    fn from(catalogue: &Catalogue) -> Self {
+        Self {
+            version: catalogue.version,
+            schema: catalogue.schema.to_string(),
+            indicators: catalogue.indicators.iter().map(IndicatorView::from).collect(),
+        }
+    }
+}
+
+impl From<&Indicator> for IndicatorView {
+    fn from(indicator: &Indicator) -> Self {
+        let floor = |class: RecipientClass| (class.to_string(), indicator.floors.of(class));
+        Self {
+            indicator: indicator.id.to_string(),
+            titles: titles(&indicator.title),
+            kind: indicator.kind.to_string(),
+            personal: indicator.personal,
+            step: indicator.step.to_string(),
+            measure: measure(&indicator.measure).to_owned(),
+            dimensions: indicator.group_by.iter().map(|by| by.field().to_string()).collect(),
+            scale: indicator.scale,
+            area_depth: indicator.area_depth,
+            floors: RecipientClass::ALL.into_iter().map(floor).collect(),
+            legal_basis: indicator.legal_basis.clone(),
+            expected_within_hours: indicator.expected_within_hours,
+            definition: indicator.definition().to_string(),
+        }
+    }
+}
+
+/// A policy set in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyState {
+    /// Ids of its policies.
+    pub policies: Vec<String>,
+    /// What is questionable about it.
+    pub findings: Vec<String>,
+}

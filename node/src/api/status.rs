@@ -1,0 +1,162 @@
+//! The status document.
+
+use reeve_protocol::local::{PeerStatus, Status, SubordinateStatus};
+use reeve_statement::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::records::Ended;
+
+/// A peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Its public key.
+    pub key: String,
+    /// Its unit, once it said hello.
+    pub unit: Option<String>,
+    /// superior, subordinate or home.
+    pub standing: Option<String>,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// When its certificate ends.
+    pub certificate_ends: Option<String>,
+    /// How far its clock was from ours, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// A figure that a subordinate has not reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The indicator.
+    pub indicator: String,
+    /// The period.
+    pub period: String,
+    /// late, declined, ...
+    pub state: String,
+}
+
+/// A subordinate unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubordinateView {
+    /// Its unit id.
+    pub unit: String,
+    /// Whether one of its nodes is connected.
+    pub connected: bool,
+    /// When it last delivered a statement.
+    pub last_heard: Option<String>,
+    /// What it has not reported.
+    pub behind: Vec<Behind>,
+}
+
+/// A figure whose last edition the superior refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedFigure {
+    /// Which figure.
+    pub figure: String,
+    /// A stable word for why.
+    pub code: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// How the node fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// Its unit.
+    pub unit: String,
+    /// Its public key.
+    pub key: String,
+    /// Version of the program.
+    pub version: String,
+    /// Its reporting term; none: it does not report.
+    pub term: Option<u64>,
+    /// When its certificate ends.
+    pub certificate_ends: String,
+    /// Where peers reach it.
+    pub addresses: Vec<String>,
+    /// Peers.
+    pub peers: Vec<PeerView>,
+    /// Subordinates.
+    pub subordinates: Vec<SubordinateView>,
+    /// Version of the catalogue; 0: none.
+    pub catalogue_version: u64,
+    /// How many figures it keeps.
+    pub figures: usize,
+    /// How many of them the superior does not have in their last edition.
+    pub unsent: usize,
+    /// Figures that the superior refused.
+    pub refused: Vec<RefusedFigure>,
+    /// Statements in its ledger.
+    pub ledger_size: u64,
+    /// Root of its ledger.
+    pub ledger_root: String,
+    /// Imports that began and did not end.
+    pub interrupted_imports: Vec<Ended>,
+    /// Requests with records that wait to be written.
+    pub queued_writes: usize,
+    /// Writes that are not durable yet.
+    pub pending_persists: usize,
+}
+
+fn time(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+impl From<&PeerStatus> for PeerView {
+    fn from(peer: &PeerStatus) -> Self {
+        Self {
+            key: hex::encode(peer.key.0),
+            unit: peer.unit.as_ref().map(ToString::to_string),
+            standing: peer.standing.map(|standing| standing.to_string()),
+            connected: peer.connected,
+            certificate_ends: time(peer.not_after),
+            clock_offset_ms: peer.clock_offset,
+        }
+    }
+}
+
+impl From<&SubordinateStatus> for SubordinateView {
+    fn from(subordinate: &SubordinateStatus) -> Self {
+        let behind = subordinate.behind.iter().map(|(indicator, period, state)| Behind {
+            indicator: indicator.to_string(),
+            period: period.to_string(),
+            state: state.to_string(),
+        });
+        Self {
+            unit: subordinate.unit.to_string(),
+            connected: subordinate.connected,
+            last_heard: time(subordinate.last_heard),
+            behind: behind.collect(),
+        }
+    }
+}
+
+impl StatusView {
+    /// The document for a status.
+    #[must_use]
+    pub fn of(status: &Status, addresses: Vec<String>) -> Self {
+        let refused = status.refused.iter().map(|(figure, refusal)| RefusedFigure {
+            figure: figure.clone(),
+            code: refusal.label().to_owned(),
+            reason: refusal.text().to_owned(),
+        });
+        Self {
+            unit: status.unit.to_string(),
+            key: hex::encode(status.key.0),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            term: status.term,
+            certificate_ends: status.not_after.to_string(),
+            addresses,
+            peers: status.peers.iter().map(PeerView::from).collect(),
+            subordinates: status.subordinates.iter().map(SubordinateView::from).collect(),
+            catalogue_version: status.catalogue_version,
+            figures: status.figures,
+            unsent: status.unsent,
+            refused: refused.collect(),
+            ledger_size: status.ledger_size,
+            ledger_root: status.ledger_root.to_string(),
+            interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),
+            queued_writes: status.queued_writes,
+            pending_persists: status.pending_persists,
+        }
+    }
+}

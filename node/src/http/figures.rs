@@ -1,0 +1,70 @@
+//! Figures, and which periods have them.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use reeve_protocol::local::{Answer, Question};
+use reeve_statement::names::IndicatorId;
+use reeve_statement::period::Period;
+use reeve_statement::unit::UnitPath;
+use serde::Deserialize;
+
+use super::body::{Document, Params, Who, parameter};
+use super::fault::Fault;
+use super::service::Service;
+use crate::api::{Figure, Periods};
+
+/// Periods told unless asked otherwise: a season of days.
+const PERIODS: usize = 100;
+/// Most periods told at once.
+const MAX_PERIODS: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    period: String,
+    area: Option<String>,
+}
+
+pub(super) async fn figure(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Path(indicator): Path<String>,
+    Params(Which { period, area }): Params<Which>,
+) -> Result<Document<Figure>, Fault> {
+    let indicator: IndicatorId = parameter("indicator", &indicator)?;
+    let period: Period = parameter("period", &period)?;
+    let area: Option<UnitPath> = area.map(|area| parameter("area", &area)).transpose()?;
+    let question = Question::Figure { indicator, period, area: area.clone() };
+    match service.ask(&who, question).await? {
+        Answer::Figure(Some(view)) => Ok(Document(Figure::of(&view, area.as_ref()))),
+        Answer::Figure(None) => Err(Fault::NotFound(
+            "figure of that period",
+            "nobody has reported it; `reeve query INDICATOR --periods` lists those there are",
+        )),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Most {
+    limit: Option<usize>,
+}
+
+pub(super) async fn periods(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Path(indicator): Path<String>,
+    Params(Most { limit }): Params<Most>,
+) -> Result<Document<Periods>, Fault> {
+    let indicator: IndicatorId = parameter("indicator", &indicator)?;
+    let limit = limit.unwrap_or(PERIODS).min(MAX_PERIODS);
+    match service.ask(&who, Question::Periods { indicator, limit }).await? {
+        Answer::Periods(periods) => {
+            let periods = periods.iter().map(ToString::to_string).collect();
+            Ok(Document(Periods { periods }))
+        }
+        _ => Err(Fault::OtherAnswer),
+    }
+}

@@ -1,0 +1,269 @@
+//! The house: status, catalogue, policy, register, certificates, what left it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use reeve_policy::authz::{Action, PolicySet};
+use reeve_protocol::local::{Answer, Failure, Question};
+use reeve_protocol::wire::SignedList;
+use reeve_statement::catalogue::Titles;
+use reeve_statement::cbor;
+use reeve_statement::digest::Digest;
+use serde::Deserialize;
+
+use super::body::{Document, Params, Who, json, media_type, parameter, read};
+use super::fault::Fault;
+use super::service::Service;
+use crate::api::{
+    CBOR, CatalogueView, JSON, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState,
+    Proof, Published, RegisterUnit, SentEntry, StatusView, TOML,
+};
+
+type Shared = State<Arc<Service>>;
+
+/// Media type of a statement (RFC 9052 section 11.3.1).
+const COSE: &str = "application/cose; cose-type=\"cose-sign1\"";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Entries of what left the house unless asked otherwise.
+const SENT: usize = 100;
+
+pub(super) async fn status(
+    State(service): Shared,
+    Who(who): Who,
+) -> Result<Document<StatusView>, Fault> {
+    match service.ask(&who, Question::Status).await? {
+        Answer::Status(status) => Ok(Document(StatusView::of(&status, service.addresses()))),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn schema(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {
+    service.ask_done(&who, Question::Permission(Action::ReadSchema)).await?;
+    let schema = service.settings.schema.as_ref().ok_or(Fault::Failed(Failure::NoTwin))?;
+    Ok(typed(TOML, schema.text.to_string()))
+}
+
+fn typed(media: &'static str, body: impl IntoResponse) -> Response {
+    ([(header::CONTENT_TYPE, media)], body).into_response()
+}
+
+pub(super) async fn register(
+    State(service): Shared,
+    Who(who): Who,
+) -> Result<Document<Vec<RegisterUnit>>, Fault> {
+    match service.ask(&who, Question::Register).await? {
+        Answer::Register(units) => Ok(Document(units.iter().map(RegisterUnit::from).collect())),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn catalogue(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let catalogue = match service.ask(&who, Question::Catalogue).await? {
+        Answer::Catalogue(Some(catalogue)) => catalogue,
+        Answer::Catalogue(None) => {
+            let next = "it comes from above, or from `reeve catalogue publish`";
+            return Err(Fault::NotFound("catalogue", next));
+        }
+        _ => return Err(Fault::OtherAnswer),
+    };
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept == Some(CBOR) {
+        return Ok(typed(CBOR, cbor::to_vec(&*catalogue)));
+    }
+    Ok(Document(CatalogueView::from(&*catalogue)).into_response())
+}
+
+pub(super) async fn publish(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    if media_type(&headers) != Some("application/cose") {
+        return Err(Fault::MediaType("application/cose"));
+    }
+    let bytes = read(&headers, body, MAX_FILE_BYTES).await?.to_vec();
+    service.ask_done(&who, Question::Publish(bytes)).await?;
+    Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn policy(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {
+    service.ask_done(&who, Question::Permission(Action::ReadPolicy)).await?;
+    let path = service.settings.policy.clone();
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|_| Fault::NotFound("policy file", "see `[policy] file`"))?;
+    Ok(typed(TEXT, text))
+}
+
+pub(super) async fn set_policy(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<PolicyState>, Fault> {
+    if media_type(&headers) != Some("text/plain") {
+        return Err(Fault::MediaType("text/plain"));
+    }
+    // Nobody but who may change it learns how a policy is read.
+    service.ask_done(&who, Question::Permission(Action::ChangePolicy)).await?;
+    let bytes = read(&headers, body, MAX_FILE_BYTES).await?;
+    let text = String::from_utf8(bytes.to_vec())
+        .map_err(|_| Fault::Malformed("expected text in UTF-8".to_owned()))?;
+    let set =
+        PolicySet::parse(&text, "policy").map_err(|faults| Fault::Malformed(faults.to_string()))?;
+    let state = PolicyState {
+        policies: set.ids().map(str::to_owned).collect(),
+        findings: set.check().iter().map(ToString::to_string).collect(),
+    };
+    service.ask_done(&who, Question::SetPolicy(Box::new(set))).await?;
+    keep(service.settings.policy.clone(), text).await.map_err(Fault::NotKept)?;
+    Ok(Document(state))
+}
+
+/// Replaces the policy file, whole or not at all.
+async fn keep(path: PathBuf, text: String) -> std::io::Result<()> {
+    let task = tokio::task::spawn_blocking(move || {
+        use std::io::Write as _;
+        let mut name = path.as_os_str().to_owned();
+        name.push(".unfinished");
+        let unfinished = PathBuf::from(name);
+        let mut file = std::fs::File::create(&unfinished)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, &path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        std::fs::File::open(folder.unwrap_or_else(|| std::path::Path::new(".")))?.sync_all()
+    });
+    task.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    #[serde(default)]
+    from: u64,
+    limit: Option<usize>,
+}
+
+pub(super) async fn sent(
+    State(service): Shared,
+    Who(who): Who,
+    Params(Page { from, limit }): Params<Page>,
+) -> Result<Document<Vec<SentEntry>>, Fault> {
+    let question = Question::Sent { from, limit: limit.unwrap_or(SENT) };
+    match service.ask(&who, question).await? {
+        Answer::Sent(rows) => Ok(Document(rows.iter().map(SentEntry::from).collect())),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn statement(
+    State(service): Shared,
+    Who(who): Who,
+    Path(digest): Path<String>,
+) -> Result<Response, Fault> {
+    let digest: Digest = parameter("digest", &digest)?;
+    match service.ask(&who, Question::Statement(digest)).await? {
+        Answer::Statement(Some(bytes)) => Ok(typed(COSE, bytes)),
+        Answer::Statement(None) => Err(Fault::NotFound("statement of that digest", "")),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn checkpoint(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {
+    match service.ask(&who, Question::Checkpoint).await? {
+        Answer::Checkpoint(note) => Ok(typed(TEXT, note)),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    index: u64,
+    size: u64,
+}
+
+pub(super) async fn proof(
+    State(service): Shared,
+    Who(who): Who,
+    Params(Place { index, size }): Params<Place>,
+) -> Result<Document<Proof>, Fault> {
+    match service.ask(&who, Question::Inclusion { index, size }).await? {
+        Answer::Proof(hashes) => {
+            let hashes = hashes.iter().map(ToString::to_string).collect();
+            Ok(Document(Proof { index, size, hashes }))
+        }
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn take_list(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let bytes = cbor_body(&headers, body).await?;
+    let list: SignedList = cbor::from_slice("revocation list", &bytes, MAX_FILE_BYTES)
+        .map_err(|error| Fault::Malformed(error.to_string()))?;
+    service.ask_done(&who, Question::TakeList(list)).await?;
+    Ok(Document(Published { done: true }))
+}
+
+async fn cbor_body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Fault> {
+    if media_type(headers) != Some(CBOR) {
+        return Err(Fault::MediaType(CBOR));
+    }
+    Ok(read(headers, body, MAX_FILE_BYTES).await?.to_vec())
+}
+
+pub(super) async fn admit(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let member: MemberRequest = json(&headers, body, MAX_FILE_BYTES).await?;
+    let chain = hex::decode(&member.chain)
+        .map_err(|_| Fault::Parameter("chain", "expected hexadecimal digits".to_owned()))?;
+    let names = Titles(member.names.into_iter().collect());
+    let question = Question::Admit { chain, names, time_zone: member.time_zone };
+    service.ask_done(&who, question).await?;
+    Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn renew(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let chain = cbor_body(&headers, body).await?;
+    service.ask_done(&who, Question::Renew(chain)).await?;
+    Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn invite(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<serde_json::Value>, Fault> {
+    if media_type(&headers) != Some(JSON) {
+        return Err(Fault::MediaType(JSON));
+    }
+    service.ask_done(&who, Question::Permission(Action::ManagePeers)).await?;
+    let desk = service.settings.invites.as_ref().ok_or(Fault::NoDesk)?;
+    let order = read(&headers, body, MAX_REQUEST_BYTES).await?.to_vec();
+    desk(order).await.map(Document).map_err(Fault::Desk)
+}

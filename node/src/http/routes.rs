@@ -1,0 +1,81 @@
+//! The table of routes: what is mounted is exactly what is listed.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{delete, get, patch, post, put};
+
+use super::service::Service;
+use super::{figures, house, imports, metrics, open, records};
+
+/// Who may call a route at all; the policy decides the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody on this machine; it shows no data.
+    Open,
+    /// Whoever shows a token.
+    Token,
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Who may call it.
+    pub access: Access,
+    /// The method, in lower case.
+    pub method: &'static str,
+    /// The path; names in braces are parameters.
+    pub path: &'static str,
+    /// What it is for.
+    pub what: &'static str,
+}
+
+macro_rules! routes {
+    ($($access:ident $method:ident $path:literal $handler:path, $what:literal;)+) => {
+        /// Every route there is.
+        pub const ROUTES: &[Route] = &[$(Route {
+            access: Access::$access,
+            method: stringify!($method),
+            path: $path,
+            what: $what,
+        }),+];
+
+        /// Mounts them.
+        pub(super) fn mount(router: Router<Arc<Service>>) -> Router<Arc<Service>> {
+            router$(.route($path, $method($handler)))+
+        }
+    };
+}
+
+routes! {
+    Open get "/health" open::health, "Whether the program runs";
+    Open get "/ready" open::ready, "Whether the node serves";
+    Token get "/metrics" metrics::metrics, "Counters and gauges for Prometheus";
+    Token get "/v1/status" house::status, "Who is connected, what is late, how the store fares";
+    Token get "/v1/schema" house::schema, "The schema, in TOML";
+    Token get "/v1/register" house::register, "The register of subordinates";
+    Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";
+    Token post "/v1/catalogue" house::publish, "Take a signed catalogue or declaration";
+    Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
+    Token put "/v1/policy" house::set_policy, "Replace the policy set";
+    Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=";
+    Token get "/v1/indicators/{indicator}/periods" figures::periods, "Which periods have figures";
+    Token get "/v1/records/{kind}" records::list, "Records of one shard: ?shard=";
+    Token post "/v1/records/{kind}" records::write, "Put, delete or set up to 1,000 records";
+    Token get "/v1/records/{kind}/{id}" records::read, "One record";
+    Token put "/v1/records/{kind}/{id}" records::put, "Insert or replace one record";
+    Token patch "/v1/records/{kind}/{id}" records::patch, "Set fields of one record (RFC 7396)";
+    Token delete "/v1/records/{kind}/{id}" records::delete, "Delete one record";
+    Token post "/v1/imports" imports::begin, "Begin an import";
+    Token post "/v1/imports/{import}/batch" imports::batch, "Up to 1,000 of its records: ?kind=";
+    Token post "/v1/imports/{import}/end" imports::end, "End it: close periods, delete what is missing; ?kind=";
+    Token post "/v1/close" imports::close, "Close periods without records: a nil report";
+    Token get "/v1/sent" house::sent, "What left the house: ?from=&limit=";
+    Token get "/v1/statements/{digest}" house::statement, "A statement, as signed";
+    Token get "/v1/ledger/checkpoint" house::checkpoint, "The newest ledger checkpoint";
+    Token get "/v1/ledger/proof" house::proof, "That a statement is in the ledger: ?index=&size=";
+    Token post "/v1/lists" house::take_list, "Take a revocation list";
+    Token post "/v1/members" house::admit, "Admit a node";
+    Token put "/v1/certificate" house::renew, "Replace this node's certificates";
+    Token post "/v1/invites" house::invite, "Make an invite";
+}

@@ -1,0 +1,126 @@
+//! What every handler shares: the node, the settings, the tokens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use reeve_crdt::schema::{Kind, Schema};
+use reeve_policy::authz::Person;
+use reeve_protocol::local::{Answer, Failure, Question};
+use reeve_statement::names::KindId;
+use reeve_statement::time::Timestamp;
+
+use super::Asker;
+use super::fault::{DeskFault, Fault};
+use super::tokens::TokenFile;
+
+/// Longest wait for an answer: far above what the core needs, below what a proxy waits for.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Longest wait for an import to end: everything it brought is written first.
+const IMPORT_ANSWER: Duration = Duration::from_secs(600);
+
+/// A schema with the text that it was read from.
+#[derive(Debug, Clone)]
+pub struct SchemaText {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    /// Its file's text.
+    pub text: Arc<str>,
+}
+
+/// Makes invites from an order (JSON); the answer is a JSON document.
+pub type InviteDesk =
+    Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<serde_json::Value, DeskFault>> + Send + Sync>;
+
+/// What the API is told at start.
+#[derive(Clone)]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Names that `Host` may have besides the address and `localhost`.
+    pub host_names: Vec<String>,
+    /// The file of tokens.
+    pub tokens: PathBuf,
+    /// The schema; none: the node keeps no records.
+    pub schema: Option<SchemaText>,
+    /// The policy file, which a new policy set replaces.
+    pub policy: PathBuf,
+    /// Makes invites; none: nobody can join through this node.
+    pub invites: Option<InviteDesk>,
+    /// The wall clock.
+    pub clock: fn() -> Timestamp,
+}
+
+impl std::fmt::Debug for HttpSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpSettings").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+type Ask = Box<dyn Fn(Person, Question) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// What every handler shares.
+pub(super) struct Service {
+    ask: Ask,
+    addresses: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    ready: Box<dyn Fn() -> bool + Send + Sync>,
+    pub(super) settings: HttpSettings,
+    pub(super) tokens: TokenFile,
+}
+
+impl Service {
+    pub(super) fn new<A: Asker>(asker: A, settings: HttpSettings) -> Self {
+        let (addresses, ready) = (asker.clone(), asker.clone());
+        Self {
+            ask: Box::new(move |who, what| {
+                let asker = asker.clone();
+                async move { asker.ask(who, what).await }.boxed()
+            }),
+            addresses: Box::new(move || addresses.addresses()),
+            ready: Box::new(move || ready.is_ready()),
+            tokens: TokenFile::new(settings.tokens.clone()),
+            settings,
+        }
+    }
+
+    pub(super) fn addresses(&self) -> Vec<String> {
+        (self.addresses)()
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        (self.ready)()
+    }
+
+    /// Asks the node. What was declined or failed is a fault.
+    pub(super) async fn ask(&self, who: &Person, what: Question) -> Result<Answer, Fault> {
+        let deadline = match &what {
+            Question::EndImport { .. } => IMPORT_ANSWER,
+            _ => ANSWER,
+        };
+        let answer = tokio::time::timeout(deadline, (self.ask)(who.clone(), what)).await;
+        match answer.map_err(|_| Fault::Busy)? {
+            Answer::Declined(refusal) => Err(Fault::Declined(refusal)),
+            Answer::Failed(failure) => Err(Fault::Failed(failure)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Asks for something that is answered with "done".
+    pub(super) async fn ask_done(&self, who: &Person, what: Question) -> Result<(), Fault> {
+        match self.ask(who, what).await? {
+            Answer::Done => Ok(()),
+            _ => Err(Fault::OtherAnswer),
+        }
+    }
+
+    /// The kind of that name in the schema.
+    pub(super) fn kind(&self, name: &str) -> Result<Arc<Kind>, Fault> {
+        let id = KindId::new(name).map_err(|error| Fault::Parameter("kind", error.to_string()))?;
+        let schema = self.settings.schema.as_ref().ok_or(Fault::Failed(Failure::NoTwin))?;
+        let kind = schema.schema.kind(id.as_str()).cloned();
+        kind.ok_or(Fault::Failed(Failure::UnknownKind(id)))
+    }
+}
