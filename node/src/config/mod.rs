@@ -25,8 +25,9 @@ pub const PEER_PORT: u16 = 7401;
 pub const ENROLMENT_PORT: u16 = 7402;
 /// Port of the local HTTP API.
 pub const HTTP_PORT: u16 = 7400;
-/// Longest wait before a redial, in seconds, unless the file says otherwise.
-const REDIAL_CEILING_S: u64 = 60;
+/// Longest wait before a redial, in seconds, unless the file says otherwise: a superior that comes back
+/// has right figures within five seconds.
+const REDIAL_CEILING_S: u64 = 4;
 
 /// The configuration of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -105,6 +105,9 @@ fn beyond_loopback(addresses: Vec<String>) -> Vec<String> {
 /// Why an invite is not made. Whoever ordered it is at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
+    /// The enrolment port is closed.
+    #[error("the enrolment port is closed; start the node again")]
+    Closed,
     /// No unit id.
     #[error("{reason}")]
     Unit {

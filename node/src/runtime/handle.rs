@@ -65,6 +65,13 @@ impl NodeHandle {
         self.addresses()
     }
 
+    /// Waits until it no longer serves.
+    pub async fn stopped(&self) {
+        let mut presence = self.presence.clone();
+        // An error means that the loop is gone.
+        let _ = presence.wait_for(|presence| presence.ended).await;
+    }
+
     /// The node's store, for figures of its size and its verification.
     #[must_use]
     pub const fn store(&self) -> &StoreHandle {

@@ -5,7 +5,9 @@
 //! A commit that fails stops the node: nothing may be spoken after it.
 
 mod effects;
+mod enrolment;
 mod handle;
+mod host;
 mod translate;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,7 +22,9 @@ use reeve_protocol::rows::RESTORED;
 use reeve_protocol::{Input, Node, Settings, StartError};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use enrolment::Porter;
 pub use handle::{NodeHandle, local_person};
+pub use host::{HostOptions, Hosted, host};
 
 use crate::clock::Clock;
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent, NetHandle};
@@ -51,6 +55,9 @@ pub struct Parts {
 /// Why a node does not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The node's folder.
+    #[error(transparent)]
+    House(Box<crate::house::HouseError>),
     /// The store.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
@@ -82,6 +89,8 @@ pub struct Presence {
     pub addresses: Vec<String>,
     /// Whether it serves.
     pub ready: bool,
+    /// Whether it has stopped for good.
+    pub ended: bool,
 }
 
 /// A running node: its loop, to be awaited.
@@ -192,7 +201,10 @@ impl Loop {
         self.input(Input::Started).await?;
         self.present.send_modify(|presence| presence.ready = true);
         let ended = self.turn(&mut events, &mut asked, &mut stopping).await;
-        self.present.send_modify(|presence| presence.ready = false);
+        self.present.send_modify(|presence| {
+            presence.ready = false;
+            presence.ended = true;
+        });
         // What was persisted is finished; nothing new is begun.
         let finished = self.finish().await;
         let Self { store, commands, .. } = self;

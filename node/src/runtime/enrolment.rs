@@ -1,0 +1,188 @@
+//! The enrolment port at work: what newcomers say goes to the desk, what the desk issues is kept
+//! before it is answered, whom it admits is told to the core.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reeve_policy::authz::Role;
+use reeve_protocol::local::Answer;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{NodeHandle, RunError, local_person};
+use crate::clock::wall;
+use crate::enrol::{EnrolDesk, InviteOrder, OrderError, Reach};
+use crate::house::{Authority, Clerk, Entropy, House};
+use crate::net::enrol::{EnrolCommand, EnrolConfig, EnrolEvent, EnrolPort};
+use crate::net::{InboundId, NodeSeed, Tap};
+
+/// Invites that may be ordered at once: a person makes them one by one.
+const ORDERS: usize = 4;
+
+/// How often expired invites are forgotten, and with the last of them the authority key.
+const SWEEP: Duration = Duration::from_secs(10);
+
+struct Order {
+    order: InviteOrder,
+    authority: Authority,
+    reply: oneshot::Sender<Result<String, OrderError>>,
+}
+
+/// A handle on the enrolment port.
+#[derive(Debug, Clone)]
+pub struct Porter {
+    house: Arc<House>,
+    orders: mpsc::Sender<Order>,
+    addresses: watch::Receiver<Vec<String>>,
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Order")
+    }
+}
+
+impl Porter {
+    /// Makes an invite; its line is for the newcomer alone.
+    ///
+    /// # Errors
+    /// [`OrderError`]: the passphrase is wrong, the order cannot be fulfilled.
+    pub async fn invite(&self, order: InviteOrder) -> Result<String, OrderError> {
+        let house = Arc::clone(&self.house);
+        let unlocked = tokio::task::spawn_blocking(move || {
+            let authority = order.unlock(&house)?;
+            Ok::<_, OrderError>((order, authority))
+        })
+        .await
+        .map_err(|_| OrderError::Closed)?;
+        let (order, authority) = unlocked?;
+        let (reply, made) = oneshot::channel();
+        let sent = self.orders.send(Order { order, authority, reply }).await;
+        sent.map_err(|_| OrderError::Closed)?;
+        made.await.map_err(|_| OrderError::Closed)?
+    }
+
+    /// Where newcomers reach the port.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.addresses.borrow().clone()
+    }
+}
+
+/// Opens the port of a running node; it closes when the node's handle is gone.
+pub(super) async fn open(
+    house: Arc<House>,
+    node: NodeHandle,
+    tap: Option<Tap>,
+) -> Result<Porter, RunError> {
+    let desk = EnrolDesk::new(&house).map_err(|error| RunError::House(Box::new(error)))?;
+    let config = EnrolConfig {
+        seed: NodeSeed::new(house.node_key().seed()),
+        listen: house.config().net.enrolment.clone(),
+        tap,
+    };
+    let (port, events) = EnrolPort::spawn(&config)?;
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let (announce, addresses) = watch::channel(Vec::new());
+    let service =
+        Service { house: Arc::clone(&house), node, desk, entropy: Entropy::system(), announce };
+    tokio::spawn(service.run(port, events, ordered));
+    Ok(Porter { house, orders, addresses })
+}
+
+struct Service {
+    house: Arc<House>,
+    node: NodeHandle,
+    desk: EnrolDesk,
+    entropy: Entropy,
+    announce: watch::Sender<Vec<String>>,
+}
+
+impl Service {
+    async fn run(
+        mut self,
+        port: EnrolPort,
+        mut events: mpsc::Receiver<EnrolEvent>,
+        mut ordered: mpsc::Receiver<Order>,
+    ) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        loop {
+            tokio::select! {
+                () = self.node.stopped() => break,
+                event = events.recv() => match event {
+                    Some(event) => self.on_event(&port, event).await,
+                    None => break,
+                },
+                order = ordered.recv() => match order {
+                    Some(order) => self.on_order(order),
+                    None => break,
+                },
+                _ = sweep.tick() => self.desk.expire(wall()),
+            }
+        }
+        // The port closes with its handle.
+        drop(port);
+    }
+
+    fn on_order(&mut self, order: Order) {
+        let Order { order, authority, reply } = order;
+        let enrolment = self.announce.borrow().clone();
+        let reach = Reach::new(self.house.config(), self.node.addresses(), enrolment);
+        let mut clerk = Clerk::new(wall(), &mut self.entropy);
+        let made = self.desk.invite(&order, authority, &reach, &mut clerk);
+        // Whoever went away does not need the invite; it expires.
+        let _ = reply.send(made.map(|invite| invite.to_string()));
+    }
+
+    async fn on_event(&mut self, port: &EnrolPort, event: EnrolEvent) {
+        match event {
+            EnrolEvent::Listening { address } => {
+                tracing::info!(%address, "newcomers can join");
+                self.announce.send_modify(|addresses| addresses.push(address));
+            }
+            EnrolEvent::ListenerClosed { addresses, reason } => {
+                tracing::error!(?addresses, %reason, "newcomers cannot join any more");
+                self.announce.send_modify(|held| held.retain(|it| !addresses.contains(it)));
+            }
+            EnrolEvent::Request { inbound, bytes, .. } => {
+                self.on_request(port, inbound, &bytes).await;
+            }
+            EnrolEvent::Refused { what, count, .. } => {
+                tracing::debug!(%what, count, "refused at the enrolment port");
+            }
+        }
+    }
+
+    async fn on_request(&mut self, port: &EnrolPort, inbound: InboundId, bytes: &[u8]) {
+        let handled = {
+            let mut clerk = Clerk::new(wall(), &mut self.entropy);
+            self.desk.handle(bytes, &mut clerk)
+        };
+        if let Some(refused) = &handled.refused {
+            tracing::warn!(%refused, "a newcomer was refused");
+        }
+        // Nothing is said of what is not kept: the newcomer asks again and gets the same answer.
+        if let Err(error) = handled.keep(&self.house) {
+            return tracing::error!(%error, "what was issued could not be kept");
+        }
+        for certificate in &handled.issued {
+            tracing::info!(serial = %certificate.serial(), name = certificate.dns_name(), "issued");
+        }
+        if let Some(admission) = &handled.admission {
+            let operator = local_person("enrolment", Role::Operator);
+            match self.node.ask(operator, admission.question()).await {
+                Answer::Done => {
+                    if let Err(error) = self.house.forget_admission(admission) {
+                        tracing::warn!(%error, "an admission is kept although it was carried out");
+                    }
+                }
+                _ => tracing::warn!(
+                    "a newcomer was not admitted; it is tried again at the next start"
+                ),
+            }
+        }
+        let respond = EnrolCommand::Respond { inbound, bytes: handled.response };
+        if port.commands.send(respond).await.is_err() {
+            tracing::warn!("the enrolment port is closed");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A whole node out of its folder: the loop, whom to admit, the lists, the enrolment port.
+
+use std::sync::Arc;
+
+use reeve_policy::authz::Role;
+use reeve_protocol::local::{Answer, Question};
+
+use super::enrolment::{self, Porter};
+use super::{NodeHandle, Parts, RunError, Running, local_person, start};
+use crate::clock::wall;
+use crate::config::{Config, Engine};
+use crate::house::{Entropy, House, HouseError};
+use crate::net::{NetConfig, NetLimits, NodeSeed, Tap};
+use crate::store::{EngineKind, StoreConfig};
+
+/// Settings that a folder does not hold: for test networks.
+#[derive(Debug, Clone, Default)]
+pub struct HostOptions {
+    /// Sees every application byte on the wire.
+    pub tap: Option<Tap>,
+    /// Unproved connections per address; many nodes of a test network share one.
+    pub unproved_per_address: Option<usize>,
+}
+
+/// A node that runs out of its folder.
+#[derive(Debug)]
+pub struct Hosted {
+    /// The node.
+    pub handle: NodeHandle,
+    /// Its loop.
+    pub running: Running,
+    /// Its enrolment port; none: nobody can join through it.
+    pub porter: Option<Porter>,
+}
+
+/// Starts the node of a folder.
+///
+/// # Errors
+/// [`RunError`]: the folder, the store, the network or the settings are at fault.
+pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, RunError> {
+    let mut entropy = Entropy::system();
+    let settings = house.settings(&mut entropy).map_err(boxed)?;
+    let seed = entropy.draw().map_err(|error| boxed(error.into()))?;
+    let config = house.config();
+    let store = StoreConfig { folder: house.store_folder(), engine: engine(config.store) };
+    let net = net_config(config, &house, &options, u64::from(seed[0]) << 8 | u64::from(seed[1]));
+    let (handle, running) = start(Parts { settings, store, net }).await?;
+    introduce(&house, &handle).await.map_err(boxed)?;
+    let porter = if config.net.enrolment.is_empty() || !house.has_authority_key() {
+        None
+    } else {
+        Some(enrolment::open(Arc::clone(&house), handle.clone(), options.tap).await?)
+    };
+    Ok(Hosted { handle, running, porter })
+}
+
+fn boxed(error: HouseError) -> RunError {
+    RunError::House(Box::new(error))
+}
+
+const fn engine(engine: Engine) -> EngineKind {
+    match engine {
+        Engine::Redb => EngineKind::Redb,
+        Engine::Sled => EngineKind::Sled,
+    }
+}
+
+fn net_config(config: &Config, house: &House, options: &HostOptions, jitter: u64) -> NetConfig {
+    let defaults = NetLimits::default();
+    let limits = NetLimits {
+        redial_ceiling: config.net.redial_ceiling,
+        pending_inbound_per_address: options
+            .unproved_per_address
+            .unwrap_or(defaults.pending_inbound_per_address),
+        ..defaults
+    };
+    NetConfig {
+        seed: NodeSeed::new(house.node_key().seed()),
+        listen: config.net.listen.clone(),
+        limits,
+        allow_private_addresses: config.net.allow_private_addresses,
+        jitter_seed: jitter,
+        tap: options.tap.clone(),
+    }
+}
+
+/// Tells the core whom the folder says to admit, and which lists it keeps. An admission is forgotten
+/// once the core has it durably.
+async fn introduce(house: &House, handle: &NodeHandle) -> Result<(), HouseError> {
+    let operator = || local_person("start", Role::Operator);
+    for held in house.lists()? {
+        handle.ask(operator(), Question::TakeList(held.signed())).await;
+    }
+    for admission in house.admissions()? {
+        match handle.ask(operator(), admission.question()).await {
+            Answer::Done => house.forget_admission(&admission)?,
+            other => tracing::warn!(at = %wall(), answer = ?other, "a node was not admitted"),
+        }
+    }
+    Ok(())
+}
