@@ -1,3 +1,5 @@
+//! The catalogue's reader against texts that are right and texts that are wrong.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use reeve_statement::catalogue::{

@@ -1,3 +1,5 @@
+//! The engine's awkward cases; against a naive recompute in `engine_is_naive`.
+
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use jiff::civil::date;

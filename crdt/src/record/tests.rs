@@ -1,3 +1,5 @@
+//! Records and values, through their codec and from JSON.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;

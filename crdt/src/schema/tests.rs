@@ -1,3 +1,5 @@
+//! The schema's reader against texts that are right and texts that are wrong.
+
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

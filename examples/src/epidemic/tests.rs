@@ -1,3 +1,5 @@
+//! The synthetic outbreak: deterministic, plausible, and written as the packs describe.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+//! The reader of the published files, on small files made here.
+
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write;

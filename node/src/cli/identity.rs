@@ -39,7 +39,7 @@ pub(super) fn failed(error: impl std::error::Error) -> CommandError {
 
 /// The time on this machine's clock.
 pub(super) fn now() -> Timestamp {
-    Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+    crate::clock::wall()
 }
 
 /// `LANGUAGE=TEXT`.
