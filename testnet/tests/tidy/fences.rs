@@ -124,20 +124,33 @@ fn the_core_has_no_async_no_clock_and_no_socket() {
 
 /// Modules of the shell, and the other modules of the shell that each may name. Network, store,
 /// HTTP, import and telemetry name none; what joins them is the runtime.
-const SHELL: [(&str, &[&str]); 12] = [
+const SHELL: [(&str, &[&str]); 14] = [
     ("net", &[]),
     ("store", &[]),
     ("telemetry", &[]),
     ("clock", &[]),
     ("config", &[]),
-    ("api", &["import"]),
+    ("token", &[]),
     ("import", &[]),
-    ("http", &["api"]),
+    ("api", &["token"]),
+    ("http", &["api", "token"]),
+    ("client", &["api", "token"]),
     ("house", &["config", "clock"]),
     ("enrol", &["net", "house", "config", "clock"]),
     (
         "cli",
-        &["api", "clock", "config", "enrol", "house", "import", "runtime", "store", "telemetry"],
+        &[
+            "api",
+            "token",
+            "clock",
+            "config",
+            "enrol",
+            "house",
+            "import",
+            "runtime",
+            "store",
+            "telemetry",
+        ],
     ),
     (
         "runtime",
