@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod enrol;
@@ -13,4 +14,5 @@ pub mod import;
 pub mod net;
 pub mod runtime;
 pub mod store;
+pub mod telemetry;
 pub mod token;

@@ -46,3 +46,5 @@ pub const MAX_SWEEP_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Most operations of one request: the core takes no more at once.
 pub const MAX_OPERATIONS: usize = reeve_protocol::local::OPERATIONS;
+/// The file in a node's folder that says where its API listens, if the system chose the port.
+pub const ADDRESS_FILE: &str = "api.address";

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::client::ClientError;
+use crate::import::ImportError;
+use crate::token::TokenError;
+
 /// Exit codes; documented in the help and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -58,6 +62,15 @@ pub enum CommandError {
     /// What was asked for cannot be done; the text says why and what to do.
     #[error("{0}")]
     Failed(String),
+    /// The running node was not reached, or said no.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Access tokens.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The file to import.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// Done; these were found.
     #[error("{0}")]
     Findings(String),
@@ -71,6 +84,13 @@ impl CommandError {
             Self::File { .. } | Self::Output(_) | Self::Mistakes(_) | Self::Failed(_) => {
                 Exit::Failed
             }
+            Self::Token(_) => Exit::Failed,
+            Self::Client(ClientError::Unreachable { .. }) => Exit::Unreachable,
+            Self::Client(ClientError::Problem(problem)) if matches!(problem.status, 401 | 403) => {
+                Exit::Declined
+            }
+            Self::Client(_) => Exit::Failed,
+            Self::Import(_) => Exit::Findings,
             Self::Usage(_) => Exit::Usage,
             Self::Findings(_) => Exit::Findings,
         }

@@ -5,12 +5,21 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// Commands by what one wants to do. Every command is in exactly one group.
-pub(super) const GROUPS: &[(&str, &[&str])] =
-    &[("Set up", &["init", "join", "completions", "man"])];
+pub(super) const GROUPS: &[(&str, &[&str])] = &[
+    ("Set up and run", &["init", "join", "run"]),
+    ("Records", &["import", "record", "schema"]),
+    ("Figures", &["query", "catalogue"]),
+    ("What leaves the house", &["status", "sent", "policy", "ledger"]),
+    ("Who takes part", &["invite", "certificate", "token"]),
+    ("This program", &["completions", "man"]),
+];
 
 const EXAMPLES: &str = "\
 Examples:
-  reeve --help                                    This text";
+  reeve --home /var/lib/reeve run
+  reeve import cases.csv.gz --mapping cases.toml --dry-run
+  reeve query confirmed_by_day --period 2020-03-01
+  reeve status --json";
 
 /// The exit codes, for the help and the manual pages.
 pub(super) const EXIT_CODES: &str = "\

@@ -1,25 +1,39 @@
 //! The `reeve` command: the tree of commands, and what all of them share.
 //!
 //! Each command has a file of its own with its arguments (`Arguments`) and a function `run`. Commands
-//! that ask a running node go through [`crate::client`]; nothing here opens a store or talks to a
-//! peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
+//! that ask a running node go through [`crate::client`]; only `run` starts one, and nothing here opens
+//! a store or talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
+mod asking;
+mod catalogue;
 pub mod certificate;
+mod compare;
 mod completions;
 mod error;
+mod files;
 mod help;
 mod identity;
 #[cfg(test)]
 mod identity_tests;
+mod import;
 mod init;
 pub mod invite;
 mod join;
+mod ledger;
 mod man;
 mod output;
+mod policy;
+mod query;
+mod record;
+mod run;
 mod running;
+mod schema;
+mod sent;
+mod status;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,6 +41,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use asking::OwnNode;
 pub use error::{CommandError, Exit};
 pub use output::{Output, Style, plain, table};
 pub use running::{NotDone, RunningNode};
@@ -98,10 +113,54 @@ pub enum Command {
     Init(Box<init::Arguments>),
     /// Join a federation, or a home, with an invite
     Join(join::Arguments),
+    /// Run the node
+    Run(run::Arguments),
+    /// Import a file of records, CSV or NDJSON
+    Import(Box<import::Arguments>),
+    /// Show, write or delete single records; close periods
+    Record(record::Arguments),
+    /// Show the schema, or check a schema file
+    Schema(schema::Arguments),
+    /// Show a figure: rows, total with bounds, completeness
+    Query(query::Arguments),
+    /// Show the indicators; check or publish a catalogue
+    Catalogue(catalogue::Arguments),
+    /// Show how the node fares: who is connected, what is late
+    Status(status::Arguments),
+    /// List everything that left the house, and under which decision
+    Sent(sent::Arguments),
+    /// Check, explain, preview or replace the policy
+    Policy(policy::Arguments),
+    /// Show the ledger's head, or prove an entry
+    Ledger(ledger::Arguments),
+    /// Make an invite for a subordinate unit or a further node
+    Invite(InviteArguments),
+    /// Show, revoke or renew certificates
+    Certificate(CertificateArguments),
+    /// Make, list or revoke access tokens of the local API
+    Token(token::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Write manual pages into a folder
     Man(man::Arguments),
+}
+
+/// The arguments of `reeve invite`, and which node makes it.
+#[derive(Debug, Args)]
+pub struct InviteArguments {
+    #[command(flatten)]
+    invite: invite::Arguments,
+    #[command(flatten)]
+    node: asking::Node,
+}
+
+/// The arguments of `reeve certificate`, and which node is told.
+#[derive(Debug, Args)]
+pub struct CertificateArguments {
+    #[command(flatten)]
+    certificate: certificate::Arguments,
+    #[command(flatten)]
+    node: asking::Node,
 }
 
 impl Command {
@@ -109,6 +168,25 @@ impl Command {
         match self {
             Self::Init(arguments) => init::run(&arguments, global, output),
             Self::Join(arguments) => join::run(&arguments, global, output),
+            Self::Run(arguments) => run::run(&arguments, global, output),
+            Self::Import(arguments) => import::run(&arguments, global, output),
+            Self::Record(arguments) => record::run(&arguments, global, output),
+            Self::Schema(arguments) => schema::run(&arguments, global, output),
+            Self::Query(arguments) => query::run(&arguments, global, output),
+            Self::Catalogue(arguments) => catalogue::run(&arguments, global, output),
+            Self::Status(arguments) => status::run(&arguments, global, output),
+            Self::Sent(arguments) => sent::run(&arguments, global, output),
+            Self::Policy(arguments) => policy::run(&arguments, global, output),
+            Self::Ledger(arguments) => ledger::run(&arguments, global, output),
+            Self::Invite(arguments) => {
+                let node = OwnNode { node: &arguments.node, global };
+                invite::run(&arguments.invite, output, &node)
+            }
+            Self::Certificate(arguments) => {
+                let node = OwnNode { node: &arguments.node, global };
+                certificate::run(&arguments.certificate, global, output, &node)
+            }
+            Self::Token(arguments) => token::run(&arguments, global, output),
             Self::Completions(arguments) => completions::run(&arguments, output),
             Self::Man(arguments) => man::run(&arguments, output),
         }

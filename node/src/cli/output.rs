@@ -104,6 +104,18 @@ impl Output {
         }
     }
 
+    /// Prints bytes that are no text.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn raw(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        let mut out = io::stdout();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(CommandError::Output),
+        }
+    }
+
     fn choice_for_stdout(&self) -> ColorChoice {
         match self.colour {
             ColorChoice::Auto => AutoStream::choice(&io::stdout()),

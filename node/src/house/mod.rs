@@ -162,10 +162,19 @@ impl House {
     /// # Errors
     /// When the file cannot be read or is not a schema.
     pub fn schema(&self) -> Result<Option<Schema>, HouseError> {
+        Ok(self.schema_text()?.map(|(schema, _)| schema))
+    }
+
+    /// The schema of the twins with the text of its file.
+    ///
+    /// # Errors
+    /// As [`House::schema`].
+    pub fn schema_text(&self) -> Result<Option<(Schema, String)>, HouseError> {
         let Some(name) = &self.config.schema else { return Ok(None) };
         let path = self.folder.join(name);
         let text = files::read_text(&path)?;
-        Schema::parse(&path.to_string_lossy(), &text).map(Some).map_err(HouseError::Schema)
+        let schema = Schema::parse(&path.to_string_lossy(), &text).map_err(HouseError::Schema)?;
+        Ok(Some((schema, text)))
     }
 
     /// The kinds of the schema: what this node's writer may change.

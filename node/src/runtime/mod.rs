@@ -4,6 +4,7 @@
 //! what happens to the core, and carries out what the core says. It never waits for any one of them.
 //! A commit that fails stops the node: nothing may be spoken after it.
 
+mod api;
 mod effects;
 mod enrolment;
 mod handle;
@@ -22,6 +23,7 @@ use reeve_protocol::rows::RESTORED;
 use reeve_protocol::{Input, Node, Settings, StartError};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use api::{Api, ApiError, serve_api};
 pub use enrolment::Porter;
 pub use handle::{NodeHandle, local_person};
 pub use host::{HostOptions, Hosted, host};
@@ -70,6 +72,9 @@ pub enum RunError {
     /// The settings or the rows.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The local API.
+    #[error("the local API: {0}")]
+    Api(Box<ApiError>),
     /// The network task ended.
     #[error("the network task ended; see the log")]
     NetEnded,

@@ -142,6 +142,7 @@ const SHELL: [(&str, &[&str]); 14] = [
         &[
             "api",
             "token",
+            "client",
             "clock",
             "config",
             "enrol",
@@ -165,6 +166,7 @@ const SHELL: [(&str, &[&str]); 14] = [
             "net",
             "store",
             "telemetry",
+            "token",
         ],
     ),
 ];

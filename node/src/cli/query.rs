@@ -1,0 +1,328 @@
+//! `reeve query`: a figure as a table, as JSON, or as CSV.
+
+use std::fmt::Write as _;
+
+use super::asking::Node;
+use super::{CommandError, Global, Output, Style, plain, table};
+use crate::api::{BoundsView, CellView, Figure, Periods};
+use crate::client::{Client, escaped};
+
+/// Units that the text names; `--json` names all.
+const UNITS_SHOWN: usize = 12;
+
+/// Which figure.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A number that is not told exactly is shown by its bounds, such as `1,204 to 1,212`. The figure says
+which units it includes; a unit that has not reported is never counted as zero.
+
+Examples:
+  reeve query confirmed_by_day --period 2020-03-01
+  reeve query confirmed_by_day --area it/03 --period 2020-03-01 --csv > figure.csv
+  reeve query beds_free
+  reeve query confirmed_by_day --periods")]
+pub struct Arguments {
+    /// The indicator; `reeve catalogue show` lists them
+    indicator: String,
+    /// The period: 2020-03-01, 2020-W10, 2020-03 or now; else the newest that has a figure
+    #[arg(long)]
+    period: Option<String>,
+    /// A part of the unit's area, such as it/03; else all of it
+    #[arg(long)]
+    area: Option<String>,
+    /// Print CSV, safe to open in a spreadsheet
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// List the periods that have figures, newest first
+    #[arg(long, conflicts_with_all = ["period", "area", "csv"])]
+    periods: bool,
+    #[command(flatten)]
+    node: Node,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let client = arguments.node.client(global)?;
+    let indicator = escaped(&arguments.indicator);
+    if arguments.periods {
+        let periods: Periods = client.get(&format!("/v1/indicators/{indicator}/periods"))?;
+        return output.show(&periods, || periods.periods.join("\n"));
+    }
+    let period = match &arguments.period {
+        Some(period) => period.clone(),
+        None => newest(&client, &indicator)?,
+    };
+    let mut path = format!("/v1/figures/{indicator}?period={}", escaped(&period));
+    if let Some(area) = &arguments.area {
+        path.push_str(&format!("&area={}", escaped(area)));
+    }
+    let figure: Figure = client.get(&path)?;
+    if arguments.csv {
+        return output.bytes(csv(&figure)?.as_bytes());
+    }
+    output.show(&figure, || describe(&figure))
+}
+
+fn newest(client: &Client, indicator: &str) -> Result<String, CommandError> {
+    let path = format!("/v1/indicators/{indicator}/periods?limit=1");
+    let periods: Periods = client.get(&path)?;
+    periods.periods.into_iter().next().ok_or_else(|| {
+        CommandError::Failed("no period has a figure of this indicator yet".to_owned())
+    })
+}
+
+/// A whole number of units of `10^-scale`, with commas between thousands.
+fn number(value: i64, scale: u8) -> String {
+    let scale = usize::from(scale);
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && whole.len().saturating_sub(at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
+}
+
+fn bounds(bounds: BoundsView, scale: u8) -> String {
+    if bounds.lo == bounds.hi {
+        number(bounds.lo, scale)
+    } else {
+        format!("{} to {}", number(bounds.lo, scale), number(bounds.hi, scale))
+    }
+}
+
+/// The value of a cell; of a mean, the mean where it can be told, with one more digit.
+fn value(cell: &CellView, figure: &Figure) -> String {
+    if figure.measure != "mean" {
+        return bounds(cell.value, figure.scale);
+    }
+    let (sum, count) = (cell.value, cell.contributors);
+    let exact = sum.lo == sum.hi && count.lo == count.hi && count.lo > 0;
+    let tenfold = sum.lo.checked_mul(10).filter(|_| exact);
+    match tenfold.and_then(|sum| sum.checked_div(count.lo)) {
+        Some(mean) => number(mean, figure.scale.saturating_add(1)),
+        None => format!("{} over {}", bounds(sum, figure.scale), bounds(count, 0)),
+    }
+}
+
+fn describe(figure: &Figure) -> String {
+    let title = figure.titles.get("en").or_else(|| figure.titles.values().next());
+    let title = plain(title.unwrap_or(&figure.indicator));
+    let mut text = format!(
+        "{}\n{} in {}, {}\n\n",
+        Style::Heading.of(&title),
+        plain(&figure.indicator),
+        plain(&figure.area),
+        plain(&figure.period)
+    );
+    let mut headings = vec!["area"];
+    headings.extend(figure.dimensions.iter().map(String::as_str));
+    headings.extend(["value", "contributors"]);
+    let right = [headings.len().saturating_sub(2), headings.len().saturating_sub(1)];
+    let rows: Vec<Vec<String>> = figure
+        .rows
+        .iter()
+        .map(|row| {
+            let dimensions = row.dimensions.iter().map(|it| or_not_set(it));
+            let mut cells = vec![row.area.clone()];
+            cells.extend(dimensions);
+            cells.extend([value(&row.cell, figure), bounds(row.cell.contributors, 0)]);
+            cells
+        })
+        .collect();
+    if !rows.is_empty() {
+        let _ = writeln!(text, "{}\n", table(&headings, &right, &rows));
+    }
+    for unlisted in &figure.unlisted {
+        let each = value(&unlisted.each, figure);
+        let _ = writeln!(
+            text,
+            "{}: {} rows not listed, each {each}",
+            plain(&unlisted.area),
+            unlisted.rows
+        );
+    }
+    let mut line = |label: &str, value: String| {
+        let _ = writeln!(text, "{label:14}{value}");
+    };
+    if let Some(total) = &figure.total {
+        let hidden =
+            figure.rows.iter().filter(|row| row.cell.value.lo != row.cell.value.hi).count();
+        let told = match hidden {
+            0 => String::new(),
+            hidden => format!("; {hidden} of {} not told exactly", figure.rows.len()),
+        };
+        line("Total", format!("{}{told}", Style::Heading.of(&value(total, figure))));
+    }
+    line("Completeness", completeness(figure));
+    line(
+        "Edition",
+        match figure.edition {
+            0 => "none signed yet".to_owned(),
+            edition => format!("{edition}, protected for {}", plain(&figure.class)),
+        },
+    );
+    if let Some(at) = &figure.issued_at {
+        line("Issued at", plain(at));
+    }
+    if let Some(at) = &figure.data_touched {
+        line("Data of", plain(at));
+    }
+    text
+}
+
+fn or_not_set(text: &str) -> String {
+    if text.is_empty() { "(not set)".to_owned() } else { text.to_owned() }
+}
+
+fn completeness(figure: &Figure) -> String {
+    let mut text = format!("{} of {}", figure.included, figure.expected);
+    let mut states: Vec<&str> = figure.exceptions.iter().map(|it| it.state.as_str()).collect();
+    states.sort_unstable();
+    states.dedup();
+    for state in states {
+        let of_state = figure.exceptions.iter().filter(|it| it.state == state);
+        let units: Vec<&str> = of_state.map(|it| it.unit.as_str()).collect();
+        let shown = units.iter().take(UNITS_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        let more = units.len().saturating_sub(UNITS_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = write!(text, "; {}: {}{more}", plain(state), plain(&shown));
+    }
+    if figure.included < figure.expected { Style::Doubtful.of(&text) } else { text }
+}
+
+/// The rows as CSV (RFC 4180). A text cell that a spreadsheet would take for a formula gets a `'` in
+/// front; numbers are plain.
+fn csv(figure: &Figure) -> Result<String, CommandError> {
+    let failed = |error: &dyn std::fmt::Display| CommandError::Failed(error.to_string());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut headings = vec!["indicator", "period", "area"];
+    headings.extend(figure.dimensions.iter().map(String::as_str));
+    headings.extend(["value_lo", "value_hi", "contributors_lo", "contributors_hi", "edition"]);
+    let headings = headings.into_iter().map(safe);
+    writer.write_record(headings).map_err(|error| failed(&error))?;
+    for row in &figure.rows {
+        let mut cells = vec![safe(&figure.indicator), safe(&figure.period), safe(&row.area)];
+        cells.extend(row.dimensions.iter().map(|it| safe(it)));
+        let CellView { value, contributors } = row.cell;
+        cells.extend([value.lo, value.hi].map(|it| number(it, figure.scale).replace(',', "")));
+        cells.extend([contributors.lo, contributors.hi].map(|it| it.to_string()));
+        cells.push(figure.edition.to_string());
+        writer.write_record(&cells).map_err(|error| failed(&error))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|error| failed(&error))
+}
+
+/// A text that no spreadsheet takes for a formula.
+pub(super) fn safe(text: &str) -> String {
+    let first = text.trim_start_matches(' ').chars().next();
+    match first {
+        Some(
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '|' | '%' | '＝' | '＋' | '－' | '＠',
+        ) => {
+            format!("'{text}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::api::{ExceptionView, Row};
+
+    fn exact(value: i64) -> BoundsView {
+        BoundsView { lo: value, hi: value }
+    }
+
+    fn figure(label: &str) -> Figure {
+        let cell = CellView { value: BoundsView { lo: 1_204, hi: 1_212 }, contributors: exact(9) };
+        let exception = |unit: &str, state: &str| ExceptionView {
+            unit: unit.to_owned(),
+            state: state.to_owned(),
+        };
+        Figure {
+            unit: "it".to_owned(),
+            area: "it".to_owned(),
+            indicator: "cases".to_owned(),
+            titles: BTreeMap::from([("en".to_owned(), "Cases\u{1b}[2J".to_owned())]),
+            measure: "count".to_owned(),
+            scale: 0,
+            period: "2020-03-01".to_owned(),
+            class: "superior".to_owned(),
+            dimensions: vec!["sex".to_owned()],
+            rows: vec![Row { area: "03/016".to_owned(), dimensions: vec![label.to_owned()], cell }],
+            unlisted: Vec::new(),
+            total: Some(cell),
+            expected: 14,
+            included: 12,
+            states: BTreeMap::new(),
+            exceptions: vec![exception("03/017", "late"), exception("03/018", "late")],
+            edition: 3,
+            statement: None,
+            issued_at: Some("2020-03-02T08:00:00Z".to_owned()),
+            data_touched: None,
+        }
+    }
+
+    #[test]
+    fn a_figure_tells_bounds_completeness_and_edition() {
+        let text = describe(&figure("female"));
+        for part in [
+            "1,204 to 1,212",
+            "12 of 14; late: 03/017, 03/018",
+            "1 of 1 not told exactly",
+            "2020-03-02",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(!text.contains("\u{1b}[2J"), "{text:?}");
+    }
+
+    #[test]
+    fn numbers_have_commas_and_points() {
+        let told = [(0, 0), (1_234_567, 0), (-1_234, 2), (5, 3)].map(|(n, scale)| number(n, scale));
+        assert_eq!(told, ["0", "1,234,567", "-12.34", "0.005"]);
+    }
+
+    #[test]
+    fn a_mean_is_told_only_where_it_is_exact() {
+        let mut figure = figure("x");
+        figure.measure = "mean".to_owned();
+        let cell = CellView { value: exact(50), contributors: exact(4) };
+        assert_eq!(value(&cell, &figure), "12.5");
+        let hidden = CellView { value: exact(50), contributors: BoundsView { lo: 1, hi: 4 } };
+        assert_eq!(value(&hidden, &figure), "50 over 1 to 4");
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_is_a_formula() {
+        for start in ["=", "+", "-", "@", "\t", "\r", "\n=", " =", "|", "%"] {
+            for rest in ["cmd|' /C calc'!A0", "HYPERLINK(\"http://evil\")", "1+1", "\",=2"] {
+                let text = csv(&figure(&format!("{start}{rest}"))).unwrap();
+                let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
+                let row = reader.records().next().unwrap().unwrap();
+                assert_eq!(row.len(), 9, "{text}");
+                for cell in &row {
+                    let first = cell.trim_start().chars().next().unwrap_or('x');
+                    let number = cell.parse::<i64>().is_ok();
+                    assert!(number || !"=+-@\t\r|%".contains(first), "{cell:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `reeve status`: how the node fares.
+
+use std::fmt::Write as _;
+
+use super::asking::Node;
+use super::{CommandError, Global, Output, Style, plain, table};
+use crate::api::{PeerView, StatusView, SubordinateView};
+
+/// Days before a certificate's end from which on it is marked.
+const WARN_DAYS: i64 = 30;
+
+/// Which node.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Shows who is connected, what is late, what the superior lacks or refused, the ledger's head, work that
+waits, and certificates that end soon.
+
+Examples:
+  reeve status
+  reeve status --json | jq .unsent")]
+pub struct Arguments {
+    #[command(flatten)]
+    node: Node,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let status: StatusView = arguments.node.client(global)?.get("/v1/status")?;
+    output.show(&status, || describe(&status))
+}
+
+fn describe(status: &StatusView) -> String {
+    let mut text = String::new();
+    let mut line = |label: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{label:13}{value}");
+    };
+    line("Unit", format!("{} (reeve {})", Style::Heading.of(&plain(&status.unit)), status.version));
+    line("Node", status.key.clone());
+    line("Term", status.term.map_or("does not report".to_owned(), |term| term.to_string()));
+    line("Certificate", ends(&status.certificate_ends));
+    line("Listens at", plain(&status.addresses.join(", ")));
+    line(
+        "Catalogue",
+        match status.catalogue_version {
+            0 => Style::Doubtful.of("none"),
+            version => format!("version {version}"),
+        },
+    );
+    line("Figures", figures(status));
+    line("Ledger", format!("{} statements, root {}", status.ledger_size, status.ledger_root));
+    line(
+        "Waiting",
+        format!(
+            "{} requests to write, {} writes not durable yet",
+            status.queued_writes, status.pending_persists
+        ),
+    );
+    for import in &status.interrupted_imports {
+        let told = format!("{} of {}", plain(&import.name), import.begun_at);
+        line("Interrupted", Style::Doubtful.of(&format!("import {told}; import the file again")));
+    }
+    for refused in &status.refused {
+        let told = format!("{}: {}", plain(&refused.figure), plain(&refused.reason));
+        line("Refused", Style::Bad.of(&told));
+    }
+    if !status.peers.is_empty() {
+        let rows: Vec<_> = status.peers.iter().map(peer).collect();
+        let headings = ["peer", "stands as", "connected", "certificate ends", "clock"];
+        let _ = write!(text, "\n{}\n", table(&headings, &[4], &rows));
+    }
+    if !status.subordinates.is_empty() {
+        let rows: Vec<_> = status.subordinates.iter().map(subordinate).collect();
+        let headings = ["unit", "connected", "last heard", "behind with"];
+        let _ = write!(text, "\n{}\n", table(&headings, &[], &rows));
+    }
+    text
+}
+
+fn figures(status: &StatusView) -> String {
+    let kept = format!("{} kept", status.figures);
+    match status.unsent {
+        0 => kept,
+        unsent => format!("{kept}, {}", Style::Doubtful.of(&format!("{unsent} not yet sent"))),
+    }
+}
+
+/// When a certificate ends, marked if that is soon.
+fn ends(at: &str) -> String {
+    let end: Option<jiff::Timestamp> = at.parse().ok();
+    let now = super::identity::now().as_seconds();
+    let left = end.map(|end| end.as_second().saturating_sub(now) / 86_400);
+    match left {
+        Some(..0) => Style::Bad.of(&format!("expired {at}; run `reeve certificate renew`")),
+        Some(left @ 0..WARN_DAYS) => {
+            Style::Doubtful.of(&format!("ends in {left} days; run `reeve certificate renew`"))
+        }
+        _ => format!("until {at}"),
+    }
+}
+
+fn yes(connected: bool) -> String {
+    if connected { "yes" } else { "no" }.to_owned()
+}
+
+fn or_dash(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_else(|| "-".to_owned())
+}
+
+fn peer(peer: &PeerView) -> Vec<String> {
+    let key: String = peer.key.chars().take(12).collect();
+    vec![
+        peer.unit.clone().unwrap_or(key),
+        or_dash(peer.standing.as_ref()),
+        yes(peer.connected),
+        or_dash(peer.certificate_ends.as_ref()),
+        peer.clock_offset_ms.map_or("-".to_owned(), |offset| format!("{offset:+} ms")),
+    ]
+}
+
+fn subordinate(unit: &SubordinateView) -> Vec<String> {
+    let mut behind: Vec<String> = unit
+        .behind
+        .iter()
+        .take(3)
+        .map(|behind| format!("{} {}: {}", behind.indicator, behind.period, behind.state))
+        .collect();
+    if let Some(more) = unit.behind.len().checked_sub(3).filter(|more| *more > 0) {
+        behind.push(format!("and {more} more"));
+    }
+    let behind = if behind.is_empty() { "-".to_owned() } else { behind.join("; ") };
+    vec![unit.unit.clone(), yes(unit.connected), or_dash(unit.last_heard.as_ref()), behind]
+}
