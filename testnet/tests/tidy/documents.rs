@@ -99,3 +99,69 @@ fn architecture_is_a_map() {
     let lines = read("docs/ARCHITECTURE.md").lines().count();
     assert!(lines <= ARCHITECTURE_LINES, "docs/ARCHITECTURE.md has {lines} lines");
 }
+
+/// Module documents whose examples `docs/formats.md` shows.
+const FORMATS: [&str; 3] =
+    ["crdt/src/schema/mod.rs", "crdt/src/catalogue/mod.rs", "node/src/import.rs"];
+
+#[test]
+fn formats_shows_the_examples_of_the_code() {
+    let formats = read("docs/formats.md");
+    let mut faults = Vec::new();
+    for path in FORMATS {
+        let text = read(path);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("//!"));
+        let document: String =
+            lines.flat_map(|line| [line.strip_prefix(' ').unwrap_or(line), "\n"]).collect();
+        let examples = document.split("```toml\n").skip(1);
+        let mut examples = examples.filter_map(|rest| rest.split("```").next()).peekable();
+        assert!(examples.peek().is_some(), "{path} has no example of a file");
+        if examples.any(|example| !formats.contains(example)) {
+            faults
+                .push(format!("docs/formats.md lacks the example of {path}, or has an older one"));
+        }
+    }
+    none("formats", &faults);
+}
+
+/// Options that every command has, or that several share.
+const SHARED_OPTIONS: [&str; 3] =
+    ["node/src/cli/mod.rs", "node/src/cli/identity.rs", "node/src/cli/asking.rs"];
+
+#[test]
+fn every_command_and_option_that_operate_shows_exists() {
+    let operate = read("docs/operate.md");
+    let blocks = operate.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let lines = blocks.flat_map(str::lines).filter_map(|line| line.strip_prefix("reeve "));
+    let mut faults = Vec::new();
+    for line in lines {
+        let words: Vec<&str> =
+            line.split(" > ").next().unwrap_or_default().split_whitespace().collect();
+        let words = match words.as_slice() {
+            ["--home", _, rest @ ..] => rest,
+            all => all,
+        };
+        let Some((command, arguments)) = words.split_first() else { continue };
+        let file = format!("node/src/cli/{command}.rs");
+        if !root().join(&file).exists() {
+            faults.push(format!("reeve {line}: no {file}"));
+            continue;
+        }
+        let sources: String =
+            [file.as_str()].iter().chain(&SHARED_OPTIONS).map(|path| read(path)).collect();
+        let until = arguments.iter().position(|word| *word == "|").unwrap_or(arguments.len());
+        let options = arguments.iter().take(until).filter_map(|word| word.strip_prefix("--"));
+        for option in options.filter(|option| !is_option(&sources, option)) {
+            faults.push(format!("reeve {line}: no --{option} in {file}"));
+        }
+    }
+    none("docs/operate.md shows what the command line does not have", &faults);
+}
+
+/// Whether a field, or a name given for one, makes this option.
+fn is_option(sources: &str, option: &str) -> bool {
+    let field = format!("    {}: ", option.replace('-', "_"));
+    sources.contains(&field)
+        || sources.contains(&format!("    pub {}", field.trim_start()))
+        || sources.contains(&format!("long = \"{option}\""))
+}
