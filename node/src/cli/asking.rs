@@ -19,11 +19,11 @@ use crate::token::OPERATOR_TOKEN_FILE;
 pub struct Node {
     /// Where the node's local API listens; else as the folder's configuration says
     #[arg(long, env = "REEVE_API", hide_env_values = true, value_name = "ADDRESS:PORT")]
-    #[arg(help_heading = "Which node")]
+    #[arg(global = true, help_heading = "Which node")]
     api: Option<SocketAddr>,
     /// The file with the token to show; else operator.token in the node's folder
     #[arg(long, env = "REEVE_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
-    #[arg(help_heading = "Which node")]
+    #[arg(global = true, help_heading = "Which node")]
     token_file: Option<PathBuf>,
 }
 

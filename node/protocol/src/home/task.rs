@@ -291,7 +291,7 @@ impl Node {
         self.take_facts(&facts, import);
         self.context.counters.add("records", "written", written.changed_at_all());
         match running.task {
-            Task::Write { ask, ops: _, import, .. } => {
+            Task::Write { ask, kind, ops: _, import } => {
                 if let Some(error) = error {
                     let failure = Failure::Write(error.to_string());
                     let task =
@@ -300,7 +300,10 @@ impl Node {
                 } else if let Some(ask) = ask {
                     self.context.reply(ask, Answer::Written(written));
                 }
-                self.count_import(import, written);
+                // That periods are closed is not a record that the file brought.
+                if kind != self.closure_kind() {
+                    self.count_import(import, written);
+                }
             }
             Task::Sweep { import, kind, sweep, next } => {
                 self.count_import(Some(import), written);
