@@ -45,12 +45,12 @@ impl Node {
         let Ask { who, what } = what;
         match self.authorise(who, &what) {
             Ok(()) => self.answer_ask(ask, what),
-            Err(answer) => self.context.reply(ask, answer),
+            Err(answer) => self.context.reply(ask, *answer),
         }
     }
 
     /// Asks the policy whether this person may ask this.
-    fn authorise(&self, who: Person, what: &Question) -> Result<(), Answer> {
+    fn authorise(&self, who: Person, what: &Question) -> Result<(), Box<Answer>> {
         let (action, resource) = self.resource_of(what)?;
         let circumstances = match what {
             Question::Figure { period, area, .. } => Circumstances {
@@ -66,11 +66,11 @@ impl Node {
         let question = Asked { principal: Principal::Person(who), action, resource, circumstances };
         match self.policy.decide(&question) {
             Decision::Permit(_) => Ok(()),
-            Decision::Decline(refusal) => Err(Answer::Declined(refusal)),
+            Decision::Decline(refusal) => Err(Box::new(Answer::Declined(refusal))),
         }
     }
 
-    fn resource_of(&self, what: &Question) -> Result<(Action, Resource), Answer> {
+    fn resource_of(&self, what: &Question) -> Result<(Action, Resource), Box<Answer>> {
         let node = || Resource::Node(self.settings.unit.clone());
         Ok(match what {
             Question::Write { kind, import: None, .. } => {
@@ -81,7 +81,7 @@ impl Node {
             }
             Question::EndImport { import, .. } => {
                 let kind = self.home.imports.get(import).map(|import| import.kind.clone());
-                let kind = kind.ok_or(Answer::Failed(Failure::NoImport(*import)))?;
+                let kind = kind.ok_or_else(|| failed(Failure::NoImport(*import)))?;
                 (Action::Import, self.kind_resource(&kind)?)
             }
             Question::Close { kind, .. } => (Action::ClosePeriod, self.kind_resource(kind)?),
@@ -105,18 +105,16 @@ impl Node {
         })
     }
 
-    fn kind_resource(&self, kind: &KindId) -> Result<Resource, Answer> {
-        let schema = self.home.schema.as_ref().ok_or(Answer::Failed(Failure::NoTwin))?;
-        let known = schema
-            .kind(kind.as_str())
-            .ok_or_else(|| Answer::Failed(Failure::UnknownKind(kind.clone())))?;
+    fn kind_resource(&self, kind: &KindId) -> Result<Resource, Box<Answer>> {
+        let schema = self.home.schema.as_ref().ok_or_else(|| failed(Failure::NoTwin))?;
+        let known =
+            schema.kind(kind.as_str()).ok_or_else(|| failed(Failure::UnknownKind(kind.clone())))?;
         Ok(Resource::Kind { id: kind.clone(), personal: known.is_personal() })
     }
 
-    fn indicator_resource(&self, indicator: &IndicatorId) -> Result<Resource, Answer> {
+    fn indicator_resource(&self, indicator: &IndicatorId) -> Result<Resource, Box<Answer>> {
         let known = self.reports.catalogue.as_ref().and_then(|(_, c)| c.find(indicator));
-        let known =
-            known.ok_or_else(|| Answer::Failed(Failure::UnknownIndicator(indicator.clone())))?;
+        let known = known.ok_or_else(|| failed(Failure::UnknownIndicator(indicator.clone())))?;
         Ok(Resource::Indicator(Box::new(known.clone())))
     }
 
@@ -355,4 +353,8 @@ fn needed_nodes(index: u64, size: u64) -> Vec<NodeAddress> {
     // Out of range: no nodes are asked for, and the proof fails later in the same way.
     let _ = inclusion_proof(&recorder, index, size);
     recorder.0.into_inner()
+}
+
+fn failed(failure: Failure) -> Box<Answer> {
+    Box::new(Answer::Failed(failure))
 }

@@ -139,6 +139,7 @@ impl Units {
     /// What a snapshot of the unit holds; `None` if the file does not speak of the unit.
     pub(super) fn sweep(&self, unit: Option<&UnitId>, scope: &[FieldId]) -> Option<Sweep> {
         let held = self.by_unit.get(&unit.cloned())?;
+        #[expect(clippy::disallowed_methods, reason = "collected into a set: no order can show")]
         let seen = held.ids.keys().copied().collect();
         // A field for which no row has a value covers nothing.
         let values = |at: usize| held.scope.get(at).cloned().unwrap_or_default();

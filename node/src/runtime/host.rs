@@ -40,10 +40,10 @@ pub struct Hosted {
 pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, RunError> {
     let mut entropy = Entropy::system();
     let settings = house.settings(&mut entropy).map_err(boxed)?;
-    let seed = entropy.draw().map_err(|error| boxed(error.into()))?;
+    let [high, low, ..] = *entropy.draw().map_err(|error| boxed(error.into()))?;
     let config = house.config();
     let store = StoreConfig { folder: house.store_folder(), engine: engine(config.store) };
-    let net = net_config(config, &house, &options, u64::from(seed[0]) << 8 | u64::from(seed[1]));
+    let net = net_config(config, &house, &options, u64::from(u16::from_be_bytes([high, low])));
     let (handle, running) = start(Parts { settings, store, net }).await?;
     introduce(&house, &handle).await.map_err(boxed)?;
     let porter = if config.net.enrolment.is_empty() || !house.has_authority_key() {

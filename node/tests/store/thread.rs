@@ -90,7 +90,7 @@ async fn a_failed_group_fails_every_commit_in_it() {
 #[tokio::test]
 async fn a_full_queue_gives_the_batch_back() {
     let (handle, _thread) = start(Place::memory().open()).unwrap();
-    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let (release, wait) = std::sync::mpsc::sync_channel::<()>(1);
     let blocker = handle.clone();
     let blocked = tokio::spawn(async move {
         blocker

@@ -9,7 +9,11 @@ struct Fence {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 9] = [
+const LIBRARIES: [Fence; 10] = [
+    Fence {
+        library: "getrandom",
+        homes: &["node/src/house/entropy.rs", "node/src/store/checked.rs"],
+    },
     Fence { library: "automerge", homes: &["crdt/src/twin/"] },
     Fence { library: "cedar_policy", homes: &["policy/src/authz/"] },
     Fence {

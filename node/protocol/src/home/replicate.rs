@@ -74,7 +74,7 @@ impl Node {
         } else {
             WritableKinds::Only(kinds.iter().cloned().chain([self.closure_kind()]).collect())
         };
-        Arc::make_mut(&mut self.home.writers).insert(writer.key().clone(), kinds);
+        Arc::make_mut(&mut self.home.writers).insert(*writer.key(), kinds);
     }
 
     fn pull(&mut self, peer: NodeKey) {

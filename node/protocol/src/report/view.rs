@@ -183,7 +183,7 @@ impl Node {
                 }
             }
         }
-        behind.sort_by(|a, b| b.1.cmp(&a.1));
+        behind.sort_by_key(|(_, period, _)| core::cmp::Reverse(*period));
         behind.truncate(BEHIND_SHOWN);
         behind
     }

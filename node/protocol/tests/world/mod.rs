@@ -200,6 +200,9 @@ impl Registry {
 /// A name of a node: its unit and label.
 pub type Place = (UnitPath, String);
 
+/// Rows of one persist: what each key holds from then on.
+type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 pub struct Site {
     pub node: Node,
     pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -209,7 +212,7 @@ pub struct Site {
     dial: Vec<NodeKey>,
     allowed: BTreeSet<NodeKey>,
     /// Persists that are not durable yet.
-    unsynced: VecDeque<(Ticket, Vec<(Vec<u8>, Option<Vec<u8>>)>)>,
+    unsynced: VecDeque<(Ticket, Rows)>,
 }
 
 pub struct World {
