@@ -1,6 +1,5 @@
 //! `reeve run`: the node, until it is told to stop.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +11,14 @@ use super::identity::failed;
 use super::{CommandError, Global, Output};
 use crate::config::Level;
 use crate::house::House;
-use crate::runtime::{HostOptions, Hosted, RunError, host, serve_api};
+use crate::runtime::{HostOptions, Hosted, RunError, Running, host, serve_api};
 use crate::telemetry;
 
 /// Longest wait for addresses before the node says where it listens.
 const LISTENING: Duration = Duration::from_secs(5);
+
+/// Longest wait for the store to close.
+const CLOSING: Duration = Duration::from_secs(20);
 
 /// How to run.
 #[derive(Debug, clap::Args)]
@@ -88,7 +90,10 @@ pub(super) fn run(
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("the runtime: {error}")))?;
-    runtime.block_on(serve(house, output))
+    let ended = runtime.block_on(serve(house, output));
+    // A request or a store that does not end must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(house: Arc<House>, output: &Output) -> Result<(), CommandError> {
@@ -125,22 +130,25 @@ async fn serve(house: Arc<House>, output: &Output) -> Result<(), CommandError> {
             api.address()
         )
     })?;
-    let mut stopped = pin!(running.stopped());
-    let ended = tokio::select! {
-        ended = &mut stopped => Some(ended),
-        _ = tokio::signal::ctrl_c() => None,
-        _ = terminate.recv() => None,
-    };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            tracing::info!("stopping");
-            handle.stop();
-            stopped.await
-        }
-    };
+    tokio::select! {
+        () = handle.stopped() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    handle.stop();
+    // The store closes when nobody holds it any more.
+    drop((handle, porter));
     api.ended().await;
-    ended.map_err(|error| CommandError::Failed(format!("the node stopped: {error}")))
+    ended(running).await.map_err(|error| CommandError::Failed(format!("the node stopped: {error}")))
+}
+
+/// Waits for the node to close its store; what was acknowledged is durable before that.
+async fn ended(running: Running) -> Result<(), RunError> {
+    tokio::time::timeout(CLOSING, running.stopped()).await.unwrap_or_else(|_| {
+        tracing::warn!("the store is not closed yet; it is checked at the next start");
+        Ok(())
+    })
 }
 
 fn listed(addresses: &[String]) -> String {
@@ -148,6 +156,8 @@ fn listed(addresses: &[String]) -> String {
 }
 
 async fn stop(hosted: Hosted) -> Result<(), RunError> {
-    hosted.handle.stop();
-    hosted.running.stopped().await
+    let Hosted { handle, running, porter } = hosted;
+    handle.stop();
+    drop((handle, porter));
+    ended(running).await
 }
