@@ -1,6 +1,6 @@
 //! What a schema says of one kind of record: its twin, its fields, how its records merge.
 //!
-//! These are plain descriptions. Reading them from a file is in [`super::parse`], holding a record
+//! These are plain descriptions. Reading them from a file is in `parse`, holding a record
 //! against them in [`crate::record`].
 
 use std::collections::BTreeMap;

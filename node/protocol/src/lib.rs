@@ -7,7 +7,7 @@
 //! Two rules hold everywhere:
 //!
 //! 1. *Commit, then speak.* Whatever a peer or person learns is durable before they can learn it:
-//!    see [`context`].
+//!    see `context`.
 //! 2. *Same inputs, same outputs.* Randomness and time come in; nothing depends on the order of a
 //!    hash map.
 //!

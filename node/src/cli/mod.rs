@@ -106,7 +106,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// What to do. The groups of the help text are in [`help::GROUPS`].
+/// What to do. The groups of the help text are in `help::GROUPS`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make the folder of a new node: keys, configuration, policy
