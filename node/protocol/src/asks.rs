@@ -11,7 +11,7 @@ use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::unit::UnitPath;
 
 use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
-use crate::home::{OPS_PER_ASK, Task};
+use crate::home::{OPS_PER_ASK, QUEUED_TASKS, Task};
 use crate::ledger::node_key;
 use crate::local::{Answer, Ask, Failure, Question};
 use crate::node::Node;
@@ -124,13 +124,24 @@ impl Node {
                 let failure = Failure::TooMany { limit: OPS_PER_ASK, found: ops.len() };
                 self.context.reply(ask, Answer::Failed(failure));
             }
-            Question::Write { ops, import: Some(import), .. } => {
-                self.buffer_import(ask, import, ops);
+            Question::Write { kind, ops, import: Some(import) } => {
+                self.buffer_import(ask, import, &kind, ops);
+            }
+            Question::Write { .. }
+            | Question::Close { .. }
+            | Question::Record { .. }
+            | Question::Records { .. }
+                if self.home.queue.len() >= QUEUED_TASKS =>
+            {
+                let failure = Failure::Busy(self.home.queue.len());
+                self.context.reply(ask, Answer::Failed(failure));
             }
             Question::Write { kind, ops, import: None } => {
                 self.enqueue(Task::Write { ask: Some(ask), kind, ops, import: None });
             }
-            Question::BeginImport { kind, file, name } => self.begin_import(ask, kind, file, name),
+            Question::BeginImport { kind, file, name, mode } => {
+                self.begin_import(ask, kind, file, name, mode);
+            }
             Question::EndImport { import, source, closes, sweep } => {
                 self.end_import(ask, import, &source, &closes, sweep);
             }
@@ -337,6 +348,10 @@ impl Node {
         self.settings.chain = chain;
         Ok(())
     }
+}
+
+fn failed(failure: Failure) -> Box<Answer> {
+    Box::new(Answer::Failed(failure))
 }
 
 /// The nodes that an inclusion proof is made of: found by asking for a proof of a tree in which every

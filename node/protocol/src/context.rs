@@ -19,6 +19,9 @@ use crate::local::Answer;
 pub(crate) struct Context {
     now: Now,
     rows: Vec<Row>,
+    /// What this call does without telling anybody: it goes out behind this call's persist, so that
+    /// a load sees what was persisted before it.
+    quiet: Vec<Effect>,
     spoken: Vec<Effect>,
     waiting: VecDeque<(Ticket, Vec<Effect>)>,
     outbox: Vec<Effect>,
@@ -33,6 +36,7 @@ impl Context {
         Self {
             now: Now { monotonic: 0, wall: Timestamp::default() },
             rows: Vec::new(),
+            quiet: Vec::new(),
             spoken: Vec::new(),
             waiting: VecDeque::new(),
             outbox: Vec::new(),
@@ -63,13 +67,13 @@ impl Context {
 
     pub(crate) fn load(&mut self, what: Load) -> LoadId {
         let load = LoadId(self.number());
-        self.outbox.push(Effect::Load { load, what });
+        self.quiet.push(Effect::Load { load, what });
         load
     }
 
     pub(crate) fn compute(&mut self, what: Job) -> JobId {
         let job = JobId(self.number());
-        self.outbox.push(Effect::Compute { job, what: Box::new(what) });
+        self.quiet.push(Effect::Compute { job, what: Box::new(what) });
         job
     }
 
@@ -92,7 +96,7 @@ impl Context {
 
     /// Does something that tells nobody anything.
     pub(crate) fn act(&mut self, effect: Effect) {
-        self.outbox.push(effect);
+        self.quiet.push(effect);
     }
 
     /// Asks to be woken at this monotonic time or earlier.
@@ -119,12 +123,18 @@ impl Context {
     /// Ends a call: turns what was persisted into one effect and holds back what was spoken.
     pub(crate) fn seal(&mut self) {
         let spoken = core::mem::take(&mut self.spoken);
-        if !self.rows.is_empty() {
+        let quiet = core::mem::take(&mut self.quiet);
+        if self.rows.is_empty() {
+            self.outbox.extend(quiet);
+        } else {
             let ticket = Ticket(self.number());
             let rows = core::mem::take(&mut self.rows);
             self.outbox.push(Effect::Persist { ticket, rows });
+            self.outbox.extend(quiet);
             self.waiting.push_back((ticket, spoken));
-        } else if let Some((_, last)) = self.waiting.back_mut() {
+            return;
+        }
+        if let Some((_, last)) = self.waiting.back_mut() {
             last.extend(spoken);
         } else {
             self.outbox.extend(spoken);
@@ -175,5 +185,15 @@ mod tests {
         assert!(!speaks(&context.drain()));
         context.persisted(Ticket(1));
         assert_eq!(context.drain().len(), 2);
+    }
+
+    #[test]
+    fn a_load_sees_what_its_own_call_persisted() {
+        let mut context = Context::new();
+        context.load(Load::Get(vec![vec![1]]));
+        context.persist(vec![1], Some(vec![2]));
+        context.seal();
+        let effects = context.drain();
+        assert!(matches!(effects.as_slice(), [Effect::Persist { .. }, Effect::Load { .. }]));
     }
 }

@@ -97,6 +97,8 @@ pub struct Merged {
     pub waiting: Vec<VerifiedChange>,
     /// Changes that were refused, with the reason.
     pub refused: Vec<Refusal>,
+    /// Whether one of them was by a writer who is not known (yet).
+    pub unknown_writer: bool,
 }
 
 impl Job {
@@ -144,6 +146,7 @@ impl Merge {
             facts: Vec::new(),
             waiting: Vec::new(),
             refused: Vec::new(),
+            unknown_writer: false,
         };
         let mut by_shard: BTreeMap<ShardId, Vec<VerifiedChange>> = BTreeMap::new();
         for change in self.changes {
@@ -152,7 +155,10 @@ impl Merge {
                     let shard = verified.signed().shard().clone();
                     by_shard.entry(shard).or_default().push(verified);
                 }
-                Err(error) => merged.refused.push(refusal_of_change(&error)),
+                Err(error) => {
+                    merged.unknown_writer |= matches!(error, ChangeRefusal::UnknownWriter(_));
+                    merged.refused.push(refusal_of_change(&error));
+                }
             }
         }
         for (mut shard, mut changes) in self.shards {

@@ -54,6 +54,8 @@ pub enum Question {
         file: Digest,
         /// The file's name, without its folders.
         name: String,
+        /// What becomes of records that are there already.
+        mode: ImportMode,
     },
     /// End an import.
     EndImport {
@@ -153,6 +155,16 @@ pub enum Question {
     Renew(Vec<u8>),
 }
 
+/// What an import does with a record that is there already and says something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ImportMode {
+    /// It is replaced.
+    #[default]
+    Replace,
+    /// It stays, and the import fails: a file that only adds does not change.
+    Append,
+}
+
 /// Which records a snapshot holds.
 #[derive(Debug, Clone, Default)]
 pub struct Sweep {
@@ -250,6 +262,17 @@ pub enum Failure {
         /// Found.
         found: usize,
     },
+    /// An import that only adds met a record that says something else.
+    #[error(
+        "{0} records are here already with other content; import with mode `upsert` to replace them"
+    )]
+    Exists(u64),
+    /// Too much is waiting to be written.
+    #[error("{0} tasks are waiting already; ask again")]
+    Busy(usize),
+    /// This node's writer certificate is refused.
+    #[error("this node's writer certificate is refused; renew it with `reeve certificate renew`")]
+    NoWriter,
     /// There is no such thing.
     #[error("no {0} here")]
     NotFound(&'static str),

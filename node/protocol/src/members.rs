@@ -42,7 +42,7 @@ impl Node {
         }
         let row = MemberRow { key, chain: chain.to_vec(), admitted_at: now };
         self.context.persist(rows::key(rows::MEMBER, &[&key.0]), Some(to_vec(&row)));
-        self.trust.admit(row);
+        self.trust.admit(row, now);
         self.publish_allow_list();
         Ok(())
     }
@@ -86,21 +86,7 @@ impl Node {
 
     /// Whether every admitted node of a subordinate was revoked.
     pub(crate) fn is_revoked(&self, unit: &UnitId) -> bool {
-        let now = self.context.now().wall;
-        let mut nodes = 0_usize;
-        let mut revoked = 0_usize;
-        for member in self.trust.members() {
-            let Ok(chain) = Chain::from_cbor(&member.chain) else { continue };
-            let claims = chain.leaf().claims();
-            if claims.is_none_or(|claims| claims.unit.leaf() != unit) {
-                continue;
-            }
-            nodes = nodes.saturating_add(1);
-            if self.trust.verify(&chain, member.key, now) == Err(Refusal::Revoked) {
-                revoked = revoked.saturating_add(1);
-            }
-        }
-        nodes > 0 && nodes == revoked
+        self.reports.revoked.contains(unit)
     }
 
     /// Takes the catalogue that this node's own store holds.
@@ -180,6 +166,7 @@ impl Node {
                 (0..kind.shards).map(|index| ShardId { kind: kind.id.clone(), index, epoch: 0 })
             })
             .collect();
+        self.home.rebuilding = self.home.rebuilding.saturating_add(1);
         self.enqueue(Task::Rebuild { engine: Box::new(engine), shards, next: 0 });
     }
 

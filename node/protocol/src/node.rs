@@ -55,7 +55,7 @@ pub struct Node {
     pub(crate) chunk_loads: BTreeMap<LoadId, InboundId>,
     pub(crate) asked_loads: BTreeMap<LoadId, AskedLoad>,
     pub(crate) damaged_shards: BTreeSet<ShardId>,
-    pub(crate) interrupted: Vec<ImportRow>,
+    pub(crate) interrupted: BTreeMap<u64, ImportRow>,
     /// The superior holds more of this node's ledger than this node: its store was put back.
     pub(crate) behind_superior: bool,
     pub(crate) stale_pages: bool,
@@ -139,7 +139,7 @@ impl Node {
             chunk_loads: BTreeMap::new(),
             asked_loads: BTreeMap::new(),
             damaged_shards: BTreeSet::new(),
-            interrupted: Vec::new(),
+            interrupted: BTreeMap::new(),
             behind_superior: false,
             stale_pages: false,
             last_hello_refusal: None,
@@ -171,9 +171,11 @@ impl Node {
             // A list whose issuer's own certificate has ended no longer matters.
             let _ = self.trust.take_list(&list, self.context.now().wall);
         } else if key.starts_with(rows::MEMBER) {
-            self.trust.admit(row!(MemberRow));
+            let now = self.context.now().wall;
+            self.trust.admit(row!(MemberRow), now);
         } else if key.starts_with(rows::IMPORT) {
-            self.restore_import(key, row!(ImportRow));
+            self.restore_import(key, row!(ImportRow))
+                .ok_or_else(|| damaged("unexpected form".to_owned()))?;
         } else if let Some(peer) = key.strip_prefix(rows::CURSOR) {
             let (Ok(peer), Some(pair)) = (<[u8; 32]>::try_from(peer), pair_of(value)) else {
                 return Err(damaged("unexpected form".to_owned()));
@@ -221,14 +223,14 @@ impl Node {
         Some(())
     }
 
-    fn restore_import(&mut self, key: &[u8], row: ImportRow) {
-        if let Some(number) = key.strip_prefix(rows::IMPORT).and_then(|n| n.try_into().ok()) {
-            let number = u64::from_be_bytes(number);
-            self.home.next_import = self.home.next_import.max(number.saturating_add(1));
-        }
+    fn restore_import(&mut self, key: &[u8], row: ImportRow) -> Option<()> {
+        let number = key.strip_prefix(rows::IMPORT).and_then(|n| n.try_into().ok())?;
+        let number = u64::from_be_bytes(number);
+        self.home.next_import = self.home.next_import.max(number.saturating_add(1));
         if row.ended_at.is_none() {
-            self.interrupted.push(row);
+            self.interrupted.insert(number, row);
         }
+        Some(())
     }
 
     /// Takes an input at a time. Call [`Node::drain`] afterwards.
@@ -354,6 +356,9 @@ impl Node {
             self.review_peers();
             self.publish_allow_list();
             self.review_deadlines();
+            self.review_pulls();
+            self.review_imports();
+            self.review_day();
         }
         self.cut_due();
         self.deliver();

@@ -3,7 +3,7 @@
 //! Nothing but a hello is listened to before the peer's chain was verified against its key. A peer
 //! whose chain stops being valid is dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Chain, VerifiedChain};
@@ -12,8 +12,9 @@ use reeve_statement::unit::UnitPath;
 use crate::effect::{Channel, Effect, InboundId, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
-use crate::wire::{Blob, Hello, HelloAnswer, WIRE_VERSION, decode};
+use crate::wire::{Hello, HelloAnswer, WIRE_VERSION, decode};
 
 /// A connected peer that said hello.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ pub(crate) struct Greeted {
     pub(crate) chain: VerifiedChain,
     pub(crate) presented: Chain,
     pub(crate) clock_offset: i64,
+    /// Size of its ledger that this node knew of at the hello; it shows none smaller afterwards.
+    pub(crate) ledger_floor: u64,
+    /// List generation that its chain was last verified under.
+    judged: u64,
 }
 
 /// Connections, greeted or not.
@@ -48,7 +53,8 @@ impl Peers {
 
 impl Node {
     pub(crate) fn on_connected(&mut self, peer: NodeKey, dialled: bool) {
-        self.peers.connected.insert(peer, None);
+        // A second connection to a peer that is greeted changes nothing about who it is.
+        self.peers.connected.entry(peer).or_insert(None);
         if dialled {
             let hello = to_vec(&self.hello(peer));
             let request = self.context.send(peer, Channel::Hello, hello);
@@ -60,6 +66,11 @@ impl Node {
         let gone = self.peers.connected.remove(&peer).flatten();
         self.peers.greeting.retain(|_, other| *other != peer);
         if let Some(gone) = gone {
+            self.home.pull_wanted.remove(&peer);
+            if gone.standing == Standing::Superior {
+                // What was not sent is read back from the store when the superior is there again.
+                self.fresh.clear();
+            }
             self.context.counters.count("peer_lost", standing_label(gone.standing));
         }
     }
@@ -67,9 +78,7 @@ impl Node {
     /// This node's hello to a peer. Writers are told to nodes of this home only, and those are known
     /// by key before anything is said.
     fn hello(&self, peer: NodeKey) -> Hello {
-        let home = self.is_home_member(&peer);
-        let writers =
-            if home { vec![Blob(self.settings.writer.chain.to_cbor())] } else { Vec::new() };
+        let writers = if self.is_home_member(&peer) { self.known_writers() } else { Vec::new() };
         Hello {
             version: WIRE_VERSION,
             federation: self.federation,
@@ -135,14 +144,22 @@ impl Node {
         let chain = self.trust.verify(&presented, peer, now)?;
         let unit = chain.unit().clone();
         let standing = standing(&self.settings.unit, &unit).ok_or(Refusal::OutOfArea)?;
+        if !self.is_admitted(&peer) {
+            return Err(Refusal::UnknownPeer);
+        }
+        if !self.peers.connected.contains_key(&peer) {
+            return Err(Refusal::OutOfPlace);
+        }
+        self.keep_renewed(peer, &chain, &presented);
         if standing == Standing::Home {
-            self.take_writers(&hello.writers)?;
+            self.take_writers(&hello.writers);
         }
         let clock_offset = hello.clock.since(now);
-        let greeted = Greeted { standing, unit, chain, presented, clock_offset };
-        if let Some(slot) = self.peers.connected.get_mut(&peer) {
-            *slot = Some(greeted);
-        }
+        let ledger_floor = self.reports.heads.get(unit.leaf()).map_or(0, |head| head.size);
+        let judged = self.trust.generation();
+        let greeted =
+            Greeted { standing, unit, chain, presented, clock_offset, ledger_floor, judged };
+        self.peers.connected.insert(peer, Some(greeted));
         self.context.counters.count("greeted", standing_label(standing));
         Ok(())
     }
@@ -158,11 +175,17 @@ impl Node {
     /// Drops peers whose chains are no longer valid; called when a list came and as time goes by.
     pub(crate) fn review_peers(&mut self) {
         let now = self.context.now().wall;
+        let generation = self.trust.generation();
         let mut dropped = Vec::new();
-        for (key, peer) in &self.peers.connected {
+        for (key, peer) in &mut self.peers.connected {
             let Some(greeted) = peer else { continue };
-            if let Err(refusal) = self.trust.verify(&greeted.presented, *key, now) {
-                dropped.push((*key, refusal));
+            let stands = greeted.chain.valid_from() <= now && now < greeted.chain.valid_until();
+            if stands && greeted.judged == generation {
+                continue;
+            }
+            match self.trust.verify(&greeted.presented, *key, now) {
+                Ok(chain) => (greeted.chain, greeted.judged) = (chain, generation),
+                Err(refusal) => dropped.push((*key, refusal)),
             }
         }
         for (key, refusal) in dropped {
@@ -175,14 +198,20 @@ impl Node {
     /// Tells the driver whom to admit: members and the peers that this node dials, as far as their
     /// chains are valid.
     pub(crate) fn publish_allow_list(&mut self) {
-        let now = self.context.now().wall;
-        let mut allowed: std::collections::BTreeSet<NodeKey> =
+        self.trust.judge_members(self.context.now().wall);
+        let revoked = self.trust.revoked();
+        if self.reports.revoked != revoked {
+            self.reports.revoked = revoked;
+            self.mark_everything_due();
+        }
+        let mut allowed: BTreeSet<NodeKey> =
             self.settings.dial.iter().map(|peer| peer.key).collect();
-        for member in self.trust.members() {
-            let valid = Chain::from_cbor(&member.chain)
-                .is_ok_and(|chain| self.trust.verify(&chain, member.key, now).is_ok());
-            if valid {
-                allowed.insert(member.key);
+        for (key, verdict) in self.trust.members() {
+            if verdict.is_ok() {
+                allowed.insert(*key);
+            } else {
+                // Also one that this node dials, once its certificate is known to be bad.
+                allowed.remove(key);
             }
         }
         if self.allowed.as_ref() != Some(&allowed) {
@@ -191,13 +220,27 @@ impl Node {
         }
     }
 
+    /// A member that shows a later certificate than it was admitted with stays admitted by it.
+    fn keep_renewed(&mut self, peer: NodeKey, verified: &VerifiedChain, presented: &Chain) {
+        let Some(held) = self.trust.member(&peer) else { return };
+        if held.as_ref().is_ok_and(|held| held.not_after() >= verified.not_after()) {
+            return;
+        }
+        let now = self.context.now().wall;
+        let row = MemberRow { key: peer, chain: presented.to_cbor(), admitted_at: now };
+        self.context.persist(rows::key(rows::MEMBER, &[&peer.0]), Some(to_vec(&row)));
+        self.trust.admit(row, now);
+    }
+
     fn is_home_member(&self, peer: &NodeKey) -> bool {
-        self.trust.members().filter(|member| member.key == *peer).any(|member| {
-            Chain::from_cbor(&member.chain)
-                .ok()
-                .and_then(|chain| self.trust.verify(&chain, *peer, self.context.now().wall).ok())
-                .is_some_and(|chain| *chain.unit() == self.settings.unit)
-        })
+        let verdict = self.trust.member(peer).and_then(|verdict| verdict.as_ref().ok());
+        verdict.is_some_and(|chain| *chain.unit() == self.settings.unit)
+    }
+
+    /// Whether a peer was admitted here or is one that this node dials.
+    fn is_admitted(&self, peer: &NodeKey) -> bool {
+        self.trust.member(peer).is_some()
+            || self.settings.dial.iter().any(|dialled| dialled.key == *peer)
     }
 }
 

@@ -91,6 +91,8 @@ refusals! {
     BadParts = 27 "bad_parts" "a chunk of the statement's table is missing or wrong",
     /// A revocation list is older than it may be.
     StaleList = 28 "stale_list" "a revocation list is too old; its issuer must sign a new one",
+    /// The peer was not admitted here.
+    UnknownPeer = 29 "unknown_peer" "this node was not admitted; use `reeve invite` and `reeve join`",
 }
 
 impl fmt::Display for Refusal {

@@ -51,9 +51,10 @@ pub const CHANGE: &[u8] = b"change/";
 /// Which shard a log position belongs to.
 pub const LOG: &[u8] = b"log/";
 
-/// The prefixes that are restored at start, in the order in which they must be.
+/// The prefixes that are restored at start, in the order in which they must be: lists come first, so
+/// that nothing is believed again that was revoked.
 pub const RESTORED: [&[u8]; 11] =
-    [META, CRL, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, PAGE];
+    [CRL, META, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, PAGE];
 
 /// A key: a prefix and the parts after it.
 #[must_use]

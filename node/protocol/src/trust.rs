@@ -3,7 +3,7 @@
 //! A chain is verified when it is first seen, again whenever a list changes, and again as time goes
 //! by, so that revoked and expired peers are dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reeve_statement::cert::{
@@ -12,7 +12,7 @@ use reeve_statement::cert::{
 use reeve_statement::cose::Verifier;
 use reeve_statement::key::KeyId;
 use reeve_statement::time::Timestamp;
-use reeve_statement::unit::UnitPath;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::effect::NodeKey;
 use crate::refusal::Refusal;
@@ -60,8 +60,22 @@ pub(crate) struct Trust {
     crls: CrlSet,
     lists: BTreeMap<KeyId, SignedList>,
     verifier: Arc<Verifier>,
-    members: BTreeMap<NodeKey, MemberRow>,
+    members: BTreeMap<NodeKey, Member>,
 }
+
+/// An admitted peer, with the last verdict about its chain: verdicts are asked for far more often
+/// than they can change.
+#[derive(Debug)]
+struct Member {
+    chain: Option<Chain>,
+    verdict: Result<VerifiedChain, Refusal>,
+    /// The list generation and the time of the verdict.
+    judged: (u64, Timestamp),
+}
+
+/// For how long the verdict about an unbelieved chain stands while no list changes, in milliseconds:
+/// only a certificate that is not valid yet can get better by itself.
+const DOUBT_MS: i64 = 60 * 1_000;
 
 impl Trust {
     pub(crate) fn new(roots: RootList) -> Self {
@@ -79,12 +93,67 @@ impl Trust {
         self.lists.values()
     }
 
-    pub(crate) fn members(&self) -> impl Iterator<Item = &MemberRow> {
-        self.members.values()
+    /// Admitted peers, each with what its chain is worth.
+    pub(crate) fn members(
+        &self,
+    ) -> impl Iterator<Item = (&NodeKey, &Result<VerifiedChain, Refusal>)> {
+        self.members.iter().map(|(key, member)| (key, &member.verdict))
     }
 
-    pub(crate) fn admit(&mut self, row: MemberRow) {
-        self.members.insert(row.key, row);
+    pub(crate) fn member(&self, key: &NodeKey) -> Option<&Result<VerifiedChain, Refusal>> {
+        self.members.get(key).map(|member| &member.verdict)
+    }
+
+    /// Units of admitted peers whose certificates were revoked, by their last unit id.
+    pub(crate) fn revoked(&self) -> BTreeSet<UnitId> {
+        let mut revoked = BTreeSet::new();
+        let mut others = BTreeSet::new();
+        for member in self.members.values() {
+            let claims = member.chain.as_ref().and_then(|chain| chain.leaf().claims());
+            let Some(unit) = claims.map(|claims| claims.unit.leaf().clone()) else { continue };
+            let set = match member.verdict {
+                Err(Refusal::Revoked) => &mut revoked,
+                _ => &mut others,
+            };
+            set.insert(unit);
+        }
+        revoked.difference(&others).cloned().collect()
+    }
+
+    pub(crate) fn admit(&mut self, row: MemberRow, at: Timestamp) {
+        let chain = Chain::from_cbor(&row.chain).ok();
+        let verdict = match &chain {
+            Some(chain) => self.verify(chain, row.key, at),
+            None => Err(Refusal::BadChain),
+        };
+        let judged = (self.crls.generation(), at);
+        self.members.insert(row.key, Member { chain, verdict, judged });
+    }
+
+    /// Judges again the members whose verdict no longer stands: a list came, or time went by.
+    pub(crate) fn judge_members(&mut self, at: Timestamp) {
+        let generation = self.crls.generation();
+        let mut members = core::mem::take(&mut self.members);
+        for (key, member) in &mut members {
+            let (seen, since) = member.judged;
+            let stands = match &member.verdict {
+                Ok(chain) => chain.valid_from() <= at && at < chain.valid_until(),
+                Err(_) => at.since(since).abs() < DOUBT_MS,
+            };
+            if seen == generation && stands {
+                continue;
+            }
+            if let Some(chain) = &member.chain {
+                member.verdict = self.verify(chain, *key, at);
+            }
+            member.judged = (generation, at);
+        }
+        self.members = members;
+    }
+
+    /// Changes whenever a list came.
+    pub(crate) fn generation(&self) -> u64 {
+        self.crls.generation()
     }
 
     /// Takes a revocation list; whether it is newer than the one held.

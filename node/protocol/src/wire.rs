@@ -211,6 +211,12 @@ pub enum HomeMessage {
     /// A revocation list.
     #[n(2)]
     List(#[n(0)] SignedList),
+    /// The catalogue in force.
+    #[n(3)]
+    Catalogue(#[n(0)] Blob),
+    /// The chain of a writer of this home.
+    #[n(4)]
+    Writer(#[n(0)] Blob),
 }
 
 /// Answer on the home channel.

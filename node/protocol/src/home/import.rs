@@ -13,19 +13,26 @@ use reeve_statement::period::Period;
 
 use crate::effect::AskId;
 use crate::home::{OPS_PER_FOLD, QUEUED_TASKS, Task};
-use crate::local::{Answer, Failure, Sweep, Written};
+use crate::local::{Answer, Failure, ImportMode, Sweep, Written};
 use crate::node::Node;
 use crate::rows::{self, ImportRow};
 
 /// Folds of an import that may wait while one is at work: a full buffer each is memory.
 const WAITING_FOLDS: usize = 1;
 
+/// For how long an import may be silent, in milliseconds: whoever ran it is taken to be gone then,
+/// and figures that it touched wait no longer.
+const IDLE_MS: u64 = 10 * 60 * 1_000;
+
 /// An import that began.
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) row: ImportRow,
     pub(crate) kind: KindId,
+    pub(crate) mode: ImportMode,
     pub(crate) buffer: Vec<RecordOp>,
+    /// When it was last heard of, monotonic; none: it is ending.
+    pub(crate) heard_at: Option<u64>,
     /// Operations taken so far.
     pub(crate) taken: u64,
     pub(crate) failure: Option<Failure>,
@@ -61,7 +68,14 @@ impl Node {
         closure::kind_id()
     }
 
-    pub(crate) fn begin_import(&mut self, ask: AskId, kind: KindId, file: Digest, name: String) {
+    pub(crate) fn begin_import(
+        &mut self,
+        ask: AskId,
+        kind: KindId,
+        file: Digest,
+        name: String,
+        mode: ImportMode,
+    ) {
         let import = self.home.next_import;
         self.home.next_import = import.saturating_add(1);
         let row = ImportRow {
@@ -76,18 +90,38 @@ impl Node {
             unchanged: 0,
         };
         self.context.persist(import_key(import), Some(to_vec(&row)));
-        let import_state =
-            Import { row, kind, buffer: Vec::new(), taken: 0, failure: None, waiting: Vec::new() };
+        let import_state = Import {
+            row,
+            kind,
+            mode,
+            buffer: Vec::new(),
+            heard_at: Some(self.context.now().monotonic),
+            taken: 0,
+            failure: None,
+            waiting: Vec::new(),
+        };
         self.home.imports.insert(import, import_state);
         self.context.reply(ask, Answer::Begun(import));
     }
 
     /// Takes operations of an import; answered at once unless folds are waiting already.
-    pub(crate) fn buffer_import(&mut self, ask: AskId, number: u64, ops: Vec<RecordOp>) {
+    pub(crate) fn buffer_import(
+        &mut self,
+        ask: AskId,
+        number: u64,
+        kind: &KindId,
+        ops: Vec<RecordOp>,
+    ) {
         let busy = self.home.queue.len() >= WAITING_FOLDS;
+        let now = self.context.now().monotonic;
         let Some(import) = self.home.imports.get_mut(&number) else {
             return self.context.reply(ask, Answer::Failed(Failure::NoImport(number)));
         };
+        // The right to write was asked for the kind that the ask names.
+        if import.kind != *kind {
+            return self.context.reply(ask, Answer::Failed(Failure::UnknownKind(kind.clone())));
+        }
+        import.heard_at = import.heard_at.map(|_| now);
         if let Some(failure) = import.failure.clone() {
             return self.context.reply(ask, Answer::Failed(failure));
         }
@@ -144,6 +178,9 @@ impl Node {
             Err(failure) => return self.context.reply(ask, Answer::Failed(failure)),
         };
         self.flush_import(number);
+        if let Some(import) = self.home.imports.get_mut(&number) {
+            import.heard_at = None;
+        }
         if let Some(sweep) = sweep {
             let sweep = Arc::new(sweep);
             self.enqueue(Task::Sweep { import: number, kind, sweep, next: 0 });
@@ -200,6 +237,7 @@ impl Node {
             return self.context.reply(ask, Answer::Failed(Failure::NoImport(number)));
         };
         if let Some(failure) = import.failure {
+            self.interrupted.insert(number, import.row);
             return self.context.reply(ask, Answer::Failed(failure));
         }
         let row = &mut import.row;
@@ -207,6 +245,35 @@ impl Node {
         let written = row.inserted.saturating_add(row.changed);
         row.unchanged = import.taken.saturating_sub(written);
         self.context.persist(import_key(number), Some(to_vec(row)));
+        self.forget_interrupted(&import.row);
         self.context.reply(ask, Answer::Ended(import.row));
+    }
+
+    /// An import that was run again is no longer shown as interrupted.
+    fn forget_interrupted(&mut self, done: &ImportRow) {
+        let again = |row: &ImportRow| {
+            row.kind == done.kind && (row.file == done.file || row.name == done.name)
+        };
+        let over: Vec<u64> =
+            self.interrupted.iter().filter(|(_, row)| again(row)).map(|(n, _)| *n).collect();
+        for number in over {
+            self.interrupted.remove(&number);
+            self.context.persist(import_key(number), None);
+        }
+    }
+
+    /// Imports that nobody goes on with are interrupted.
+    pub(crate) fn review_imports(&mut self) {
+        let now = self.context.now().monotonic;
+        let silent =
+            |import: &Import| import.heard_at.is_some_and(|at| now.saturating_sub(at) >= IDLE_MS);
+        let over: Vec<u64> =
+            self.home.imports.iter().filter(|(_, i)| silent(i)).map(|(n, _)| *n).collect();
+        for number in over {
+            let Some(import) = self.home.imports.remove(&number) else { continue };
+            self.interrupted.insert(number, import.row);
+            let touched = self.reports.held.remove(&number).unwrap_or_default();
+            self.mark_touched(touched.into_iter().collect());
+        }
     }
 }

@@ -18,6 +18,7 @@ use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::{
     Author, HomeId, Shard, ShardId, SignedChange, VerifiedChange, WriterDirectory,
 };
+use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
 
@@ -45,7 +46,7 @@ pub const SHARDS_PER_STEP: usize = 16;
 /// takes about 300 KB, so this is about 360 MB at the most, and a kind of a million records fits.
 pub const RESIDENT_SHARDS: usize = 1_200;
 
-/// Most tasks waiting; further asks are answered when there is room.
+/// Most tasks waiting; further asks are refused as busy.
 pub const QUEUED_TASKS: usize = 256;
 
 /// Most changes kept that wait for others; each is at most 64 KiB.
@@ -66,6 +67,10 @@ pub(crate) struct Home {
     pub(crate) schema: Option<Arc<Schema>>,
     pub(crate) author: Option<Arc<Author>>,
     pub(crate) writers: Arc<WriterDirectory>,
+    /// Chains of the writers that were believed, by the digest of their leaf.
+    pub(crate) writer_chains: BTreeMap<Digest, Vec<u8>>,
+    /// Changes by a writer unknown then were passed over: they are pulled again when one is entered.
+    pub(crate) passed_over: bool,
     pub(crate) engine: Option<Engine>,
     pub(crate) pages: BTreeSet<Vec<u8>>,
     pub(crate) resident: BTreeMap<ShardId, Resident>,
@@ -86,6 +91,10 @@ pub(crate) struct Home {
     pub(crate) pulling: BTreeMap<RequestId, NodeKey>,
     pub(crate) pull_wanted: BTreeSet<NodeKey>,
     pub(crate) pull_busy: BTreeSet<NodeKey>,
+    /// Monotonic time from which on all home peers are asked again.
+    pub(crate) next_pull: u64,
+    /// Rebuilds of the indicators that are queued or at work; no own figure is cut meanwhile.
+    pub(crate) rebuilding: u32,
     pub(crate) serving: BTreeMap<LoadId, replicate::Serving>,
     pub(crate) served: BTreeMap<InboundId, replicate::Served>,
 }
@@ -97,6 +106,8 @@ impl Home {
             schema,
             author: None,
             writers: Arc::new(WriterDirectory::default()),
+            writer_chains: BTreeMap::new(),
+            passed_over: false,
             engine: None,
             pages: BTreeSet::new(),
             resident: BTreeMap::new(),
@@ -114,6 +125,8 @@ impl Home {
             pulling: BTreeMap::new(),
             pull_wanted: BTreeSet::new(),
             pull_busy: BTreeSet::new(),
+            next_pull: 0,
+            rebuilding: 0,
             serving: BTreeMap::new(),
             served: BTreeMap::new(),
         }

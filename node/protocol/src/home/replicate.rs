@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use reeve_crdt::twin::{SignedChange, WritableKinds};
+use reeve_crdt::twin::{ShardId, SignedChange, WritableKinds};
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Chain, Role, VerifiedChain};
 use reeve_statement::digest::Digest;
@@ -14,9 +14,16 @@ use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId
 use crate::home::Task;
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::report::VerifiedFor;
 use crate::rows;
 use crate::trust::Standing;
-use crate::wire::{Blob, CHANGES, CHANGES_BYTES, HomeAnswer, HomeMessage, decode};
+use crate::wire::{Blob, CHANGES, CHANGES_BYTES, DISTRIBUTED, HomeAnswer, HomeMessage, decode};
+
+/// Most writers of one home that are believed: as many as one hello can name.
+const WRITERS: usize = DISTRIBUTED;
+
+/// How often a home peer is asked for changes although it did not nudge, in milliseconds.
+const PULL_EVERY_MS: u64 = 60 * 1_000;
 
 /// A page of the log being read for a home peer.
 #[derive(Debug)]
@@ -35,35 +42,95 @@ impl Node {
     pub(crate) fn begin_with_home(&mut self, peer: NodeKey) {
         self.home.pull_busy.remove(&peer);
         self.pull(peer);
+        if let Some(bytes) = self.catalogue_bytes.clone() {
+            let message = HomeMessage::Catalogue(Blob(bytes));
+            self.context.send(peer, Channel::Home, to_vec(&message));
+        }
         for list in self.trust.lists().cloned().collect::<Vec<_>>() {
             self.context.send(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
         }
     }
 
+    /// The writers that this node knows of: its own first.
+    pub(crate) fn known_writers(&self) -> Vec<Blob> {
+        let own = self.settings.writer.chain.to_cbor();
+        let others = self.home.writer_chains.values().filter(|chain| **chain != own);
+        core::iter::once(&own).chain(others).take(DISTRIBUTED).cloned().map(Blob).collect()
+    }
+
     /// The writers that a home peer names are believed as far as their chains go.
-    pub(crate) fn take_writers(&mut self, chains: &[Blob]) -> Result<(), Refusal> {
-        for chain in chains {
-            let chain = Chain::from_cbor(&chain.0).map_err(|_| Refusal::BadChain)?;
-            self.admit_writer(&chain)?;
+    pub(crate) fn take_writers(&mut self, chains: &[Blob]) {
+        let mut news = Vec::new();
+        for bytes in chains {
+            let admitted = Chain::from_cbor(&bytes.0)
+                .map_err(|_| Refusal::BadChain)
+                .and_then(|chain| self.restore_writer(&chain));
+            match admitted {
+                Err(refusal) => self.context.counters.count("refused_writers", refusal.label()),
+                Ok((leaf, true)) => {
+                    let key = rows::key(rows::META, &[b"writer/", leaf.as_bytes()]);
+                    self.context.persist(key, Some(bytes.0.clone()));
+                    news.push(bytes.clone());
+                }
+                Ok((_, false)) => {}
+            }
         }
-        Ok(())
+        if !news.is_empty() {
+            self.after_new_writers(&news);
+        }
     }
 
-    fn admit_writer(&mut self, chain: &Chain) -> Result<(), Refusal> {
-        let leaf = self.restore_writer(chain)?;
-        let key = rows::key(rows::META, &[b"writer/", leaf.as_bytes()]);
-        self.context.persist(key, Some(chain.to_cbor()));
-        Ok(())
+    /// New writers are told to the other nodes of this home, and changes of theirs that were passed
+    /// over are pulled again.
+    fn after_new_writers(&mut self, news: &[Blob]) {
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        let again = core::mem::take(&mut self.home.passed_over);
+        for peer in home {
+            for chain in news {
+                let message = HomeMessage::Writer(chain.clone());
+                self.context.send(peer, Channel::Home, to_vec(&message));
+            }
+            if again {
+                self.home.cursors.remove(&peer);
+                self.pull(peer);
+            }
+        }
+        if again {
+            self.home.cursors.clear();
+        }
     }
 
-    /// Believes a writer of this home as far as its chain goes.
-    pub(crate) fn restore_writer(&mut self, chain: &Chain) -> Result<Digest, Refusal> {
+    /// Believes a writer of this home as far as its chain goes; whether it is new.
+    pub(crate) fn restore_writer(&mut self, chain: &Chain) -> Result<(Digest, bool), Refusal> {
         let verified = self.trust.verify_any(chain, self.context.now().wall)?;
         if verified.role() != Role::Writer || *verified.unit() != self.settings.unit {
             return Err(Refusal::NoRight);
         }
+        let digest = verified.leaf_digest();
+        let held = self.home.writer_chains.contains_key(&digest);
+        if !held && self.home.writer_chains.len() >= WRITERS {
+            return Err(Refusal::OverLimit);
+        }
+        self.home.writer_chains.insert(digest, chain.to_cbor());
         self.enter_writer(&verified);
-        Ok(verified.leaf_digest())
+        Ok((digest, !held))
+    }
+
+    /// After a list came: a writer whose certificate was revoked writes no more.
+    pub(crate) fn review_writers(&mut self) {
+        let now = self.context.now().wall;
+        let chains: Vec<(Digest, Vec<u8>)> =
+            self.home.writer_chains.iter().map(|(leaf, chain)| (*leaf, chain.clone())).collect();
+        for (leaf, bytes) in chains {
+            let Ok(chain) = Chain::from_cbor(&bytes) else { continue };
+            if self.trust.verify_any(&chain, now).err() != Some(Refusal::Revoked) {
+                continue;
+            }
+            self.home.writer_chains.remove(&leaf);
+            Arc::make_mut(&mut self.home.writers).remove(&chain.leaf().key().key_id());
+            self.context.persist(rows::key(rows::META, &[b"writer/", leaf.as_bytes()]), None);
+            self.context.counters.count("writer", "revoked");
+        }
     }
 
     /// Enters a verified writer of this home; one without named kinds may write all.
@@ -78,14 +145,34 @@ impl Node {
     }
 
     fn pull(&mut self, peer: NodeKey) {
-        if self.home.schema.is_none() || !self.home.pull_busy.insert(peer) {
+        if self.home.schema.is_none() {
+            return;
+        }
+        if !self.home.pull_busy.insert(peer) {
             self.home.pull_wanted.insert(peer);
             return;
         }
+        self.home.pull_wanted.remove(&peer);
         let (incarnation, after) = self.home.cursors.get(&peer).copied().unwrap_or((0, 0));
         let message = to_vec(&HomeMessage::Pull { incarnation, after });
         let request = self.context.send(peer, Channel::Home, message);
         self.home.pulling.insert(request, peer);
+    }
+
+    /// Pulls from home peers that did not answer, and now and then from all: a nudge may get lost.
+    pub(crate) fn review_pulls(&mut self) {
+        let now = self.context.now().monotonic;
+        let all = now >= self.home.next_pull;
+        if all {
+            self.home.next_pull = now.saturating_add(PULL_EVERY_MS);
+        }
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        for peer in home {
+            let wanted = all || self.home.pull_wanted.contains(&peer);
+            if wanted && !self.home.pull_busy.contains(&peer) {
+                self.pull(peer);
+            }
+        }
     }
 
     /// Tells the other nodes of this home that there is something to pull.
@@ -108,6 +195,16 @@ impl Node {
             }
             Ok(HomeMessage::List(list)) => {
                 self.take_list_quietly(list);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
+            Ok(HomeMessage::Writer(chain)) => {
+                self.take_writers(&[chain]);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
+            Ok(HomeMessage::Catalogue(statement)) => {
+                if let Err(refusal) = self.verify(VerifiedFor::Distributed, statement.0) {
+                    self.context.counters.count("refused_statements", refusal.label());
+                }
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Pull { incarnation, after }) => {
@@ -173,18 +270,37 @@ impl Node {
         let answer = result.ok().and_then(|bytes| decode::<HomeAnswer>(&bytes).ok());
         let Some(HomeAnswer::Changes { incarnation, changes, more }) = answer else {
             self.home.pull_busy.remove(&peer);
+            if self.peers.greeted(&peer).is_some() {
+                self.home.pull_wanted.insert(peer);
+            }
             return;
         };
         let mut incoming = Vec::new();
-        let mut end = self.home.cursors.get(&peer).map_or(0, |(_, position)| *position);
+        // Positions of another log than last time begin anew.
+        let held = self.home.cursors.get(&peer).filter(|(log, _)| *log == incarnation);
+        let mut end = held.map_or(0, |(_, position)| *position);
+        // A page without changes has nothing behind it, whatever the peer says.
+        let more = more && !changes.is_empty();
         for (position, Blob(bytes)) in changes {
             end = position;
             match SignedChange::decode(&bytes) {
+                Ok(change) if !self.has_shard(change.shard()) => {
+                    self.note_refused_change(Refusal::BadChange);
+                }
                 Ok(change) => incoming.push(change),
                 Err(_) => self.note_refused_change(Refusal::OverLimit),
             }
         }
+        if incoming.is_empty() {
+            return self.after_merge(peer, (incarnation, end), more, &[]);
+        }
         self.enqueue(Task::Merge { peer, changes: incoming, end: (incarnation, end), more });
+    }
+
+    /// Whether the schema has a shard; a peer may name any.
+    fn has_shard(&self, shard: &ShardId) -> bool {
+        let kind = self.home.schema.as_ref().and_then(|schema| schema.kind(shard.kind.as_str()));
+        shard.epoch == 0 && kind.is_some_and(|kind| shard.index < kind.shards)
     }
 
     fn note_refused_change(&mut self, refusal: Refusal) {
@@ -203,14 +319,17 @@ impl Node {
             self.note_refused_change(*refusal);
         }
         // While changes wait for others the durable cursor stays, so that a restart pulls them again.
-        if self.home.waiting.is_empty() {
+        let durable = self.home.waiting.is_empty() && !self.home.passed_over;
+        let moved = self.home.cursors.get(&peer) != Some(&end);
+        if durable && moved {
             let mut row = end.0.to_be_bytes().to_vec();
             row.extend_from_slice(&end.1.to_be_bytes());
             self.context.persist(rows::key(rows::CURSOR, &[&peer.0]), Some(row));
         }
         self.home.cursors.insert(peer, end);
         self.home.pull_busy.remove(&peer);
-        if more || self.home.pull_wanted.remove(&peer) {
+        let again = more || self.home.pull_wanted.contains(&peer);
+        if again && self.peers.greeted(&peer).is_some() {
             self.pull(peer);
         }
     }

@@ -12,7 +12,7 @@ use reeve_statement::names::KindId;
 use crate::effect::{AskId, JobId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{CHANGES_PER_SNAPSHOT, SHARDS_PER_STEP, changes_prefix, snapshot_key};
 use crate::job::{Fold, Folded, Job, Merge, Merged, shard_of};
-use crate::local::{Answer, Failure, Sweep, Written};
+use crate::local::{Answer, Failure, ImportMode, Sweep, Written};
 use crate::node::Node;
 
 /// Most changes read back for one shard in one go.
@@ -239,6 +239,7 @@ impl Node {
 
     fn start_write(&mut self, schema: &Arc<Schema>, task: Task, kind: &KindId, ops: Vec<RecordOp>) {
         let closing = *kind == self.closure_kind();
+        let ops = self.only_new(schema, &task, kind, ops);
         let mut by_shard: BTreeMap<ShardId, Vec<RecordOp>> = BTreeMap::new();
         for op in ops {
             let Some(shard) = shard_of(schema, kind.as_str(), op.id()) else { continue };
@@ -252,11 +253,12 @@ impl Node {
         let (shards, unsaved) = self.take_resident(by_shard.keys().cloned());
         let damaged = shards.len() != by_shard.len();
         let Some(author) = self.home.author.clone().filter(|_| !damaged) else {
+            let failure = if damaged { Failure::Damaged("shard") } else { Failure::NoWriter };
             for shard in shards {
                 let saved = unsaved.get(shard.id()).copied().unwrap_or(0);
                 self.home.keep(shard, saved);
             }
-            return self.fail_write(&task, Failure::Damaged("shard"));
+            return self.fail_write(&task, failure);
         };
         let work = shards.into_iter().zip(by_shard.into_values()).collect();
         let fold = Fold { work, author, schema: schema.clone(), at: self.context.now().wall };
@@ -266,10 +268,41 @@ impl Node {
             Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved });
     }
 
+    /// In an import that only adds: the operations on records that are not here; it fails if one is
+    /// here and says something else.
+    fn only_new(
+        &mut self,
+        schema: &Schema,
+        task: &Task,
+        kind: &KindId,
+        mut ops: Vec<RecordOp>,
+    ) -> Vec<RecordOp> {
+        let Task::Write { import: Some(number), .. } = task else { return ops };
+        let Some(import) = self.home.imports.get_mut(number) else { return ops };
+        if import.mode != ImportMode::Append || import.kind != *kind {
+            return ops;
+        }
+        let mut exist = 0_u64;
+        ops.retain(|op| {
+            let held = shard_of(schema, kind.as_str(), op.id())
+                .and_then(|shard| self.home.resident.get(&shard))
+                .and_then(|resident| resident.shard.get(op.id()));
+            let Some(held) = held else { return true };
+            if !matches!(op, RecordOp::Put { record, .. } if *record.record() == held) {
+                exist = exist.saturating_add(1);
+            }
+            false
+        });
+        if exist > 0 {
+            import.failure.get_or_insert(Failure::Exists(exist));
+        }
+        ops
+    }
+
     fn fail_write(&mut self, task: &Task, failure: Failure) {
         if let Task::Write { ask: Some(ask), .. } = task {
             self.context.reply(*ask, Answer::Failed(failure));
-        } else if let Task::Write { import: Some(import), .. } = task
+        } else if let Task::Write { import: Some(import), .. } | Task::Sweep { import, .. } = task
             && let Some(import) = self.home.imports.get_mut(import)
         {
             import.failure.get_or_insert(failure);
@@ -281,8 +314,11 @@ impl Node {
         let Some(running) = self.home.running.take() else { return };
         let Folded { shards, changes, facts, error } = folded;
         let written = count(&facts);
+        let news = !changes.is_empty();
         self.give_back(shards, &running.unsaved, &changes);
-        self.log_changes(changes);
+        if news {
+            self.log_changes(changes);
+        }
         let import = match &running.task {
             Task::Write { import, .. } => *import,
             Task::Sweep { import, .. } => Some(*import),
@@ -311,7 +347,9 @@ impl Node {
             }
             _ => {}
         }
-        self.nudge_home();
+        if news {
+            self.nudge_home();
+        }
         self.release_backpressure();
         self.work();
     }
@@ -372,15 +410,21 @@ impl Node {
     pub(crate) fn on_merged(&mut self, job: JobId, merged: Merged) {
         self.home.jobs.remove(&job);
         let Some(running) = self.home.running.take() else { return };
-        let Merged { shards, applied, facts, waiting, refused } = merged;
+        let Merged { shards, applied, facts, waiting, refused, unknown_writer } = merged;
+        let news = !applied.is_empty();
+        self.home.passed_over |= unknown_writer;
         self.home.keep_waiting(waiting);
         self.give_back(shards, &running.unsaved, &applied);
-        self.log_changes(applied);
+        if news {
+            self.log_changes(applied);
+        }
         self.take_facts(&facts, None);
         if let Task::Merge { peer, end, more, .. } = running.task {
             self.after_merge(peer, end, more, &refused);
         }
-        self.nudge_home();
+        if news {
+            self.nudge_home();
+        }
         self.release_backpressure();
         self.work();
     }
@@ -440,6 +484,7 @@ impl Node {
             self.context.persist(crate::rows::key(crate::rows::PAGE, &[&key]), None);
         }
         self.home.engine = Some(*engine);
+        self.home.rebuilding = self.home.rebuilding.saturating_sub(1);
         self.persist_pages();
         self.mark_everything_due();
     }

@@ -170,7 +170,7 @@ impl Node {
             Ok(Judgement::News) => {}
             Err(refusal) => return self.refuse(inbound, refusal),
         }
-        if let Err(refusal) = self.judge_checkpoint(&verified, &checkpoint) {
+        if let Err(refusal) = self.judge_checkpoint(peer, &verified, &checkpoint) {
             return self.refuse(inbound, refusal);
         }
         let missing = missing_chunks(verified.statement());
@@ -232,8 +232,14 @@ impl Node {
         Ok(())
     }
 
-    /// A subordinate's ledger never shrinks, and never has two roots of one size.
-    fn judge_checkpoint(&self, verified: &Verified, note: &str) -> Result<(), Refusal> {
+    /// A subordinate's ledger never shrinks, and never has two roots of one size. Deliveries of one
+    /// connection may overtake each other, so what counts is the ledger known when it began.
+    fn judge_checkpoint(
+        &self,
+        peer: NodeKey,
+        verified: &Verified,
+        note: &str,
+    ) -> Result<(), Refusal> {
         let signer = verified.signer();
         let name = dns_name(signer.unit(), self.settings.roots.domain())
             .map_err(|_| Refusal::Malformed)?;
@@ -241,12 +247,13 @@ impl Node {
         let checkpoint =
             Checkpoint::verify(note, &origin, signer.key()).map_err(|_| Refusal::BadSignature)?;
         let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
-        let smaller = checkpoint.size < held.size;
+        let floor = self.peers.greeted(&peer).map_or(held.size, |peer| peer.ledger_floor);
+        let smaller = checkpoint.size < floor;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
         if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(()) }
     }
 
-    fn fetch_or_accept(&mut self, mut fetching: Fetching) {
+    fn fetch_or_accept(&mut self, fetching: Fetching) {
         let Some(digest) = fetching.missing.last().copied() else {
             return self.accept(fetching);
         };
@@ -255,14 +262,14 @@ impl Node {
         }
         let message = to_vec(&Downward::Fetch(digest));
         let request = self.context.send(fetching.peer, Channel::Report, message);
-        fetching.missing.pop();
-        fetching.missing.push(digest);
         self.reports.fetching.insert(request, fetching);
     }
 
     pub(crate) fn on_fetched(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
         let Some(mut fetching) = self.reports.fetching.remove(&request) else { return };
-        let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
+        // Nothing came: the statement is good as far as anyone knows, and is to be sent again.
+        let Ok(bytes) = result else { return self.refuse(fetching.inbound, Refusal::Busy) };
+        let answer = decode::<ReportAnswer>(&bytes).ok();
         let wanted = fetching.missing.pop();
         match (answer, wanted) {
             (Some(ReportAnswer::Chunk(chunk)), Some(digest)) if Digest::of(&chunk.0) == digest => {
@@ -316,6 +323,9 @@ impl Node {
 
     fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
         let Ok(checkpoint) = Checkpoint::parse_unverified(note) else { return };
+        if self.reports.heads.get(unit).is_some_and(|held| held.size >= checkpoint.size) {
+            return;
+        }
         let row = HeadRow {
             unit: unit.clone(),
             size: checkpoint.size,

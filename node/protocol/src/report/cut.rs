@@ -30,7 +30,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::node::Node;
-use crate::report::{COALESCE_MS, CUTS_PER_CALL, Heard, Reports};
+use crate::report::{COALESCE_MS, CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
 use crate::rows::{self, FigureRow, HeardRow};
 
 /// Domain of the digest from which salts are made; see [`Node::salt`].
@@ -105,7 +105,8 @@ impl Node {
                 self.reports.due.insert((due, id));
                 break;
             }
-            if !self.is_reporting() {
+            // A request, the end of a rebuild or of the import makes it due again.
+            if !self.is_reporting() || self.home.rebuilding > 0 || self.is_held(&id) {
                 continue;
             }
             if self.may_cut(&id) {
@@ -129,6 +130,13 @@ impl Node {
         self.settings.term.is_some()
             && !self.behind_superior
             && (top || self.reports.subscription.is_some())
+    }
+
+    /// Whether a running import touched the figure: it is cut when the import ends.
+    fn is_held(&self, id: &FigureId) -> bool {
+        let Some(period) = id.period else { return false };
+        let figure = (id.indicator.clone(), period);
+        self.reports.held.values().any(|held| held.contains(&figure))
     }
 
     /// To whom figures go: the superior that asked; at the top, the unit itself.
@@ -336,6 +344,25 @@ impl Node {
         Some(Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000)))
     }
 
+    /// When a civil day ends here, stocks grow too old to count and the register may change, without
+    /// any record changing: figures of the present are looked at again.
+    pub(crate) fn review_day(&mut self) {
+        let today = self.today();
+        if self.reports.day.replace(today).is_none_or(|day| day == today) {
+            return;
+        }
+        let present: BTreeSet<FigureId> = self
+            .reports
+            .figures
+            .keys()
+            .filter(|id| id.period == Some(Period::Now))
+            .cloned()
+            .collect();
+        for id in present {
+            self.mark_due(id);
+        }
+    }
+
     /// Figures whose deadline has passed are looked at again.
     pub(crate) fn review_deadlines(&mut self) {
         let now = self.context.now().wall;
@@ -499,7 +526,9 @@ impl Node {
         self.context.persist(rows::figure(id), Some(to_vec(&row)));
         self.reports.figures.insert(id.clone(), row);
         if self.settings.unit.depth() > 1 {
-            self.fresh.insert(statement, bytes);
+            if self.superior().is_some() && self.fresh.len() < FRESH_STATEMENTS {
+                self.fresh.insert(statement, bytes);
+            }
             self.reports.unsent.insert(id.clone());
         }
     }

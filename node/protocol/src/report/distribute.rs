@@ -255,6 +255,13 @@ impl Node {
             self.distribute_to(peer);
             self.ask_subordinate(peer);
         }
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        if let Some(bytes) = self.catalogue_bytes.clone() {
+            for peer in home {
+                let message = HomeMessage::Catalogue(Blob(bytes.clone()));
+                self.context.send(peer, Channel::Home, to_vec(&message));
+            }
+        }
         self.rebuild_engine();
         self.mark_everything_due();
     }
@@ -268,6 +275,7 @@ impl Node {
         self.context.persist(key, Some(to_vec(&list)));
         self.context.counters.count("lists", "taken");
         self.review_peers();
+        self.review_writers();
         self.publish_allow_list();
         self.pass_list_on(&list);
         Ok(())

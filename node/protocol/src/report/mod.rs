@@ -39,6 +39,9 @@ pub const CUTS_PER_CALL: usize = 16;
 /// Most deliveries under way to the superior at once: half of what its adapter takes from one peer.
 pub const DELIVERIES_IN_FLIGHT: usize = 8;
 
+/// Most statements kept in memory from signing until they are sent; others are read back.
+pub const FRESH_STATEMENTS: usize = 256;
+
 /// How long to wait before a delivery that the superior was too busy for is tried again, in
 /// milliseconds.
 pub const BUSY_RETRY_MS: u64 = 500;
@@ -85,6 +88,10 @@ pub(crate) struct Reports {
     pub(crate) heard: BTreeMap<FigureId, BTreeMap<UnitId, Heard>>,
     /// Which subordinates have ever reported an indicator, and when they were last heard.
     pub(crate) ever: BTreeMap<UnitId, BTreeMap<IndicatorId, Timestamp>>,
+    /// The civil day at the last look.
+    pub(crate) day: Option<jiff::civil::Date>,
+    /// Subordinates all of whose nodes were revoked.
+    pub(crate) revoked: BTreeSet<UnitId>,
     /// Ledger heads of subordinates.
     pub(crate) heads: BTreeMap<UnitId, HeadRow>,
     /// What the superior asked for.

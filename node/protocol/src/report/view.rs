@@ -31,7 +31,8 @@ impl Node {
         let class = Reports::class();
         let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
         let row = self.reports.figures.get(&id);
-        let now = self.compute_figure(&id);
+        // While the indicators are rebuilt only the last edition can be believed.
+        let now = if self.home.rebuilding > 0 { None } else { self.compute_figure(&id) };
         let released = row.and_then(FigureRow::release);
         let (table, manifest, counts) = match (&now, released) {
             (Some(figure), _) => {
@@ -116,7 +117,7 @@ impl Node {
                 .collect(),
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
-            interrupted_imports: self.interrupted.clone(),
+            interrupted_imports: self.interrupted.values().cloned().collect(),
             queued_writes: self.home.queue.len(),
             pending_persists: self.context.pending_persists(),
         }
