@@ -90,6 +90,9 @@ pub struct BeginImport {
     pub sha256: String,
     /// The file's name, without its folders.
     pub name: String,
+    /// Whether the file only adds: a record that is here with other content makes it fail.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub append: bool,
 }
 
 /// The number of an import that began.

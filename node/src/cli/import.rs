@@ -234,6 +234,7 @@ impl Work<'_> {
             kind: summary.kind.clone(),
             sha256: self.checked.digest().to_string(),
             name: summary.file.clone(),
+            append: self.checked.mapping().mode() == Mode::Append,
         };
         let Begun { import } = self.client.send("POST", "/v1/imports", &begin)?;
         let path = |step| format!("/v1/imports/{import}/{step}?kind={}", escaped(&summary.kind));

@@ -251,6 +251,9 @@ fn told_failure(failure: &Failure) -> Told {
         | Failure::NotFound(_)
         | Failure::OtherArea(_) => (S::NOT_FOUND, "not_found", "Not here"),
         Failure::NoTwin => (S::CONFLICT, "no_twin", "This node keeps no records"),
+        Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),
+        Failure::Exists(_) => (S::CONFLICT, "exists", "Here already with other content"),
+        Failure::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::Write(_) => (S::UNPROCESSABLE_ENTITY, "not_written", "Not written"),
         Failure::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::Refused(

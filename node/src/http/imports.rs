@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use reeve_crdt::record::Value;
 use reeve_crdt::schema::Kind;
 use reeve_crdt::twin::RecordOp;
-use reeve_protocol::local::{Answer, Question, Sweep};
+use reeve_protocol::local::{Answer, ImportMode, Question, Sweep};
 use reeve_statement::cbor;
 use reeve_statement::names::KindId;
 use reeve_statement::period::Period;
@@ -39,7 +39,8 @@ pub(super) async fn begin(
     let kind = service.kind(&begin.kind)?.id.clone();
     let file = parameter("sha256", &begin.sha256)?;
     let name: String = begin.name.chars().filter(|c| !c.is_control()).take(255).collect();
-    match service.ask(&who, Question::BeginImport { kind, file, name }).await? {
+    let mode = if begin.append { ImportMode::Append } else { ImportMode::Replace };
+    match service.ask(&who, Question::BeginImport { kind, file, name, mode }).await? {
         Answer::Begun(import) => Ok((StatusCode::CREATED, Document(Begun { import }))),
         _ => Err(Fault::OtherAnswer),
     }
