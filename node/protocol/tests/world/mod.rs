@@ -12,6 +12,8 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod hostile;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -225,6 +227,12 @@ pub struct World {
     down: BTreeSet<NodeKey>,
     waiting: BTreeMap<(NodeKey, u64), (NodeKey, RequestId)>,
     next: u64,
+    /// Peers that the test plays itself.
+    pub hostile: BTreeSet<NodeKey>,
+    /// What nodes asked them.
+    pub caught: Vec<hostile::Caught>,
+    /// What nodes answered them.
+    pub responses: BTreeMap<(NodeKey, u64), Vec<u8>>,
     /// Every frame between nodes.
     pub wire: Vec<Vec<u8>>,
 }
@@ -255,6 +263,9 @@ impl World {
             down: BTreeSet::new(),
             waiting: BTreeMap::new(),
             next: 1,
+            hostile: BTreeSet::new(),
+            caught: Vec::new(),
+            responses: BTreeMap::new(),
             wire: Vec::new(),
         }
     }
@@ -439,7 +450,7 @@ impl World {
         }
     }
 
-    fn linked(&self, a: NodeKey, b: NodeKey) -> bool {
+    pub fn linked(&self, a: NodeKey, b: NodeKey) -> bool {
         self.links.contains(&(a, b)) || self.links.contains(&(b, a))
     }
 
@@ -475,6 +486,24 @@ impl World {
             }
             self.settle();
         }
+    }
+
+    /// Lets a long time pass at once.
+    pub fn pass_over(&mut self, millis: u64) {
+        self.now += millis;
+        for site in self.sites.values_mut() {
+            site.wake = None;
+            site.inbox.push_back(Input::Wake);
+        }
+        self.settle();
+        self.pass(2_000);
+    }
+
+    /// Answers what a node asked a hostile peer.
+    pub fn answer(&mut self, caught: &hostile::Caught, bytes: Vec<u8>) {
+        let input = Input::Response { request: caught.request, result: Ok(bytes) };
+        self.sites.get_mut(&caught.from).unwrap().inbox.push_back(input);
+        self.settle();
     }
 
     /// One input of one node, or one of its persists made durable.
@@ -538,6 +567,9 @@ impl World {
             Effect::Compute { job, what } => {
                 site.inbox.push_back(Input::Computed(job, Box::new(what.run())));
             }
+            Effect::Send { request, peer, channel, bytes } if self.hostile.contains(&peer) => {
+                self.caught.push(hostile::Caught { from: key, request, channel, bytes });
+            }
             Effect::Send { request, peer, channel, bytes } => {
                 if !self.linked(key, peer) {
                     let result = Err(SendFailure::Disconnected);
@@ -562,6 +594,8 @@ impl World {
                     if let Some(site) = self.sites.get_mut(&to) {
                         site.inbox.push_back(Input::Response { request, result: Ok(bytes) });
                     }
+                } else {
+                    self.responses.insert((key, inbound.0), bytes);
                 }
             }
             Effect::Reply { ask, answer } => {
