@@ -369,7 +369,3 @@ fn needed_nodes(index: u64, size: u64) -> Vec<NodeAddress> {
     let _ = inclusion_proof(&recorder, index, size);
     recorder.0.into_inner()
 }
-
-fn failed(failure: Failure) -> Box<Answer> {
-    Box::new(Answer::Failed(failure))
-}
