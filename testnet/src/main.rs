@@ -1,2 +1,32 @@
-//! The testnet command.
-fn main() {}
+//! The testnet command: federations of Reeve nodes on one machine.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod cli;
+
+/// Federations of Reeve nodes on this machine: to watch, to try, to measure.
+#[derive(Debug, Parser)]
+#[command(name = "testnet", version, after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage; 5 figures differ.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Italy's published figures through 129 nodes, day by day.
+    Italy(cli::italy::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Italy(arguments) => cli::italy::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
+        anstream::eprintln!("testnet: {error}");
+        ExitCode::FAILURE
+    })
+}

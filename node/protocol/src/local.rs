@@ -362,6 +362,8 @@ pub struct Status {
     pub subordinates: Vec<SubordinateStatus>,
     /// Version of the catalogue; 0: none.
     pub catalogue_version: u64,
+    /// Whether the superior has asked for figures.
+    pub asked: bool,
     /// How many figures it keeps.
     pub figures: usize,
     /// How many of them the superior does not have in their last edition.

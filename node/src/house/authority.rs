@@ -6,8 +6,13 @@ use reeve_statement::cert::{
     Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, NodeGrant,
     Revocation, RootList, Serial, WriterGrant, issue_root,
 };
+use reeve_statement::catalogue::Catalogue;
+use reeve_statement::cose;
+use reeve_statement::digest::FederationId;
 use reeve_statement::key::{PublicKey, SecretKey};
 use reeve_statement::names::KindId;
+use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use super::clerk::Clerk;
@@ -100,6 +105,31 @@ impl Authority {
         let subject = || self.chain.leaf().subject().to_owned();
         let claims = claims.ok_or_else(|| IssueError::NotAnAuthority { subject: subject() })?;
         Ok(&claims.unit)
+    }
+
+    /// Signs a catalogue for everybody at and below this unit.
+    ///
+    /// # Errors
+    /// When it is too large for a statement.
+    pub fn sign_catalogue(
+        &self,
+        federation: FederationId,
+        catalogue: Catalogue,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, HouseError> {
+        let statement = Statement {
+            version: VERSION,
+            federation,
+            issuer: self.unit()?.clone(),
+            // An authority does not report; the term is that of its first node.
+            term: 1,
+            audience: Audience::Federation,
+            onward: Onward::Anyone,
+            issued_at: now,
+            valid_until: None,
+            body: Body::Catalogue(catalogue),
+        };
+        Ok(cose::sign(&statement, &self.key, &self.chain)?.to_bytes())
     }
 
     /// Certifies the authority of a unit directly below.

@@ -147,6 +147,9 @@ pub enum HouseError {
     /// A certificate cannot be issued.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// A statement could not be signed.
+    #[error(transparent)]
+    Sign(#[from] reeve_statement::cose::SignError),
     /// A chain cannot be used.
     #[error(transparent)]
     Chain(#[from] ChainError),

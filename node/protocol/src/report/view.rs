@@ -103,6 +103,7 @@ impl Node {
             peers: self.view_peers(),
             subordinates: self.view_subordinates(),
             catalogue_version: self.catalogue_version(),
+            asked: self.reports.subscription.is_some(),
             figures: self.reports.figures.len(),
             unsent: if waits {
                 self.reports.figures.values().filter(behind_superior).count()

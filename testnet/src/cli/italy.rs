@@ -1,0 +1,173 @@
+//! `testnet italy`: one line per day.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use jiff::civil::Date;
+use reeve::config::Engine;
+use reeve_examples::italy::WINDOW;
+use reeve_testnet::italy::{DayReport, Italy, ItalySpec};
+
+use super::{Failed, runtime};
+
+/// What to run.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --check        only the files: which regions disagree with their provinces")]
+pub struct Arguments {
+    /// Folder with the published files (see examples/italy/README.md); default: REEVE_ITALY_DATA, or
+    /// shared/data/italy beside the repository.
+    data: Option<PathBuf>,
+    /// First day.
+    #[arg(long, default_value_t = WINDOW.0)]
+    from: Date,
+    /// Last day.
+    #[arg(long, default_value_t = WINDOW.1)]
+    to: Date,
+    /// Protect with floor 5 instead of telling exact figures; every bound must then hold the truth.
+    #[arg(long)]
+    floor5: bool,
+    /// Store engine.
+    #[arg(long, value_parser = ["redb", "sled"], default_value = "redb")]
+    engine: String,
+    /// Where the nodes' folders are kept; default: a temporary folder that is removed.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Print days that agree, too.
+    #[arg(long, short)]
+    verbose: bool,
+    /// Only compare the files with each other: provinces and residual rows against each region.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the federation cannot be raised or stalls.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    if arguments.check {
+        return check(arguments);
+    }
+    runtime()?.block_on(days(arguments))
+}
+
+fn check(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let folder = arguments.data.clone().or_else(reeve_examples::italy::data_folder);
+    let folder = folder.ok_or(reeve_testnet::italy::ItalyError::NoData)?;
+    let published = reeve_examples::italy::Published::read(&folder)?;
+    let found = published.disagreements();
+    for exception in &found {
+        anstream::println!(
+            "{}  region {}: provinces and residual rows {}, published {}, difference {:+}",
+            exception.date,
+            exception.region,
+            exception.sum,
+            exception.published,
+            exception.sum - exception.published
+        );
+    }
+    anstream::println!("{} region-days disagree", found.len());
+    Ok(if found == published.exceptions { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+async fn days(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let temporary = tempfile::tempdir()?;
+    let spec = ItalySpec {
+        data: arguments.data.clone(),
+        folder: arguments.folder.clone().unwrap_or_else(|| temporary.path().to_owned()),
+        window: (arguments.from, arguments.to),
+        floor5: arguments.floor5,
+        engine: if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb },
+    };
+    let began = Instant::now();
+    let italy = Italy::raise(&spec).await?;
+    anstream::println!(
+        "{} nodes stand after {:.1} s",
+        italy.town().units().len(),
+        began.elapsed().as_secs_f64()
+    );
+    let days = Instant::now();
+    let mut summary = Summary::default();
+    for date in italy.days(spec.window).collect::<Vec<_>>() {
+        let report = italy.day(date).await?;
+        summary.add(&report);
+        if arguments.verbose || !report.agrees() || !report.regions.is_empty() {
+            print_day(&report);
+        }
+    }
+    summary.print(days.elapsed());
+    italy.stop().await?;
+    Ok(if summary.agrees() { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+fn print_day(report: &DayReport) {
+    let published = report.published.map_or_else(|| "nothing".to_owned(), |n| n.to_string());
+    let (included, all) = report.included;
+    if report.agrees() {
+        anstream::println!(
+            "{}  nation {} = published {published}   {included} of {all} units   {} ms",
+            report.date,
+            report.nation,
+            report.took.as_millis()
+        );
+    } else {
+        anstream::println!(
+            "{}  nation {} DIFFERS from published {published}   {included} of {all} units",
+            report.date,
+            report.nation
+        );
+    }
+    for (region, (figure, published)) in &report.regions {
+        let difference = figure.lo() - published;
+        anstream::println!(
+            "            region {region}: {figure}, published {published}, difference {difference:+}"
+        );
+    }
+}
+
+#[derive(Default)]
+struct Summary {
+    days: u32,
+    agreeing: u32,
+    regions: usize,
+    widths: Vec<u64>,
+    took: Vec<Duration>,
+}
+
+impl Summary {
+    fn add(&mut self, report: &DayReport) {
+        self.days += 1;
+        self.agreeing += u32::from(report.agrees());
+        self.regions += report.regions.len();
+        self.widths.push(report.nation.width());
+        self.took.push(report.took);
+    }
+
+    const fn agrees(&self) -> bool {
+        self.agreeing == self.days
+    }
+
+    fn print(&self, elapsed: Duration) {
+        let middle = |values: &mut Vec<u64>| {
+            values.sort_unstable();
+            let last = values.last().copied().unwrap_or(0);
+            (values.get(values.len() / 2).copied().unwrap_or(0), last)
+        };
+        let (width, widest) = middle(&mut self.widths.clone());
+        let millis = |took: &Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let (took, slowest) = middle(&mut self.took.iter().map(millis).collect());
+        anstream::println!(
+            "{} of {} days agree with the nation's published figure; {} region-days differ",
+            self.agreeing,
+            self.days,
+            self.regions
+        );
+        anstream::println!("width of the nation's bounds: median {width}, widest {widest}");
+        anstream::println!(
+            "from import to the top: median {took} ms, slowest {slowest} ms; {:.1} s in all",
+            elapsed.as_secs_f64()
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! Italy's published figures through a federation: 1 nation, 21 regions, 107 provinces.
+//!
+//! Each day's provincial rows are imported where they belong; residual rows (cases being assigned, or
+//! from other regions) belong to their region. After each day the nation's figure is compared with
+//! the one that was published that day. Nothing is adjusted: a difference is printed as one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use reeve::import::{ImportOptions, Input, Mapping, check};
+use reeve_crdt::twin::RecordOp;
+use reeve_examples::italy::{
+    CATALOGUE, CATALOGUE_FLOOR5, MAPPING, Published, ReadError, SCHEMA, data_folder,
+};
+use reeve_policy::authz::Role;
+use reeve_protocol::local::{Answer, FigureView, Question};
+use reeve_statement::bounds::Bounds;
+use reeve_statement::names::{IndicatorId, KindId};
+use reeve_statement::period::Period;
+use reeve_statement::table::Area;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use crate::town::{Town, TownError, TownSpec, unexpected};
+
+/// Longest wait for a day's figures to be at the top.
+const DAY: Duration = Duration::from_secs(60);
+
+/// Longest wait for the federation to stand.
+const STAND: Duration = Duration::from_secs(120);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct ItalySpec {
+    /// Folder with the published files; none: found beside the repository.
+    pub data: Option<PathBuf>,
+    /// Where the nodes' folders are made.
+    pub folder: PathBuf,
+    /// First and last day.
+    pub window: (Date, Date),
+    /// Whether the floor is 5 instead of 1.
+    pub floor5: bool,
+    /// The store engine.
+    pub engine: reeve::config::Engine,
+}
+
+/// One day's outcome.
+#[derive(Debug, Clone)]
+pub struct DayReport {
+    /// The day.
+    pub date: Date,
+    /// The nation's figure through the network.
+    pub nation: Bounds,
+    /// What was published.
+    pub published: Option<i64>,
+    /// Regions whose figure is not the published one: figure and published.
+    pub regions: BTreeMap<UnitId, (Bounds, i64)>,
+    /// Units included, and all of them.
+    pub included: (u64, u64),
+    /// From the import's end to the figure at the top.
+    pub took: Duration,
+}
+
+impl DayReport {
+    /// Whether the nation's figure is (or, with a floor, may be) what was published.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        self.published.is_some_and(|published| self.nation.contains(published))
+    }
+}
+
+/// Why a run ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum ItalyError {
+    /// No data.
+    #[error(
+        "the folder of published files was not found; give it as an argument or in REEVE_ITALY_DATA"
+    )]
+    NoData,
+    /// The files.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The federation.
+    #[error(transparent)]
+    Town(#[from] TownError),
+    /// The mapping, an import.
+    #[error("{0}")]
+    Text(String),
+}
+
+/// A federation of Italy, ready for days.
+#[derive(Debug)]
+pub struct Italy {
+    town: Town,
+    published: Published,
+    mapping: Mapping,
+    indicator: IndicatorId,
+    places: BTreeMap<UnitId, UnitPath>,
+    nation: UnitPath,
+}
+
+impl Italy {
+    /// Reads the files, founds the federation, starts its 129 nodes.
+    ///
+    /// # Errors
+    /// [`ItalyError`].
+    pub async fn raise(spec: &ItalySpec) -> Result<Self, ItalyError> {
+        let data = spec.data.clone().or_else(data_folder).ok_or(ItalyError::NoData)?;
+        let published = Published::read(&data)?;
+        let paths = published.paths().map_err(text)?;
+        let town = Town::raise(&TownSpec {
+            folder: spec.folder.clone(),
+            paths: paths.clone(),
+            schema: SCHEMA.to_owned(),
+            policy: None,
+            engine: spec.engine,
+            tap: None,
+        })
+        .await?;
+        let catalogue = if spec.floor5 { CATALOGUE_FLOOR5 } else { CATALOGUE };
+        town.publish(catalogue, STAND).await?;
+        let parsed = reeve_crdt::catalogue::parse("catalogue.toml", catalogue, town.schema());
+        let parsed = parsed.map_err(text)?;
+        let indicator = parsed.indicators.first().map(|indicator| indicator.id.clone());
+        let mapping = Mapping::parse("mapping.toml", MAPPING, town.schema()).map_err(text)?;
+        let nation = town.top()?.clone();
+        let places = paths.into_iter().map(|path| (path.leaf().clone(), path)).collect();
+        let indicator = indicator.ok_or_else(|| text("the catalogue is empty"))?;
+        Ok(Self { town, published, mapping, indicator, places, nation })
+    }
+
+    /// The days for which there are rows, within a window.
+    pub fn days(&self, window: (Date, Date)) -> impl Iterator<Item = Date> + '_ {
+        self.published.days.range(window.0..=window.1).map(|(date, _)| *date)
+    }
+
+    /// What was published.
+    #[must_use]
+    pub const fn published(&self) -> &Published {
+        &self.published
+    }
+
+    /// The federation.
+    #[must_use]
+    pub const fn town(&self) -> &Town {
+        &self.town
+    }
+
+    /// Imports a day everywhere, waits until the nation's figure holds every unit, and compares.
+    ///
+    /// # Errors
+    /// [`ItalyError`].
+    pub async fn day(&self, date: Date) -> Result<DayReport, ItalyError> {
+        self.import(date).await?;
+        let began = Instant::now();
+        let period = Period::Day(date);
+        let mut view: Option<FigureView> = None;
+        self.town
+            .eventually(DAY, &format!("every unit's figure of {date} is at the top"), async || {
+                view = self.town.figure(&self.nation, &self.indicator, period).await?;
+                Ok(view.as_ref().is_some_and(|view| view.edition > 0 && view.counts.is_complete()))
+            })
+            .await?;
+        let view = view.ok_or_else(|| text("no figure"))?;
+        let took = began.elapsed();
+        self.report(date, &view, took)
+    }
+
+    /// Imports the rows of a day into every node that has some.
+    async fn import(&self, date: Date) -> Result<(), ItalyError> {
+        let csv = self.published.day_csv(date, None);
+        let input = Input::Memory { name: format!("{date}.csv"), bytes: Arc::from(csv.as_bytes()) };
+        let checked =
+            check(&input, &self.mapping, &ImportOptions::default()).map_err(text)?;
+        let mut rows: BTreeMap<UnitId, Vec<RecordOp>> = BTreeMap::new();
+        for batch in checked.batches().map_err(text)? {
+            let batch = batch.map_err(text)?;
+            let unit = batch.unit.ok_or_else(|| text("a row names no unit"))?;
+            rows.entry(unit).or_default().extend(batch.puts.into_iter().map(RecordOp::from));
+        }
+        let kind = self.mapping.kind().id.clone();
+        for (unit, share) in checked.shares() {
+            let Some(unit) = unit else { continue };
+            let path = self.places.get(unit).ok_or_else(|| text(format!("no unit {unit}")))?;
+            let ops = rows.remove(unit).unwrap_or_default();
+            let closes = share.closes.iter().copied().collect();
+            self.import_at(path, &kind, checked.digest(), date, ops, closes).await?;
+        }
+        Ok(())
+    }
+
+    async fn import_at(
+        &self,
+        path: &UnitPath,
+        kind: &KindId,
+        file: reeve_statement::digest::Digest,
+        date: Date,
+        ops: Vec<RecordOp>,
+        closes: Vec<Period>,
+    ) -> Result<(), ItalyError> {
+        let ask = async |what| self.town.ask(path, Role::Operator, what).await;
+        let name = format!("{date}.csv");
+        let begin = Question::BeginImport { kind: kind.clone(), file, name };
+        let import = match ask(begin).await? {
+            Answer::Begun(import) => import,
+            other => return Err(unexpected(path, &other).into()),
+        };
+        let write = Question::Write { kind: kind.clone(), ops, import: Some(import) };
+        match ask(write).await? {
+            Answer::Written(_) => {}
+            other => return Err(unexpected(path, &other).into()),
+        }
+        let source = self.mapping.source().to_owned();
+        match ask(Question::EndImport { import, source, closes, sweep: None }).await? {
+            Answer::Ended(_) => Ok(()),
+            other => Err(unexpected(path, &other).into()),
+        }
+    }
+
+    fn report(
+        &self,
+        date: Date,
+        view: &FigureView,
+        took: Duration,
+    ) -> Result<DayReport, ItalyError> {
+        let total = view.total.ok_or_else(|| text("the nation's figure does not add up"))?;
+        let day = self.published.days.get(&date).ok_or_else(|| text("no such day"))?;
+        let mut regions = BTreeMap::new();
+        for (region, published) in &day.regions {
+            let figure = sum_below(view, region)?;
+            if !figure.contains(*published) {
+                regions.insert(region.clone(), (figure, *published));
+            }
+        }
+        Ok(DayReport {
+            date,
+            nation: total.value,
+            published: day.nation,
+            regions,
+            included: (view.counts.included(), view.counts.total()),
+            took,
+        })
+    }
+
+    /// Stops every node.
+    ///
+    /// # Errors
+    /// [`ItalyError`].
+    pub async fn stop(self) -> Result<(), ItalyError> {
+        Ok(self.town.stop().await?)
+    }
+}
+
+/// The sum of a figure's rows of one region, from the nation's table.
+fn sum_below(view: &FigureView, region: &UnitId) -> Result<Bounds, ItalyError> {
+    let within = |area: &Area| area.units.first() == Some(region);
+    let overflow = |_| text("a region's sum is beyond 64 bits");
+    let mut sum = Bounds::ZERO;
+    for (key, cell) in view.table.rows.iter().filter(|(key, _)| within(&key.area)) {
+        let _ = key;
+        sum = sum.checked_add(cell.value).map_err(overflow)?;
+    }
+    for (_, unlisted) in view.unlisted.iter().filter(|(area, _)| within(area)) {
+        let hidden = unlisted.each.value.checked_times(unlisted.rows).map_err(overflow)?;
+        sum = sum.checked_add(hidden).map_err(overflow)?;
+    }
+    Ok(sum)
+}
+
+fn text(error: impl std::fmt::Display) -> ItalyError {
+    ItalyError::Text(error.to_string())
+}
