@@ -172,8 +172,7 @@ impl Italy {
     async fn import(&self, date: Date) -> Result<(), ItalyError> {
         let csv = self.published.day_csv(date, None);
         let input = Input::Memory { name: format!("{date}.csv"), bytes: Arc::from(csv.as_bytes()) };
-        let checked =
-            check(&input, &self.mapping, &ImportOptions::default()).map_err(text)?;
+        let checked = check(&input, &self.mapping, &ImportOptions::default()).map_err(text)?;
         let mut rows: BTreeMap<UnitId, Vec<RecordOp>> = BTreeMap::new();
         for batch in checked.batches().map_err(text)? {
             let batch = batch.map_err(text)?;
@@ -181,13 +180,16 @@ impl Italy {
             rows.entry(unit).or_default().extend(batch.puts.into_iter().map(RecordOp::from));
         }
         let kind = self.mapping.kind().id.clone();
+        let mut imports = Vec::new();
         for (unit, share) in checked.shares() {
             let Some(unit) = unit else { continue };
             let path = self.places.get(unit).ok_or_else(|| text(format!("no unit {unit}")))?;
             let ops = rows.remove(unit).unwrap_or_default();
             let closes = share.closes.iter().copied().collect();
-            self.import_at(path, &kind, checked.digest(), date, ops, closes).await?;
+            imports.push(self.import_at(path, &kind, checked.digest(), date, ops, closes));
         }
+        // Every unit imports on its own, as it would on its own machine.
+        futures::future::try_join_all(imports).await?;
         Ok(())
     }
 

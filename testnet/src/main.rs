@@ -8,7 +8,11 @@ mod cli;
 
 /// Federations of Reeve nodes on this machine: to watch, to try, to measure.
 #[derive(Debug, Parser)]
-#[command(name = "testnet", version, after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage; 5 figures differ.")]
+#[command(
+    name = "testnet",
+    version,
+    after_help = "Exit codes: 0 done; 1 failed; 2 wrong usage; 5 figures differ."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -16,6 +20,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A nation, its regions and municipalities live through a synthetic outbreak.
+    Demo(cli::demo::Arguments),
     /// Italy's published figures through 129 nodes, day by day.
     Italy(cli::italy::Arguments),
 }
@@ -23,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
+        Command::Demo(arguments) => cli::demo::run(&arguments),
         Command::Italy(arguments) => cli::italy::run(&arguments),
     };
     done.unwrap_or_else(|error| {

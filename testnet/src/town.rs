@@ -12,7 +12,7 @@ use reeve::house::{
     Authority, Clerk, Entropy, House, HouseError, Passphrase, UnitSpec, found_federation,
     found_subordinate,
 };
-use reeve::runtime::{HostOptions, Hosted, NodeHandle, RunError, host, local_person};
+use reeve::runtime::{HostOptions, Hosted, NodeHandle, RunError, host, local_person, serve_api};
 use reeve_crdt::catalogue;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::Role;
@@ -126,8 +126,7 @@ impl Town {
         let schema = Schema::parse("schema.toml", &spec.schema)
             .map_err(|error| TownError::Text(error.to_string()))?;
         let options = HostOptions { tap: spec.tap.clone(), unproved_per_address: Some(UNPROVED) };
-        let mut town =
-            Self { sites: BTreeMap::new(), order: Vec::new(), schema, options };
+        let mut town = Self { sites: BTreeMap::new(), order: Vec::new(), schema, options };
         for path in &spec.paths {
             town.found(spec, path)?;
         }
@@ -149,8 +148,7 @@ impl Town {
                 found_federation(&folder, &domain, &unit, &mut clerk)
             }
             Some(above) => {
-                let site =
-                    self.sites.get(&above).ok_or_else(|| TownError::Order(path.clone()))?;
+                let site = self.sites.get(&above).ok_or_else(|| TownError::Order(path.clone()))?;
                 let superior = (site.house.as_ref(), &site.authority);
                 found_subordinate(superior, &folder, &unit, Titles::default(), &mut clerk)
             }
@@ -184,12 +182,25 @@ impl Town {
     /// [`TownError`].
     pub async fn start(&mut self, path: &UnitPath) -> Result<(), TownError> {
         let options = self.options.clone();
-        let site =
-            self.sites.get_mut(path).ok_or_else(|| TownError::NoSuchUnit(path.clone()))?;
+        let site = self.sites.get_mut(path).ok_or_else(|| TownError::NoSuchUnit(path.clone()))?;
         let hosted = host(Arc::clone(&site.house), options)
             .await
             .map_err(|error| TownError::Run { unit: path.clone(), error: Box::new(error) })?;
         site.hosted = Some(hosted);
+        Ok(())
+    }
+
+    /// Serves the local API of every running node, as `reeve run` does.
+    ///
+    /// # Errors
+    /// [`TownError`].
+    pub async fn serve(&self) -> Result<(), TownError> {
+        for (path, site) in &self.sites {
+            let Some(hosted) = &site.hosted else { continue };
+            serve_api(Arc::clone(&site.house), hosted)
+                .await
+                .map_err(|error| TownError::Run { unit: path.clone(), error: Box::new(error) })?;
+        }
         Ok(())
     }
 
@@ -198,8 +209,7 @@ impl Town {
     /// # Errors
     /// [`TownError`].
     pub async fn halt(&mut self, path: &UnitPath) -> Result<(), TownError> {
-        let site =
-            self.sites.get_mut(path).ok_or_else(|| TownError::NoSuchUnit(path.clone()))?;
+        let site = self.sites.get_mut(path).ok_or_else(|| TownError::NoSuchUnit(path.clone()))?;
         let Some(Hosted { handle, running, porter }) = site.hosted.take() else { return Ok(()) };
         handle.stop();
         drop((handle, porter));
@@ -228,9 +238,7 @@ impl Town {
     /// [`TownError::NoSuchUnit`] if there is none.
     pub fn node(&self, path: &UnitPath) -> Result<&NodeHandle, TownError> {
         let hosted = self.sites.get(path).and_then(|site| site.hosted.as_ref());
-        hosted
-            .map(|hosted| &hosted.handle)
-            .ok_or_else(|| TownError::NoSuchUnit(path.clone()))
+        hosted.map(|hosted| &hosted.handle).ok_or_else(|| TownError::NoSuchUnit(path.clone()))
     }
 
     /// The folder of a node.
@@ -381,4 +389,3 @@ pub fn free_port() -> Result<u16, TownError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TownError::Port)?;
     Ok(listener.local_addr().map_err(TownError::Port)?.port())
 }
-

@@ -177,3 +177,60 @@ impl Figure {
         }
     }
 }
+
+/// A whole number of units of `10^-scale`, with commas between thousands.
+#[must_use]
+pub fn number_text(value: i64, scale: u8) -> String {
+    let scale = usize::from(scale);
+    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale.saturating_add(1));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && whole.len().saturating_sub(at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if !fraction.is_empty() {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
+}
+
+/// Both ends of an interval, or the one number.
+#[must_use]
+pub fn bounds_text(bounds: BoundsView, scale: u8) -> String {
+    if bounds.lo == bounds.hi {
+        number_text(bounds.lo, scale)
+    } else {
+        format!("{} to {}", number_text(bounds.lo, scale), number_text(bounds.hi, scale))
+    }
+}
+
+impl Figure {
+    /// The value of a cell; of a mean, the mean where it can be told, with one more digit.
+    #[must_use]
+    pub fn value_text(&self, cell: &CellView) -> String {
+        if self.measure != "mean" {
+            return bounds_text(cell.value, self.scale);
+        }
+        let (sum, count) = (cell.value, cell.contributors);
+        let exact = sum.lo == sum.hi && count.lo == count.hi && count.lo > 0;
+        let tenfold = sum.lo.checked_mul(10).filter(|_| exact);
+        match tenfold.and_then(|sum| sum.checked_div(count.lo)) {
+            Some(mean) => number_text(mean, self.scale.saturating_add(1)),
+            None => format!("{} over {}", bounds_text(sum, self.scale), bounds_text(count, 0)),
+        }
+    }
+
+    /// The figure in a few words: its total, else its only row, else how many rows it has.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        match (&self.total, self.rows.as_slice()) {
+            (Some(total), _) => self.value_text(total),
+            (None, [row]) => self.value_text(&row.cell),
+            (None, rows) => format!("{} rows", rows.len()),
+        }
+    }
+}

@@ -12,7 +12,9 @@ mod problem;
 mod records;
 mod status;
 
-pub use figure::{BoundsView, CellView, ExceptionView, Figure, Row, UnlistedRows};
+pub use figure::{
+    BoundsView, CellView, ExceptionView, Figure, Row, UnlistedRows, bounds_text, number_text,
+};
 pub use house::{
     CatalogueView, IndicatorView, MemberRequest, Periods, PolicyState, Proof, Published,
     RegisterUnit, SentEntry,

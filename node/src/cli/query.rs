@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::asking::Node;
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{BoundsView, CellView, Figure, Periods};
+use crate::api::{CellView, Figure, Periods, bounds_text, number_text};
 use crate::client::{Client, escaped};
 
 /// Units that the text names; `--json` names all.
@@ -74,47 +74,6 @@ fn newest(client: &Client, indicator: &str) -> Result<String, CommandError> {
     })
 }
 
-/// A whole number of units of `10^-scale`, with commas between thousands.
-fn number(value: i64, scale: u8) -> String {
-    let scale = usize::from(scale);
-    let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale.saturating_add(1));
-    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
-    let mut text = if value < 0 { "-".to_owned() } else { String::new() };
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && whole.len().saturating_sub(at) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if !fraction.is_empty() {
-        text.push('.');
-        text.push_str(fraction);
-    }
-    text
-}
-
-fn bounds(bounds: BoundsView, scale: u8) -> String {
-    if bounds.lo == bounds.hi {
-        number(bounds.lo, scale)
-    } else {
-        format!("{} to {}", number(bounds.lo, scale), number(bounds.hi, scale))
-    }
-}
-
-/// The value of a cell; of a mean, the mean where it can be told, with one more digit.
-fn value(cell: &CellView, figure: &Figure) -> String {
-    if figure.measure != "mean" {
-        return bounds(cell.value, figure.scale);
-    }
-    let (sum, count) = (cell.value, cell.contributors);
-    let exact = sum.lo == sum.hi && count.lo == count.hi && count.lo > 0;
-    let tenfold = sum.lo.checked_mul(10).filter(|_| exact);
-    match tenfold.and_then(|sum| sum.checked_div(count.lo)) {
-        Some(mean) => number(mean, figure.scale.saturating_add(1)),
-        None => format!("{} over {}", bounds(sum, figure.scale), bounds(count, 0)),
-    }
-}
-
 fn describe(figure: &Figure) -> String {
     let title = figure.titles.get("en").or_else(|| figure.titles.values().next());
     let title = plain(title.unwrap_or(&figure.indicator));
@@ -136,7 +95,7 @@ fn describe(figure: &Figure) -> String {
             let dimensions = row.dimensions.iter().map(|it| or_not_set(it));
             let mut cells = vec![row.area.clone()];
             cells.extend(dimensions);
-            cells.extend([value(&row.cell, figure), bounds(row.cell.contributors, 0)]);
+            cells.extend([figure.value_text(&row.cell), bounds_text(row.cell.contributors, 0)]);
             cells
         })
         .collect();
@@ -144,7 +103,7 @@ fn describe(figure: &Figure) -> String {
         let _ = writeln!(text, "{}\n", table(&headings, &right, &rows));
     }
     for unlisted in &figure.unlisted {
-        let each = value(&unlisted.each, figure);
+        let each = figure.value_text(&unlisted.each);
         let _ = writeln!(
             text,
             "{}: {} rows not listed, each {each}",
@@ -162,7 +121,7 @@ fn describe(figure: &Figure) -> String {
             0 => String::new(),
             hidden => format!("; {hidden} of {} not told exactly", figure.rows.len()),
         };
-        line("Total", format!("{}{told}", Style::Heading.of(&value(total, figure))));
+        line("Total", format!("{}{told}", Style::Heading.of(&figure.value_text(total))));
     }
     line("Completeness", completeness(figure));
     line(
@@ -215,7 +174,7 @@ fn csv(figure: &Figure) -> Result<String, CommandError> {
         let mut cells = vec![safe(&figure.indicator), safe(&figure.period), safe(&row.area)];
         cells.extend(row.dimensions.iter().map(|it| safe(it)));
         let CellView { value, contributors } = row.cell;
-        cells.extend([value.lo, value.hi].map(|it| number(it, figure.scale).replace(',', "")));
+        cells.extend([value.lo, value.hi].map(|it| number_text(it, figure.scale).replace(',', "")));
         cells.extend([contributors.lo, contributors.hi].map(|it| it.to_string()));
         cells.push(figure.edition.to_string());
         writer.write_record(&cells).map_err(|error| failed(&error))?;
@@ -243,7 +202,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::api::{ExceptionView, Row};
+    use crate::api::{BoundsView, ExceptionView, Row};
 
     fn exact(value: i64) -> BoundsView {
         BoundsView { lo: value, hi: value }
@@ -295,7 +254,8 @@ mod tests {
 
     #[test]
     fn numbers_have_commas_and_points() {
-        let told = [(0, 0), (1_234_567, 0), (-1_234, 2), (5, 3)].map(|(n, scale)| number(n, scale));
+        let told =
+            [(0, 0), (1_234_567, 0), (-1_234, 2), (5, 3)].map(|(n, scale)| number_text(n, scale));
         assert_eq!(told, ["0", "1,234,567", "-12.34", "0.005"]);
     }
 

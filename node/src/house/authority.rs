@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::{
     Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, NodeGrant,
     Revocation, RootList, Serial, WriterGrant, issue_root,
 };
-use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cose;
 use reeve_statement::digest::FederationId;
 use reeve_statement::key::{PublicKey, SecretKey};

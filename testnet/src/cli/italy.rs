@@ -14,7 +14,9 @@ use super::{Failed, runtime};
 
 /// What to run.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --check        only the files: which regions disagree with their provinces")]
+#[command(
+    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
+)]
 pub struct Arguments {
     /// Folder with the published files (see examples/italy/README.md); default: REEVE_ITALY_DATA, or
     /// shared/data/italy beside the repository.

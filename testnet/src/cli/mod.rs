@@ -1,5 +1,6 @@
 //! The subcommands of testnet: arguments in, text out.
 
+pub mod demo;
 pub mod italy;
 
 /// Why a command failed, in words.
