@@ -341,6 +341,13 @@ impl World {
 
     /// Starts a node on rows of a store.
     pub fn start(&mut self, settings: Settings, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> NodeKey {
+        let node = self.restored(settings, &rows);
+        let key = self.place(node, rows);
+        self.settle();
+        key
+    }
+
+    fn restored(&self, settings: Settings, rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Node {
         let mut node = Node::new(settings, self.time()).unwrap();
         for prefix in RESTORED {
             for (key, value) in rows.range(prefix.to_vec()..) {
@@ -350,6 +357,10 @@ impl World {
                 node.restore(key, value).unwrap();
             }
         }
+        node
+    }
+
+    fn place(&mut self, node: Node, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> NodeKey {
         let key = node.key();
         let site = Site {
             node,
@@ -363,7 +374,6 @@ impl World {
         };
         self.sites.insert(key, site);
         self.down.remove(&key);
-        self.settle();
         key
     }
 
@@ -379,6 +389,46 @@ impl World {
         let rows = self.kill(key);
         let settings = self.settings(&path, label, term);
         self.start(settings, rows)
+    }
+
+    /// Kills a node and starts it again without letting anything else happen.
+    pub fn restart_now(&mut self, path: &str, label: &str, term: Option<u64>) {
+        let path = unit(path);
+        let key = self.places[&(path.clone(), label.to_owned())];
+        let rows = self.kill(key);
+        let settings = self.settings(&path, label, term);
+        let node = self.restored(settings, &rows);
+        self.place(node, rows);
+    }
+
+    /// Lets so many steps happen, one node after the other.
+    pub fn steps(&mut self, count: usize) {
+        let mut left = count;
+        while left > 0 {
+            self.connect();
+            let keys: Vec<NodeKey> = self.sites.keys().copied().collect();
+            let mut idle = true;
+            for key in keys {
+                idle &= left == 0 || !self.step(key);
+                left = left.saturating_sub(1);
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    /// The day that a case says, if it is there.
+    pub fn day_of(&mut self, at: NodeKey, id: &str) -> Option<String> {
+        let kind = KindId::new("case").unwrap();
+        let what = Question::Record { kind, id: RecordId::new(id).unwrap() };
+        match self.ask(at, person(Role::Writer), what) {
+            Answer::Record(record) => match record?.get("reported_on") {
+                Some(reeve_crdt::record::Value::Date(day)) => Some(day.to_string()),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Cuts a node off the network, or lets it back.
