@@ -264,9 +264,9 @@ mod tests {
         let mut figure = figure("x");
         figure.measure = "mean".to_owned();
         let cell = CellView { value: exact(50), contributors: exact(4) };
-        assert_eq!(value(&cell, &figure), "12.5");
+        assert_eq!(figure.value_text(&cell), "12.5");
         let hidden = CellView { value: exact(50), contributors: BoundsView { lo: 1, hi: 4 } };
-        assert_eq!(value(&hidden, &figure), "50 over 1 to 4");
+        assert_eq!(figure.value_text(&hidden), "50 over 1 to 4");
     }
 
     #[test]
