@@ -16,7 +16,7 @@ use reeve_examples::italy::{
     CATALOGUE, CATALOGUE_FLOOR5, MAPPING, Published, ReadError, SCHEMA, data_folder,
 };
 use reeve_policy::authz::Role;
-use reeve_protocol::local::{Answer, FigureView, Question};
+use reeve_protocol::local::{Answer, FigureView, ImportMode, Question};
 use reeve_statement::bounds::Bounds;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
@@ -204,7 +204,8 @@ impl Italy {
     ) -> Result<(), ItalyError> {
         let ask = async |what| self.town.ask(path, Role::Operator, what).await;
         let name = format!("{date}.csv");
-        let begin = Question::BeginImport { kind: kind.clone(), file, name };
+        let begin =
+            Question::BeginImport { kind: kind.clone(), file, name, mode: ImportMode::Replace };
         let import = match ask(begin).await? {
             Answer::Begun(import) => import,
             other => return Err(unexpected(path, &other).into()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use reeve::clock::wall;
@@ -170,7 +171,8 @@ impl Town {
         config.net.listen = vec![format!("/ip4/127.0.0.1/tcp/{}", free_port()?)];
         config.net.enrolment = Vec::new();
         config.net.allow_private_addresses = true;
-        config.http.listen.set_port(free_port()?);
+        // The system chooses, and the node writes down what it chose.
+        config.http.listen.set_port(0);
         config.store = spec.engine;
         config.schema = Some(PathBuf::from("schema.toml"));
         Ok(unit)
@@ -381,11 +383,28 @@ pub fn unexpected(path: &UnitPath, answer: &Answer) -> TownError {
     TownError::Unexpected { unit: path.clone(), answer }
 }
 
-/// A port that nobody listens on now.
+/// First port tried: below the range from which systems take ports for outgoing connections, so that
+/// none of those takes a port between its choice and its use.
+const FIRST_PORT: u16 = 20_000;
+
+/// Ports tried from there on.
+const PORTS: u16 = 12_000;
+
+/// A port that nobody listens on now, and that this process has not handed out before.
 ///
 /// # Errors
 /// [`TownError::Port`].
 pub fn free_port() -> Result<u16, TownError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TownError::Port)?;
-    Ok(listener.local_addr().map_err(TownError::Port)?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or(0);
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for _ in 0..PORTS {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST_PORT + start.wrapping_add(offset) % PORTS;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(TownError::Port(last))
 }
