@@ -224,13 +224,17 @@ impl Figure {
         }
     }
 
-    /// The figure in a few words: its total, else its only row, else how many rows it has.
+    /// The figure in a few words: its total; of least and greatest values, the one over all rows.
     #[must_use]
     pub fn headline(&self) -> String {
-        match (&self.total, self.rows.as_slice()) {
-            (Some(total), _) => self.value_text(total),
-            (None, [row]) => self.value_text(&row.cell),
-            (None, rows) => format!("{} rows", rows.len()),
+        if let Some(total) = &self.total {
+            return self.value_text(total);
         }
+        let values = self.rows.iter().map(|row| row.cell.value);
+        let one = values.reduce(|one, other| match self.measure.as_str() {
+            "min" => BoundsView { lo: one.lo.min(other.lo), hi: one.hi.min(other.hi) },
+            _ => BoundsView { lo: one.lo.max(other.lo), hi: one.hi.max(other.hi) },
+        });
+        one.map_or_else(|| "no value".to_owned(), |one| bounds_text(one, self.scale))
     }
 }
