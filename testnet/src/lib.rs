@@ -2,6 +2,7 @@
 //!
 //! A [`town::Town`] is a federation of real nodes, with real stores in a folder and real TCP on
 //! loopback, in one process. Nothing of a node is simulated here.
+#![allow(clippy::disallowed_methods, reason = "a test network measures by the machine's clock")]
 
 pub mod demo;
 pub mod italy;

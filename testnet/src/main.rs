@@ -1,4 +1,5 @@
 //! The testnet command: federations of Reeve nodes on one machine.
+#![allow(clippy::disallowed_methods, reason = "a test network measures by the machine's clock")]
 
 use std::process::ExitCode;
 
