@@ -40,6 +40,10 @@ pub(crate) struct Served {
 
 impl Node {
     pub(crate) fn begin_with_home(&mut self, peer: NodeKey) {
+        // A peer that this node only dials was not known to be of this home before its hello.
+        for chain in self.known_writers() {
+            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::Writer(chain)));
+        }
         self.home.pull_busy.remove(&peer);
         self.pull(peer);
         if let Some(bytes) = self.catalogue_bytes.clone() {

@@ -61,6 +61,13 @@ values = ["f", "m"]
 [kind.case.field.note]
 type = "text"
 max = 200
+[kind.stock]
+twin = "emergency"
+[kind.stock.field.beds]
+type = "integer"
+min = 0
+max = 1000
+required = true
 "#;
 
 pub const CATALOGUE: &str = r#"
@@ -316,7 +323,7 @@ impl World {
         self.places.insert((path.clone(), label.to_owned()), key);
         let hosts: Vec<(Place, NodeKey)> =
             self.places.iter().map(|(place, key)| (place.clone(), *key)).collect();
-        for ((other, _), host) in hosts {
+        for ((other, other_label), host) in hosts {
             if host != key && (path.is_child_of(&other) || path == other) {
                 let admit = Question::Admit {
                     chain: chain.clone(),
@@ -325,7 +332,8 @@ impl World {
                 };
                 assert!(matches!(self.ask(host, operator(), admit), Answer::Done));
                 if path == other {
-                    let theirs = self.registry.node(&other, "1", Some(1)).to_cbor();
+                    let term = (other_label == "1").then_some(1);
+                    let theirs = self.registry.node(&other, &other_label, term).to_cbor();
                     let admit = Question::Admit {
                         chain: theirs,
                         names: Titles::default(),
