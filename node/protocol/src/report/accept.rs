@@ -315,10 +315,12 @@ impl Node {
             self.context.persist(rows::chunk(&digest), Some(chunk));
         }
         self.keep_head(&unit, statement.term, &checkpoint);
+        let ever = self.reports.ever.get(&unit);
+        let first = ever.is_none_or(|indicators| !indicators.contains_key(&id.indicator));
         self.hear(row);
         self.context.counters.count("statements", "accepted");
         self.answer_report(inbound, &ReportAnswer::Accepted);
-        self.touched_by_subordinate(&id);
+        self.touched_by_subordinate(&id, first);
     }
 
     fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
@@ -352,11 +354,15 @@ impl Node {
     }
 
     /// A subordinate's figure changed: ours may have.
-    fn touched_by_subordinate(&mut self, id: &FigureId) {
+    fn touched_by_subordinate(&mut self, id: &FigureId, first: bool) {
         if id.period.is_some() {
-            return self.mark_due(id.clone());
+            self.mark_due(id.clone());
         }
-        // A notice about every period touches each figure of the indicator.
+        if id.period.is_some() && !first {
+            return;
+        }
+        // A notice about every period touches each figure of the indicator, and so does the first
+        // statement of a unit: it is no longer one that never reported.
         let same = |other: &&FigureId| other.indicator == id.indicator && other.class == id.class;
         let all: Vec<FigureId> = self.reports.figures.keys().filter(same).cloned().collect();
         for figure in all {
