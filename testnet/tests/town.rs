@@ -1,0 +1,175 @@
+//! Federations of real nodes over TCP on loopback, with real stores.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reeve::config::Engine;
+use reeve::net::Tap;
+use reeve_crdt::record::{Record, RecordId, Value};
+use reeve_crdt::twin::RecordOp;
+use reeve_policy::authz::Role;
+use reeve_protocol::local::{Answer, Question};
+use reeve_statement::names::{IndicatorId, KindId};
+use reeve_statement::period::Period;
+use reeve_statement::unit::UnitPath;
+use reeve_testnet::town::{Town, TownSpec};
+
+const SCHEMA: &str = r#"
+[schema]
+name = "town"
+version = 1
+[kind.case]
+twin = "emergency"
+[kind.case.field.reported_on]
+type = "date"
+required = true
+[kind.case.field.sex]
+type = "enum"
+values = ["f", "m"]
+[kind.case.field.note]
+type = "text"
+max = 200
+"#;
+
+const CATALOGUE: &str = r#"
+[catalogue]
+version = 1
+[indicator.cases]
+title = { en = "Cases by day and sex" }
+kind = "case"
+period = { field = "reported_on", step = "day" }
+group_by = ["sex"]
+measure = "count"
+area_depth = 3
+basis = "residence"
+floor = { public = 1, neighbour = 1, superior = 1 }
+"#;
+
+const DAY: &str = "2026-03-01";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn path(text: &str) -> UnitPath {
+    text.parse().unwrap()
+}
+
+async fn raise(folder: &Path, engine: Engine, tap: Option<Tap>) -> Town {
+    let spec = TownSpec {
+        folder: folder.to_owned(),
+        paths: ["it", "it/03", "it/03/016"].map(path).to_vec(),
+        schema: SCHEMA.to_owned(),
+        policy: None,
+        engine,
+        tap,
+    };
+    let town = Town::raise(&spec).await.unwrap();
+    town.publish(CATALOGUE, PATIENCE).await.unwrap();
+    town
+}
+
+fn case(town: &Town, id: &str, note: &str) -> RecordOp {
+    let kind = town.schema().kind("case").unwrap();
+    let mut record = Record::new();
+    for (name, text) in [("reported_on", DAY), ("sex", "f"), ("note", note)] {
+        let field = kind.field(name).unwrap();
+        record.set(field.id.clone(), Value::parse(&field.field_type, text).unwrap());
+    }
+    RecordOp::Put { id: RecordId::new(id).unwrap(), record: kind.validate(record).unwrap() }
+}
+
+async fn write(town: &Town, at: &str, op: RecordOp) {
+    let kind = KindId::new("case").unwrap();
+    let question = Question::Write { kind, ops: vec![op], import: None };
+    let answer = town.ask(&path(at), Role::Writer, question).await.unwrap();
+    assert!(matches!(answer, Answer::Written(_)), "{answer:?}");
+}
+
+async fn nation_shows(town: &Town, total: i64) {
+    let indicator = IndicatorId::new("cases").unwrap();
+    let period: Period = DAY.parse().unwrap();
+    town.eventually(PATIENCE, &format!("the nation shows {total}"), async || {
+        let view = town.figure(&path("it"), &indicator, period).await?;
+        let view = view.filter(|view| view.edition > 0);
+        Ok(view.and_then(|view| view.total).is_some_and(|cell| cell.value.contains(total)))
+    })
+    .await
+    .unwrap();
+}
+
+async fn up_the_levels_and_through_restarts(engine: Engine) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut town = raise(folder.path(), engine, None).await;
+    write(&town, "it/03/016", case(&town, "c1", "")).await;
+    nation_shows(&town, 1).await;
+    for unit in ["it/03", "it/03/016", "it"] {
+        town.halt(&path(unit)).await.unwrap();
+        town.start(&path(unit)).await.unwrap();
+    }
+    write(&town, "it/03/016", case(&town, "c2", "")).await;
+    nation_shows(&town, 2).await;
+    town.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_reaches_the_nation_and_survives_restarts_on_redb() {
+    up_the_levels_and_through_restarts(Engine::Redb).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_reaches_the_nation_and_survives_restarts_on_sled() {
+    up_the_levels_and_through_restarts(Engine::Sled).await;
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+/// Plants canaries in a record's id and free text, and looks for them wherever they must not be.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_raw_data_leaves_the_house() {
+    const CANARY: &str = "CANARY-7f3a91";
+    let wire: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let seen = Arc::clone(&wire);
+    let tap = Tap::new(move |_, _, _, bytes| seen.lock().unwrap().extend_from_slice(bytes));
+    let folder = tempfile::tempdir().unwrap();
+    let town = raise(folder.path(), Engine::Redb, Some(tap)).await;
+    write(&town, "it/03/016", case(&town, &format!("{CANARY}-id"), &format!("{CANARY}-note")))
+        .await;
+    nation_shows(&town, 1).await;
+    for unit in ["it", "it/03", "it/03/016"] {
+        let status = format!("{:?}", town.status(&path(unit)).await.unwrap());
+        let metrics = town.ask(&path(unit), Role::Operator, Question::Metrics).await.unwrap();
+        assert!(!status.contains(CANARY) && !format!("{metrics:?}").contains(CANARY), "{unit}");
+    }
+    let superiors = ["it", "it/03"].map(|unit| town.folder(&path(unit)).unwrap().to_owned());
+    let leaf = town.folder(&path("it/03/016")).unwrap().to_owned();
+    town.stop().await.unwrap();
+    assert!(!wire.lock().unwrap().is_empty(), "the tap saw the wire");
+    assert!(!contains(&wire.lock().unwrap(), CANARY.as_bytes()), "a canary crossed the border");
+    for folder in superiors {
+        for file in files(&folder) {
+            let bytes = std::fs::read(&file).unwrap();
+            assert!(!contains(&bytes, CANARY.as_bytes()), "a canary is in {}", file.display());
+        }
+    }
+    let at_home =
+        files(&leaf).iter().any(|file| contains(&std::fs::read(file).unwrap(), CANARY.as_bytes()));
+    assert!(at_home, "the search finds what is there: the record is in its own house");
+}
