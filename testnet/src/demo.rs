@@ -4,7 +4,7 @@
 //! any viewer would; the time from a leaf to the nation is measured with the last change of each day.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use reeve::config::Engine;
@@ -20,6 +20,7 @@ use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::{Period, Step};
 use reeve_statement::unit::UnitPath;
 
+use crate::stopwatch::now;
 use crate::town::{Town, TownError, TownSpec, unexpected};
 
 /// Day of the outbreak on which the demo begins: there are cases in some municipalities by then.
@@ -221,7 +222,7 @@ impl Demo {
             before = now;
         }
         let id = format!("probe-{}", self.date());
-        let began = Instant::now();
+        let began = now();
         self.put(path, "case", vec![self.probe(&id)?]).await?;
         let mut reached = None;
         let arrived = self

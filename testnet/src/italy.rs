@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::civil::Date;
 use reeve::import::{ImportOptions, Input, Mapping, check};
@@ -23,6 +23,7 @@ use reeve_statement::period::Period;
 use reeve_statement::table::Area;
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::stopwatch::now;
 use crate::town::{Town, TownError, TownSpec, unexpected};
 
 /// Longest wait for a day's figures to be at the top.
@@ -154,7 +155,7 @@ impl Italy {
     /// [`ItalyError`].
     pub async fn day(&self, date: Date) -> Result<DayReport, ItalyError> {
         self.import(date).await?;
-        let began = Instant::now();
+        let began = now();
         let period = Period::Day(date);
         let mut view: Option<FigureView> = None;
         self.town

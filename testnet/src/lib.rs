@@ -4,6 +4,8 @@
 //! loopback, in one process. Nothing of a node is simulated here.
 #![allow(clippy::disallowed_methods, reason = "a test network measures by the machine's clock")]
 
+pub mod bench;
 pub mod demo;
 pub mod italy;
+pub mod stopwatch;
 pub mod town;

@@ -25,6 +25,8 @@ enum Command {
     Demo(cli::demo::Arguments),
     /// Italy's published figures through 129 nodes, day by day.
     Italy(cli::italy::Arguments),
+    /// Speed, memory and bytes of whole nodes, beside their targets.
+    Bench(cli::bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(arguments) => cli::demo::run(&arguments),
         Command::Italy(arguments) => cli::italy::run(&arguments),
+        Command::Bench(arguments) => cli::bench::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("testnet: {error}");

@@ -31,6 +31,9 @@ pub const PASSPHRASE: &str = "testnet";
 /// Unproved connections per address: every node of a town has the same.
 const UNPROVED: usize = 256;
 
+/// Longest wait for a benchmark's federation to stand, or to be at rest after an import.
+pub const LONG: Duration = Duration::from_secs(120);
+
 /// How often something that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 

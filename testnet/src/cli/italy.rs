@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::civil::Date;
 use reeve::config::Engine;
 use reeve_examples::italy::WINDOW;
 use reeve_testnet::italy::{DayReport, Italy, ItalySpec};
+use reeve_testnet::stopwatch::now;
 
 use super::{Failed, runtime};
 
@@ -83,14 +84,14 @@ async fn days(arguments: &Arguments) -> Result<ExitCode, Failed> {
         floor5: arguments.floor5,
         engine: if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb },
     };
-    let began = Instant::now();
+    let began = now();
     let italy = Italy::raise(&spec).await?;
     anstream::println!(
         "{} nodes stand after {:.1} s",
         italy.town().units().len(),
         began.elapsed().as_secs_f64()
     );
-    let days = Instant::now();
+    let days = now();
     let mut summary = Summary::default();
     for date in italy.days(spec.window).collect::<Vec<_>>() {
         let report = italy.day(date).await?;

@@ -1,5 +1,6 @@
 //! The subcommands of testnet: arguments in, text out.
 
+pub mod bench;
 pub mod demo;
 pub mod italy;
 

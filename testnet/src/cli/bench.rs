@@ -1,0 +1,143 @@
+//! `testnet bench`: the machine, and each figure beside its target.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use comfy_table::{CellAlignment, Table, presets};
+use reeve::config::Engine;
+use reeve_testnet::bench::{self, BenchError, Extent, Machine, Measure, machine};
+use serde_json::json;
+
+use super::{Failed, runtime};
+
+/// What to measure.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Targets hold for two cores and a release build.\n\nExamples:\n  cargo run --release -p reeve-testnet -- bench\n  testnet bench bytes --quick\n  testnet bench import --json"
+)]
+pub struct Arguments {
+    /// Which benchmark
+    #[arg(value_enum, default_value = "all")]
+    which: Which,
+    /// One JSON document instead of tables
+    #[arg(long)]
+    json: bool,
+    /// A little of everything, to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// Store engine
+    #[arg(long, value_parser = ["redb", "sled"], default_value = "redb")]
+    engine: String,
+}
+
+/// A benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// One after the other
+    All,
+    /// A long line list into one node, and its restart
+    Import,
+    /// What crosses a leaf's border
+    Bytes,
+    /// 193 days through 129 nodes
+    Italy,
+}
+
+impl Which {
+    /// The benchmarks that it stands for.
+    fn each(self) -> Vec<Self> {
+        match self {
+            Self::All => vec![Self::Import, Self::Bytes, Self::Italy],
+            one => vec![one],
+        }
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When a federation cannot be raised or stalls.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let before = Machine::here();
+    if !arguments.json {
+        anstream::println!(
+            "{}, {} cores, {} build; load {}",
+            before.cpu,
+            before.cores,
+            before.profile,
+            before.load
+        );
+        if arguments.quick {
+            anstream::println!("A quick run: too little to hold against the targets.");
+        } else if before.profile == "debug" {
+            anstream::println!("A debug build: the targets hold for release builds.");
+        }
+    }
+    let runtime = runtime()?;
+    let mut all = Vec::new();
+    for which in arguments.which.each() {
+        let measures = runtime.block_on(measure(arguments, which))?;
+        if !arguments.json {
+            anstream::println!("\n{}", table(&measures, arguments.quick));
+        }
+        all.extend(measures);
+    }
+    let after = machine::load();
+    if arguments.json {
+        let document = json!({
+            "machine": before,
+            "load_after": after,
+            "quick": arguments.quick,
+            "engine": arguments.engine,
+            "measures": all,
+        });
+        anstream::println!("{document:#}");
+    } else {
+        anstream::println!("\nload at the end: {}", after.unwrap_or_default());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn measure(arguments: &Arguments, which: Which) -> Result<Vec<Measure>, Failed> {
+    let folder = tempfile::Builder::new().prefix("reeve-bench-").tempdir()?;
+    Ok(measure_in(folder.path(), arguments, which).await?)
+}
+
+async fn measure_in(
+    folder: &Path,
+    arguments: &Arguments,
+    which: Which,
+) -> Result<Vec<Measure>, BenchError> {
+    let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
+    let engine = if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb };
+    match which {
+        Which::All => Ok(Vec::new()),
+        Which::Import => bench::import::run(folder, extent, engine).await,
+        Which::Bytes => bench::bytes::run(folder, extent, engine).await,
+        Which::Italy => {
+            let measures = bench::italy::run(folder, extent, engine).await?;
+            Ok(measures.unwrap_or_else(|| {
+                anstream::eprintln!(
+                    "SKIPPED italy: the folder of published files was not found; see \
+                     examples/italy/README.md and REEVE_ITALY_DATA"
+                );
+                Vec::new()
+            }))
+        }
+    }
+}
+
+fn table(measures: &[Measure], quick: bool) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["measured", "figure", "target", ""]);
+    for measure in measures {
+        let verdict = if quick { String::new() } else { measure.verdict() };
+        table.add_row([measure.what.clone(), measure.value_text(), measure.target_text(), verdict]);
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
