@@ -159,7 +159,8 @@ mod tests {
     const PEER: PeerKey = PeerKey::new([1; 32]);
 
     fn redial(seed: u64) -> (Redial, Instant) {
-        (Redial::new(seed, &NetLimits::default()), Instant::now())
+        let limits = NetLimits { redial_ceiling: Duration::from_secs(60), ..NetLimits::default() };
+        (Redial::new(seed, &limits), Instant::now())
     }
 
     #[test]

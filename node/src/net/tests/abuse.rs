@@ -143,7 +143,7 @@ async fn refused(node: &mut TestNode, wanted: Refusal) -> u64 {
 async fn an_overlong_request_is_refused_from_its_announcement() {
     let (mut node, address) = TestNode::listening(1, TCP, |_| {}).await;
     node.allow(&[key(66)]).await;
-    let scripts = vec![Script::Hold(vec![0xFF; 4]), Script::Hold(vec![0, 1, 0, 1])];
+    let scripts = vec![Script::Hold(vec![0xFF; 4]), Script::Hold(vec![0, 4, 0, 1])];
     let start = Instant::now();
     let task = attack(&address, 66, 1, scripts).await;
     let mut count = 0;
