@@ -9,7 +9,7 @@ struct Fence {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 10] = [
+const LIBRARIES: [Fence; 9] = [
     Fence {
         library: "getrandom",
         homes: &["node/src/house/entropy.rs", "node/src/store/checked.rs"],
@@ -25,7 +25,6 @@ const LIBRARIES: [Fence; 10] = [
     Fence { library: "sled", homes: &["node/src/store/sled.rs"] },
     Fence { library: "axum", homes: &["node/src/http/"] },
     Fence { library: "clap", homes: &["node/src/cli/", "testnet/"] },
-    Fence { library: "prometheus_client", homes: &["node/src/http/", "node/src/telemetry"] },
 ];
 
 #[test]
