@@ -7,5 +7,6 @@
 pub mod bench;
 pub mod demo;
 pub mod italy;
+pub mod processes;
 pub mod stopwatch;
 pub mod town;

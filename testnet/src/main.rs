@@ -25,6 +25,8 @@ enum Command {
     Demo(cli::demo::Arguments),
     /// Italy's published figures through 129 nodes, day by day.
     Italy(cli::italy::Arguments),
+    /// One process per node of a topology file; their folders stay.
+    Up(cli::up::Arguments),
     /// Speed, memory and bytes of whole nodes, beside their targets.
     Bench(cli::bench::Arguments),
 }
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Demo(arguments) => cli::demo::run(&arguments),
         Command::Italy(arguments) => cli::italy::run(&arguments),
+        Command::Up(arguments) => cli::up::run(&arguments),
         Command::Bench(arguments) => cli::bench::run(&arguments),
     };
     done.unwrap_or_else(|error| {

@@ -54,6 +54,14 @@ pub struct TownSpec {
     pub tap: Option<reeve::net::Tap>,
 }
 
+impl TownSpec {
+    /// The folder of a unit's node.
+    #[must_use]
+    pub fn folder_of(&self, path: &UnitPath) -> PathBuf {
+        self.folder.join(path.to_string().replace('/', "."))
+    }
+}
+
 /// Why a town cannot be raised.
 #[derive(Debug, thiserror::Error)]
 pub enum TownError {
@@ -141,44 +149,15 @@ impl Town {
     }
 
     fn found(&mut self, spec: &TownSpec, path: &UnitPath) -> Result<(), TownError> {
-        let mut entropy = Entropy::system();
-        let mut clerk = Clerk::new(wall(), &mut entropy);
-        let unit = self.unit_spec(spec, path)?;
-        let folder = spec.folder.join(path.to_string().replace('/', "."));
-        let made = match path.parent() {
-            None => {
-                let domain = Domain::new("reeve.test")
-                    .map_err(|error| TownError::Text(error.to_string()))?;
-                found_federation(&folder, &domain, &unit, &mut clerk)
-            }
-            Some(above) => {
-                let site = self.sites.get(&above).ok_or_else(|| TownError::Order(path.clone()))?;
-                let superior = (site.house.as_ref(), &site.authority);
-                found_subordinate(superior, &folder, &unit, Titles::default(), &mut clerk)
-            }
-        };
-        let (house, authority) = made.map_err(|error| house_error(path, error))?;
+        let above = path.parent().map(|above| {
+            let site = self.sites.get(&above).ok_or_else(|| TownError::Order(path.clone()))?;
+            Ok::<_, TownError>((site.house.as_ref(), &site.authority))
+        });
+        let (house, authority) = found(spec, path, above.transpose()?)?;
         let site = Site { house: Arc::new(house), authority, hosted: None };
         self.sites.insert(path.clone(), site);
         self.order.push(path.clone());
         Ok(())
-    }
-
-    fn unit_spec(&self, spec: &TownSpec, path: &UnitPath) -> Result<UnitSpec, TownError> {
-        let level = format!("level-{}", path.depth());
-        let mut unit = UnitSpec::new(path.leaf().clone(), &level, Passphrase::new(PASSPHRASE));
-        unit.cost = Cost::NONE;
-        unit.schema = Some(spec.schema.clone());
-        unit.policy.clone_from(&spec.policy);
-        let config: &mut Config = &mut unit.config;
-        config.net.listen = vec![format!("/ip4/127.0.0.1/tcp/{}", free_port()?)];
-        config.net.enrolment = Vec::new();
-        config.net.allow_private_addresses = true;
-        // The system chooses, and the node writes down what it chose.
-        config.http.listen.set_port(0);
-        config.store = spec.engine;
-        config.schema = Some(PathBuf::from("schema.toml"));
-        Ok(unit)
     }
 
     /// Starts a node that does not run.
@@ -371,7 +350,51 @@ impl Town {
     }
 }
 
-fn house_error(path: &UnitPath, error: HouseError) -> TownError {
+/// Founds the house of one unit in its own folder: the federation's first, or one below `above`.
+///
+/// # Errors
+/// [`TownError`].
+pub fn found(
+    spec: &TownSpec,
+    path: &UnitPath,
+    above: Option<(&House, &Authority)>,
+) -> Result<(House, Authority), TownError> {
+    let mut entropy = Entropy::system();
+    let mut clerk = Clerk::new(wall(), &mut entropy);
+    let unit = unit_spec(spec, path)?;
+    let folder = spec.folder_of(path);
+    let made = match above {
+        None => {
+            let domain =
+                Domain::new("reeve.test").map_err(|error| TownError::Text(error.to_string()))?;
+            found_federation(&folder, &domain, &unit, &mut clerk)
+        }
+        Some(superior) => {
+            found_subordinate(superior, &folder, &unit, Titles::default(), &mut clerk)
+        }
+    };
+    made.map_err(|error| house_error(path, error))
+}
+
+fn unit_spec(spec: &TownSpec, path: &UnitPath) -> Result<UnitSpec, TownError> {
+    let level = format!("level-{}", path.depth());
+    let mut unit = UnitSpec::new(path.leaf().clone(), &level, Passphrase::new(PASSPHRASE));
+    unit.cost = Cost::NONE;
+    unit.schema = Some(spec.schema.clone());
+    unit.policy.clone_from(&spec.policy);
+    let config: &mut Config = &mut unit.config;
+    config.net.listen = vec![format!("/ip4/127.0.0.1/tcp/{}", free_port()?)];
+    config.net.enrolment = Vec::new();
+    config.net.allow_private_addresses = true;
+    // The system chooses, and the node writes down what it chose.
+    config.http.listen.set_port(0);
+    config.store = spec.engine;
+    config.schema = Some(PathBuf::from("schema.toml"));
+    Ok(unit)
+}
+
+/// The error of a house, with whose it is.
+pub(crate) fn house_error(path: &UnitPath, error: HouseError) -> TownError {
     TownError::House { unit: path.clone(), error: Box::new(error) }
 }
 

@@ -7,6 +7,7 @@ pub mod bytes;
 pub mod feed;
 pub mod import;
 pub mod italy;
+pub mod latency;
 pub mod machine;
 pub mod measure;
 
@@ -17,6 +18,7 @@ use reeve_crdt::located::Problems;
 use reeve_examples::epidemic::TopologyError;
 
 use crate::italy::ItalyError;
+use crate::processes::ProcessError;
 use crate::town::TownError;
 
 pub use machine::Machine;
@@ -48,6 +50,9 @@ pub enum BenchError {
     /// The federation.
     #[error(transparent)]
     Town(#[from] TownError),
+    /// Nodes as processes.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// Italy's federation.
     #[error(transparent)]
     Italy(#[from] ItalyError),

@@ -38,6 +38,8 @@ enum Which {
     All,
     /// A long line list into one node, and its restart
     Import,
+    /// From a street to the nation, through five processes
+    Latency,
     /// What crosses a leaf's border
     Bytes,
     /// 193 days through 129 nodes
@@ -48,7 +50,7 @@ impl Which {
     /// The benchmarks that it stands for.
     fn each(self) -> Vec<Self> {
         match self {
-            Self::All => vec![Self::Import, Self::Bytes, Self::Italy],
+            Self::All => vec![Self::Import, Self::Latency, Self::Bytes, Self::Italy],
             one => vec![one],
         }
     }
@@ -114,6 +116,12 @@ async fn measure_in(
     match which {
         Which::All => Ok(Vec::new()),
         Which::Import => bench::import::run(folder, extent, engine).await,
+        Which::Latency => {
+            let folder = folder.to_owned();
+            let measuring = move || bench::latency::run(&folder, extent, engine);
+            let measured = tokio::task::spawn_blocking(measuring).await;
+            measured.map_err(|_| BenchError::Thread("measures latency"))?
+        }
         Which::Bytes => bench::bytes::run(folder, extent, engine).await,
         Which::Italy => {
             let measures = bench::italy::run(folder, extent, engine).await?;

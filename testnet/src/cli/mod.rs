@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod italy;
+pub mod up;
 
 /// Why a command failed, in words.
 pub type Failed = Box<dyn std::error::Error>;
