@@ -4,6 +4,7 @@
 //! started it, unless that is killed itself.
 
 use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::town::{PASSPHRASE, TownError, TownSpec, found, house_error};
 
 /// The file in a node's folder that its log goes to.
 pub const LOG_FILE: &str = "reeve.log";
+
+/// The file in a node's folder that holds the secret of a writer's token.
+const WRITER_TOKEN_FILE: &str = "writer.token";
 
 /// Longest wait for a process to serve, or for all to follow a catalogue.
 const SERVING: Duration = Duration::from_secs(60);
@@ -249,6 +253,27 @@ impl Process {
     /// [`ProcessError::Api`].
     pub fn status(&self) -> Result<StatusView, ProcessError> {
         self.client.get("/v1/status").map_err(|error| self.failed(error))
+    }
+
+    /// A client that may write records, which the operator may not: makes a token for it.
+    ///
+    /// # Errors
+    /// [`ProcessError`].
+    pub fn writer(&self, binary: &Path) -> Result<Client, ProcessError> {
+        let path = self.folder.join(WRITER_TOKEN_FILE);
+        let at = |reason| ProcessError::System { path: path.clone(), reason };
+        let mut options = File::options();
+        let secret = options.create_new(true).write(true).mode(0o600).open(&path).map_err(at)?;
+        let made = Command::new(binary)
+            .arg("--home")
+            .arg(&self.folder)
+            .args(["token", "create", "testnet", "--role", "writer"])
+            .stdout(secret)
+            .stderr(Stdio::null())
+            .status();
+        // Without a token in the file the client says so.
+        made.map_err(at)?;
+        Client::new(self.client.address(), &path).map_err(|error| self.failed(error))
     }
 
     /// An error of its API.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use jiff::civil::date;
 use reeve::api::{Figure, Written};
-use reeve::client::ClientError;
+use reeve::client::{Client, ClientError};
 use reeve::config::Engine;
 use reeve_examples::epidemic::{CATALOGUE, SCHEMA};
 use reeve_statement::unit::UnitPath;
@@ -68,7 +68,8 @@ pub fn run(folder: &Path, extent: Extent, engine: Engine) -> Result<Vec<Measure>
     let (Some(nation), Some(street)) = (processes.list().first(), processes.list().last()) else {
         return Err(BenchError::Thread("runs the processes"));
     };
-    let mut way = Way { street, nation, written: 0 };
+    let writer = street.writer(&binary)?;
+    let mut way = Way { street, writer, nation, written: 0 };
     // The first change finds the way open; it is not measured.
     way.measure(1, 1)?;
     let mut measures = Vec::new();
@@ -104,6 +105,7 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 /// From the street to the nation.
 struct Way<'a> {
     street: &'a Process,
+    writer: Client,
     nation: &'a Process,
     /// Changes so far: what the nation's figure comes to.
     written: u32,
@@ -139,7 +141,7 @@ impl Way<'_> {
                 "age": 44,
                 "sex": "female",
             });
-            let written: Result<Written, _> = self.street.client.send("PUT", &path, &case);
+            let written: Result<Written, _> = self.writer.send("PUT", &path, &case);
             written.map_err(|error| self.street.failed(error))?;
         }
         Ok(sent)

@@ -1,0 +1,26 @@
+//! The benchmarks that need no other process do what they say, in their quick form.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use reeve::config::Engine;
+use reeve_testnet::bench::{Extent, Measure, bytes, import};
+
+fn value(measures: &[Measure], what: &str) -> f64 {
+    measures.iter().find(|measure| measure.what == what).unwrap().value
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_generated_case_is_imported_and_the_node_starts_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let measures = import::run(folder.path(), Extent::Quick, Engine::Redb).await.unwrap();
+    assert!((value(&measures, "import: records") - 5_000.0).abs() < 0.5);
+    assert!(value(&measures, "import: restart to serving") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_cross_the_border_for_every_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let measures = bytes::run(folder.path(), Extent::Quick, Engine::Sled).await.unwrap();
+    assert!((value(&measures, "bytes: records imported") - 2_000.0).abs() < 0.5);
+    assert!(value(&measures, "bytes: out of the leaf") > 0.0);
+}
