@@ -19,11 +19,11 @@ use reeve_crdt::schema::Schema;
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, FigureView, Question, Status};
 use reeve_statement::catalogue::Titles;
-use reeve_statement::cert::Domain;
+use reeve_statement::cert::{Domain, Reason};
 use reeve_statement::key::file::Cost;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
-use reeve_statement::unit::UnitPath;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 /// The passphrase of every authority key of a test network.
 pub const PASSPHRASE: &str = "testnet";
@@ -298,6 +298,28 @@ impl Town {
         what: Question,
     ) -> Result<Answer, TownError> {
         Ok(self.node(path)?.ask(local_person("testnet", role), what).await)
+    }
+
+    /// Has a superior revoke everything that it issued to a subordinate's authority, and hands the
+    /// list to its running node.
+    ///
+    /// # Errors
+    /// [`TownError`].
+    pub async fn revoke(&self, superior: &UnitPath, unit: &UnitId) -> Result<(), TownError> {
+        let site = self.sites.get(superior);
+        let site = site.ok_or_else(|| TownError::NoSuchUnit(superior.clone()))?;
+        let wrong = |error| house_error(superior, error);
+        let issuer = site.authority.key().public().key_id();
+        let found = site.house.issued_to(&issuer, unit.as_str()).map_err(wrong)?;
+        let serials: Vec<_> = found.iter().map(|it| it.serial().clone()).collect();
+        let mut entropy = Entropy::system();
+        let clerk = Clerk::new(wall(), &mut entropy);
+        let held = site.house.revoke(&site.authority, &serials, Reason::KeyCompromise, &clerk);
+        let list = Question::TakeList(held.map_err(wrong)?.signed());
+        match self.ask(superior, Role::Operator, list).await? {
+            Answer::Done => Ok(()),
+            other => Err(unexpected(superior, &other)),
+        }
     }
 
     /// How a node fares.

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reeve::clock::Clock;
 use reeve::config::Engine;
 use reeve::net::Tap;
 use reeve_crdt::record::{Record, RecordId, Value};
@@ -172,4 +173,37 @@ async fn no_raw_data_leaves_the_house() {
     let at_home =
         files(&leaf).iter().any(|file| contains(&std::fs::read(file).unwrap(), CANARY.as_bytes()));
     assert!(at_home, "the search finds what is there: the record is in its own house");
+}
+
+/// How soon a revoked node must be cut off after its superior heard of it.
+const CUT_OFF: Duration = Duration::from_secs(2);
+
+async fn are_apart(town: &Town, one: &str, other: &str) -> bool {
+    let status = town.status(&path(one)).await.unwrap();
+    let key = town.node(&path(other)).unwrap().key();
+    !status.peers.iter().any(|peer| peer.key == key && peer.connected)
+}
+
+/// The nation revokes the region's authority: the region is cut off, hears why, and with it all that
+/// stand on its certificate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_unit_is_cut_off_within_two_seconds_and_so_is_what_it_certified() {
+    let folder = tempfile::tempdir().unwrap();
+    let town = raise(folder.path(), Engine::Redb, None).await;
+    assert!(
+        !are_apart(&town, "it", "it/03").await && !are_apart(&town, "it/03", "it/03/016").await
+    );
+    let clock = Clock::start();
+    town.revoke(&path("it"), path("it/03").leaf()).await.unwrap();
+    let mut took = Vec::new();
+    for (above, below) in [("it", "it/03"), ("it/03", "it/03/016")] {
+        let parted = async || Ok(are_apart(&town, above, below).await);
+        town.eventually(CUT_OFF, &format!("{above} and {below} part"), parted).await.unwrap();
+        took.push(Duration::from_millis(clock.now().monotonic));
+    }
+    println!("the region was cut off after {:?}, its municipality after {:?}", took[0], took[1]);
+    assert!(took[1] < CUT_OFF, "{took:?}");
+    let taken = town.ask(&path("it/03/016"), Role::Operator, Question::Metrics).await.unwrap();
+    assert!(format!("{taken:?}").contains("lists"), "the municipality knows why: {taken:?}");
+    town.stop().await.unwrap();
 }

@@ -360,6 +360,7 @@ impl Node {
             self.review_imports();
             self.review_day();
         }
+        self.end_parting();
         self.cut_due();
         self.deliver();
         self.context.wake_at(self.next_sweep);

@@ -30,9 +30,16 @@ pub(crate) struct Greeted {
     judged: u64,
 }
 
+/// How long the connection of a peer whose certificate was just revoked stays open, so that the list
+/// reaches it, in milliseconds: a tenth of a second on a slow line, with room. Nothing that it says is
+/// listened to meanwhile.
+const PART_MS: u64 = 500;
+
 /// Connections, greeted or not.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
+    /// Peers that are no longer believed, with the monotonic time at which they are cut off.
+    pub(crate) parting: BTreeMap<NodeKey, u64>,
     pub(crate) connected: BTreeMap<NodeKey, Option<Greeted>>,
     pub(crate) greeting: BTreeMap<RequestId, NodeKey>,
 }
@@ -65,14 +72,19 @@ impl Node {
     pub(crate) fn on_disconnected(&mut self, peer: NodeKey) {
         let gone = self.peers.connected.remove(&peer).flatten();
         self.peers.greeting.retain(|_, other| *other != peer);
+        self.peers.parting.remove(&peer);
         if let Some(gone) = gone {
-            self.home.pull_wanted.remove(&peer);
-            if gone.standing == Standing::Superior {
-                // What was not sent is read back from the store when the superior is there again.
-                self.fresh.clear();
-            }
-            self.context.counters.count("peer_lost", standing_label(gone.standing));
+            self.forget_greeted(peer, gone.standing);
         }
+    }
+
+    fn forget_greeted(&mut self, peer: NodeKey, standing: Standing) {
+        self.home.pull_wanted.remove(&peer);
+        if standing == Standing::Superior {
+            // What was not sent is read back from the store when the superior is there again.
+            self.fresh.clear();
+        }
+        self.context.counters.count("peer_lost", standing_label(standing));
     }
 
     /// This node's hello to a peer. Writers are told to nodes of this home only, and those are known
@@ -172,8 +184,49 @@ impl Node {
         }
     }
 
-    /// Drops peers whose chains are no longer valid; called when a list came and as time goes by.
+    /// Drops peers whose chains are no longer valid; called as time goes by.
     pub(crate) fn review_peers(&mut self) {
+        for (key, refusal) in self.unbelieved() {
+            self.context.counters.count("dropped_peers", refusal.label());
+            self.context.act(Effect::Disconnect(key));
+            self.on_disconnected(key);
+        }
+    }
+
+    /// A list came: peers that it concerns are not listened to from now on, and cut off as soon as
+    /// they had time to hear of it.
+    pub(crate) fn part_from_peers(&mut self) {
+        let at = self.context.now().monotonic.saturating_add(PART_MS);
+        for (key, refusal) in self.unbelieved() {
+            self.context.counters.count("dropped_peers", refusal.label());
+            let gone = self.peers.connected.insert(key, None).flatten();
+            if let Some(gone) = gone {
+                self.forget_greeted(key, gone.standing);
+            }
+            self.peers.parting.insert(key, at);
+            self.context.wake_at(at);
+        }
+    }
+
+    /// Cuts off the peers whose time to hear of a list is over.
+    pub(crate) fn end_parting(&mut self) {
+        let now = self.context.now().monotonic;
+        let due = self.peers.parting.iter().filter(|(_, at)| **at <= now);
+        let due: Vec<NodeKey> = due.map(|(key, _)| *key).collect();
+        for key in &due {
+            self.context.act(Effect::Disconnect(*key));
+            self.on_disconnected(*key);
+        }
+        if !due.is_empty() {
+            self.publish_allow_list();
+        }
+        if let Some(next) = self.peers.parting.values().min() {
+            self.context.wake_at(*next);
+        }
+    }
+
+    /// Greeted peers whose chains no longer verify, with why.
+    fn unbelieved(&mut self) -> Vec<(NodeKey, Refusal)> {
         let now = self.context.now().wall;
         let generation = self.trust.generation();
         let mut dropped = Vec::new();
@@ -188,11 +241,7 @@ impl Node {
                 Err(refusal) => dropped.push((*key, refusal)),
             }
         }
-        for (key, refusal) in dropped {
-            self.context.counters.count("dropped_peers", refusal.label());
-            self.context.act(Effect::Disconnect(key));
-            self.on_disconnected(key);
-        }
+        dropped
     }
 
     /// Tells the driver whom to admit: members and the peers that this node dials, as far as their
@@ -214,6 +263,7 @@ impl Node {
                 allowed.remove(key);
             }
         }
+        allowed.extend(self.peers.parting.keys());
         if self.allowed.as_ref() != Some(&allowed) {
             self.allowed = Some(allowed.clone());
             self.context.act(Effect::Allow(allowed));

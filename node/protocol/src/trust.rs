@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reeve_statement::cert::{
-    Chain, ChainError, Crl, CrlSet, Role, RootList, StaleRule, VerifiedChain, verify_chain,
+    Chain, ChainError, Crl, CrlError, CrlSet, Role, RootList, StaleRule, VerifiedChain,
+    issuer_of_list, verify_chain,
 };
 use reeve_statement::cose::Verifier;
 use reeve_statement::key::KeyId;
@@ -156,20 +157,25 @@ impl Trust {
         self.crls.generation()
     }
 
-    /// Takes a revocation list; whether it is newer than the one held.
-    pub(crate) fn take_list(&mut self, list: &SignedList, at: Timestamp) -> Result<bool, Refusal> {
-        let chain = Chain::from_cbor(&list.chain).map_err(|_| Refusal::BadChain)?;
-        let issuer = self.verify_any(&chain, at)?;
-        if issuer.role() != Role::Authority {
-            return Err(Refusal::NoRight);
-        }
+    /// Takes a revocation list; its issuer's key if it is newer than the one held.
+    pub(crate) fn take_list(
+        &mut self,
+        list: &SignedList,
+        at: Timestamp,
+    ) -> Result<Option<KeyId>, Refusal> {
+        let chain = list.issuer_chain().map_err(|_| Refusal::BadChain)?;
         let crl = Crl::from_der(&list.list).map_err(|_| Refusal::Malformed)?;
-        let taken = self.crls.insert(crl, issuer.key()).map_err(|_| Refusal::BadSignature)?;
+        let issuer = issuer_of_list(&crl, chain.as_ref(), &self.roots, &self.crls, at)
+            .map_err(|e| refusal_of(&e))?;
+        let taken = self.crls.insert(crl, &issuer).map_err(|e| match e {
+            CrlError::Older { .. } => Refusal::OldVersion,
+            _ => Refusal::BadSignature,
+        })?;
         if taken {
-            self.lists.insert(issuer.key().key_id(), list.clone());
+            self.lists.insert(issuer.key_id(), list.clone());
             self.verifier = Arc::new(Verifier::new(self.roots.clone(), self.crls.clone()));
         }
-        Ok(taken)
+        Ok(taken.then(|| issuer.key_id()))
     }
 
     /// Verifies a chain that a peer presents, and that it is a node's and for the peer's own key.
@@ -211,6 +217,7 @@ pub(crate) fn refusal_of(error: &ChainError) -> Refusal {
         ChainError::WrongIssuerUnit { .. } => Refusal::OutOfArea,
         ChainError::BadSignature { .. } => Refusal::BadSignature,
         ChainError::WrongFederation { .. } => Refusal::OtherFederation,
+        ChainError::NotAnAuthority { .. } => Refusal::NoRight,
         _ => Refusal::BadChain,
     }
 }

@@ -5,6 +5,7 @@
 
 use minicbor::{Decode, Encode};
 use reeve_statement::cbor::{CborError, bounded_length, bounded_vec, from_slice};
+use reeve_statement::cert::{Chain, ChainError};
 use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::statement::FigureId;
 use reeve_statement::time::Timestamp;
@@ -63,8 +64,12 @@ fn decode_changes<C>(
     (0..count).map(|_| Decode::decode(d, ctx)).collect()
 }
 
+/// What stands for the chain of a list that a federation's root signed: the array of no certificates.
+/// A root is in no chain; the list itself names the root's key.
+pub const NO_CHAIN: &[u8] = &[0x80];
+
 /// A revocation list with the chain of the authority that signed it, so that whoever gets it can check
-/// it.
+/// it; a root's comes with [`NO_CHAIN`].
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SignedList {
@@ -74,6 +79,16 @@ pub struct SignedList {
     /// The list, DER.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub list: Vec<u8>,
+}
+
+impl SignedList {
+    /// The chain of the authority that signed it; none: a root did.
+    ///
+    /// # Errors
+    /// [`ChainError`] if the bytes are not a chain.
+    pub fn issuer_chain(&self) -> Result<Option<Chain>, ChainError> {
+        if self.chain == NO_CHAIN { Ok(None) } else { Chain::from_cbor(&self.chain).map(Some) }
+    }
 }
 
 /// The first message of a connection, in both directions.

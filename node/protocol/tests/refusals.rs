@@ -310,6 +310,38 @@ fn a_revoked_node_is_cut_off_and_every_node_below_hears_of_it() {
 }
 
 #[test]
+fn the_root_revokes_the_first_unit_and_every_node_hears_of_it() {
+    let mut world = World::new();
+    let nation = world.add("it");
+    let region = world.add("it/03");
+    let leaf = world.add("it/03/016");
+    let list = world.registry.revoke_by_root("a it", 1, NOON);
+    let answer = world.ask(nation, operator(), Question::TakeList(list.clone()));
+    assert!(matches!(answer, Answer::Done), "{answer:?}");
+    world.pass(2_000);
+    for (node, below) in [(nation, region), (region, leaf)] {
+        assert!(!world.linked(node, below), "all that stand on the revoked authority part");
+        assert_eq!(world.counter(below, "lists", "taken"), 1, "and know why");
+    }
+    // Known after a restart, and an older list of the root does not undo it.
+    world.restart("it/03", "1", Some(1));
+    world.pass(2_000);
+    assert!(!world.linked(region, leaf));
+    let mut other = world.registry.revoke_by_root("a it/99", 1, NOON);
+    let answer = world.ask(leaf, operator(), Question::TakeList(other.clone()));
+    assert!(matches!(answer, Answer::Failed(_)), "another list with its number: {answer:?}");
+    // A list by a root of another federation, or one that the root did not sign.
+    other = world.registry.revoke_by_root("a it/99", 2, NOON);
+    *other.list.last_mut().unwrap() ^= 1;
+    let answer = world.ask(leaf, operator(), Question::TakeList(other));
+    assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
+    let foreign = world.registry.list_by_foreign_root(NOON);
+    let answer = world.ask(leaf, operator(), Question::TakeList(foreign));
+    let refused = reeve_protocol::local::Failure::Refused(Refusal::OtherFederation);
+    assert!(matches!(&answer, Answer::Failed(failure) if *failure == refused), "{answer:?}");
+}
+
+#[test]
 fn a_list_that_its_authority_did_not_sign_is_refused() {
     let (mut world, nation, _) = with_hostile();
     let mut list = world.registry.revoke(&unit("it/05"), "hostile-1", 1, NOON);

@@ -1,8 +1,9 @@
 //! `reeve certificate`: what the certificates say; revoking what was issued; renewing the own.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use reeve_statement::cert::{Reason, Serial};
+use reeve_statement::cert::{Certificate, Reason, Serial};
 use serde_json::json;
 
 use super::identity::{PassphraseArguments, failed, now, quoted};
@@ -44,11 +45,13 @@ pub struct Show {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Makes the authority's next revocation list, keeps it in crls/, and hands it to the running node, which
-passes it on and drops the peers that it concerns.
+passes it on and drops the peers that it concerns. The authority of the federation's first unit was
+certified by the root: with --root-key the list is the root's, and the passphrase that of its key.
 
 Examples:
   reeve certificate revoke 016 --reason key-compromise
-  reeve certificate revoke 5f0c9a... --reason superseded")]
+  reeve certificate revoke 5f0c9a... --reason superseded
+  reeve certificate revoke it --reason key-compromise --root-key /media/safe/root.key")]
 pub struct Revoke {
     /// Id of a subordinate unit, or the serial number of a certificate
     #[arg(value_name = "UNIT|SERIAL")]
@@ -56,6 +59,9 @@ pub struct Revoke {
     /// Why
     #[arg(long, value_enum)]
     reason: Why,
+    /// Sign with the federation's root key from this file: revokes the first unit's authority
+    #[arg(long, value_name = "FILE")]
+    root_key: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
 }
@@ -193,14 +199,32 @@ fn revoke(
     output: &Output,
     node: &dyn RunningNode,
 ) -> Result<(), CommandError> {
-    let certificates = house.issued_to(&arguments.what).map_err(failed)?;
-    let serials: Vec<Serial> = certificates.iter().map(|it| it.serial().clone()).collect();
-    let authority = house.authority(&arguments.passphrase.read()?).map_err(failed)?;
     let mut entropy = Entropy::system();
     let clerk = Clerk::new(now(), &mut entropy);
-    let held =
-        house.revoke(&authority, &serials, arguments.reason.reason(), &clerk).map_err(failed)?;
-    let handed = taken(node.take_list(&held.chain.to_cbor(), held.list.der()))?;
+    let passphrase = arguments.passphrase.read()?;
+    let (reason, what) = (arguments.reason.reason(), &arguments.what);
+    let serials = |found: &[Certificate]| -> Vec<Serial> {
+        found.iter().map(|it| it.serial().clone()).collect()
+    };
+    let (certificates, held) = match &arguments.root_key {
+        Some(path) => {
+            let root = house.root(path, &passphrase).map_err(failed)?;
+            let issuer = root.certificate().key().key_id();
+            let found = house.issued_to(&issuer, what).map_err(failed)?;
+            let held = house.revoke_by_root(&root, &serials(&found), reason, &clerk);
+            (found, held.map_err(failed)?)
+        }
+        None => {
+            let authority = house.authority(&passphrase).map_err(failed)?;
+            let issuer = authority.key().public().key_id();
+            let found = house.issued_to(&issuer, what).map_err(failed)?;
+            let held = house.revoke(&authority, &serials(&found), reason, &clerk);
+            (found, held.map_err(failed)?)
+        }
+    };
+    let serials = serials(&certificates);
+    let signed = held.signed();
+    let handed = taken(node.take_list(&signed.chain, &signed.list))?;
     let subjects: Vec<_> = certificates.iter().map(|it| it.subject().to_owned()).collect();
     let document = json!({
         "revoked": serials.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -238,11 +262,11 @@ fn renew(
     let chain = identity.node.to_cbor();
     let told = taken(node.renew(&chain))?;
     let own = authority.key().public().key_id();
-    let lists = house.lists().map_err(failed)?;
-    let has_list = lists.iter().any(|held| held.list.issuer_key_id() == own);
+    let has_list = house.list_of(&own).map_err(failed)?.is_some();
     if has_list {
         let held = house.revoke(&authority, &[], Reason::Unspecified, &clerk).map_err(failed)?;
-        taken(node.take_list(&held.chain.to_cbor(), held.list.der()))?;
+        let signed = held.signed();
+        taken(node.take_list(&signed.chain, &signed.list))?;
     }
     let document = json!({
         "not_after": until.to_string(),

@@ -211,7 +211,7 @@ impl Desk<'_> {
         });
         let peers = peers.collect::<Result<_, KeyError>>()?;
         let lists = welcome.lists.iter().filter_map(|signed| {
-            let chain = Chain::from_cbor(&signed.chain).ok()?;
+            let chain = signed.issuer_chain().ok()?;
             Some(HeldList { chain, list: Crl::from_der(&signed.list).ok()? })
         });
         Ok(Checked { roots, peers, lists: lists.collect() })

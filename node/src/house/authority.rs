@@ -39,6 +39,38 @@ impl Root {
         Ok(Self { key, certificate, roots })
     }
 
+    /// A root of a federation that exists, by its key.
+    ///
+    /// # Errors
+    /// [`HouseError::NotARoot`] if none of the federation's roots has this key.
+    pub fn of(key: SecretKey, roots: &RootList) -> Result<Self, HouseError> {
+        let public = key.public();
+        let certificate = roots.root_with_key(&public.key_id());
+        let certificate = certificate.filter(|root| *root.key() == public).cloned();
+        let certificate =
+            certificate.ok_or_else(|| HouseError::NotARoot { federation: roots.federation() })?;
+        Ok(Self { key, certificate, roots: roots.clone() })
+    }
+
+    /// Its certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Signs the list of every authority that this root revoked.
+    ///
+    /// # Errors
+    /// When the list grew too long.
+    pub fn revocation_list(
+        &self,
+        number: u64,
+        revoked: &BTreeMap<Serial, Revocation>,
+        clerk: &Clerk<'_>,
+    ) -> Result<Crl, HouseError> {
+        let issuer = Issuer::new(&self.certificate, &self.key)?;
+        Ok(issuer.crl(number, clerk.second(), clerk.next_list(), revoked)?)
+    }
+
     /// Its key.
     pub fn key(&self) -> &SecretKey {
         &self.key
@@ -191,8 +223,7 @@ impl Authority {
         revoked: &BTreeMap<Serial, Revocation>,
         clerk: &Clerk<'_>,
     ) -> Result<Crl, HouseError> {
-        let now = reeve_statement::time::Timestamp::from_seconds(clerk.now.as_seconds());
-        Ok(self.issuer()?.crl(number, now, clerk.next_list(), revoked)?)
+        Ok(self.issuer()?.crl(number, clerk.second(), clerk.next_list(), revoked)?)
     }
 
     fn issuer(&self) -> Result<Issuer<'_>, IssueError> {

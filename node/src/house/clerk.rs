@@ -70,6 +70,11 @@ impl<'a> Clerk<'a> {
         Ok(Stamp { serial: self.entropy.serial()?, validity })
     }
 
+    /// The time in whole seconds, which is all that lists can say.
+    pub(super) fn second(&self) -> Timestamp {
+        Timestamp::from_seconds(self.now.as_seconds())
+    }
+
     /// When the next revocation list is due.
     pub(super) fn next_list(&self) -> Timestamp {
         let due = self.now.plus_millis(self.lifetimes.list_days.saturating_mul(DAY_MS));

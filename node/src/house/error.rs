@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use reeve_crdt::located::Problems;
 use reeve_policy::authz::PolicyFaults;
 use reeve_statement::cert::{ChainError, CrlError, IssueError, RootListError};
+use reeve_statement::digest::FederationId;
 use reeve_statement::key::file::KeyFileError;
 use reeve_statement::unit::UnitId;
 
@@ -122,8 +123,21 @@ pub enum HouseError {
         /// The unit.
         unit: UnitId,
     },
+    /// A key that none of the federation's roots has.
+    #[error(
+        "the key is not that of a root of federation {federation}; the founder's `reeve init` made \
+         the root key as keys/root.key"
+    )]
+    NotARoot {
+        /// The federation.
+        federation: FederationId,
+    },
     /// A revocation was asked for something that was never issued here.
-    #[error("this authority has issued nothing to {what:?}; see {}", folder.display())]
+    #[error(
+        "this key has issued nothing to {what:?}; see {} (the first unit's authority was certified \
+         by the root: --root-key)",
+        folder.display()
+    )]
     NeverIssued {
         /// What was asked for.
         what: String,

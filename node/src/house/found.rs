@@ -100,7 +100,10 @@ pub fn found_federation(
     files::make_folder(&folder.join(files::KEYS))?;
     write_encrypted(&folder.join(files::ROOT_KEY), root.key(), spec, clerk)?;
     write(folder, spec, &keys, clerk)?;
-    settle(folder, root.roots(), keys, chain, clerk)
+    let authority = chain.leaf().clone();
+    let founded = settle(folder, root.roots(), keys, chain, clerk)?;
+    founded.0.record_issued(&authority)?;
+    Ok(founded)
 }
 
 /// Makes the house of a unit directly below `superior`, with everything that joining would have

@@ -4,23 +4,35 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use reeve_statement::cert::{
-    Certificate, Chain, Crl, CrlSet, Reason, Revocation, Role, Serial, StaleRule, verify_chain,
+    Certificate, Chain, ChainError, Crl, CrlSet, Reason, Revocation, Role, RootList, Serial,
+    StaleRule, issuer_of_list,
 };
+use reeve_statement::key::{KeyId, PublicKey};
 use reeve_statement::time::Timestamp;
 
-use super::authority::Authority;
+use super::authority::{Authority, Root};
 use super::clerk::Clerk;
 use super::error::HouseError;
 use super::identity::read_chain;
 use super::{House, files};
 
-/// A revocation list with the chain of the authority that signed it.
+/// A revocation list with the chain of the authority that signed it; a root's list has no chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldList {
-    /// The authority's chain, itself first.
-    pub chain: Chain,
+    /// The authority's chain, itself first; none: a root of the federation signed it.
+    pub chain: Option<Chain>,
     /// Its list.
     pub list: Crl,
+}
+
+impl HeldList {
+    /// The key that it must be signed with.
+    ///
+    /// # Errors
+    /// When its issuer's chain does not verify, or there is no such root.
+    pub fn issuer(&self, roots: &RootList, now: Timestamp) -> Result<PublicKey, ChainError> {
+        issuer_of_list(&self.list, self.chain.as_ref(), roots, &CrlSet::default(), now)
+    }
 }
 
 impl House {
@@ -37,7 +49,9 @@ impl House {
     pub fn keep_list(&self, held: &HeldList) -> Result<(), HouseError> {
         files::make_folder(&self.folder().join(files::LISTS))?;
         let (list, chain) = self.list_files(&held.list);
-        files::replace(&chain, held.chain.to_pem().as_bytes())?;
+        if let Some(issuer) = &held.chain {
+            files::replace(&chain, issuer.to_pem().as_bytes())?;
+        }
         files::replace(&list, held.list.to_pem().as_bytes())
     }
 
@@ -50,7 +64,8 @@ impl House {
         let mut lists = Vec::new();
         for path in paths {
             let list = Crl::from_pem(&files::read_text(&path)?)?;
-            let chain = read_chain(&self.list_files(&list).1)?;
+            let path = self.list_files(&list).1;
+            let chain = path.exists().then(|| read_chain(&path)).transpose()?;
             lists.push(HeldList { chain, list });
         }
         Ok(lists)
@@ -65,9 +80,9 @@ impl House {
         let roots = &self.identity()?.roots;
         let mut set = CrlSet::new(StaleRule::default());
         for held in self.lists()? {
-            let issuer = verify_chain(&held.chain, roots, &CrlSet::default(), now);
-            if let Some(issuer) = issuer.ok().filter(|it| it.role() == Role::Authority) {
-                let _ = set.insert(held.list, issuer.key());
+            let issuer = held.issuer(roots, now);
+            if let Ok(issuer) = issuer {
+                let _ = set.insert(held.list, &issuer);
             }
         }
         Ok(set)
@@ -85,36 +100,76 @@ impl House {
         reason: Reason,
         clerk: &Clerk<'_>,
     ) -> Result<HeldList, HouseError> {
-        let own = authority.key().public().key_id();
-        let last = self.lists()?.into_iter().map(|held| held.list);
-        let last = last.into_iter().find(|list| list.issuer_key_id() == own);
-        let mut revoked: BTreeMap<Serial, Revocation> =
-            last.as_ref().map(|list| list.revoked().clone()).unwrap_or_default();
-        let at = Timestamp::from_seconds(clerk.now.as_seconds());
-        for serial in serials {
-            revoked.entry(serial.clone()).or_insert(Revocation { at, reason });
-        }
-        let number = last.map_or(1, |list| list.number().saturating_add(1));
-        let list = authority.revocation_list(number, &revoked, clerk)?;
-        let held = HeldList { chain: authority.chain().clone(), list };
+        let next = self.next_list(&authority.key().public().key_id(), serials, reason, clerk)?;
+        let list = authority.revocation_list(next.0, &next.1, clerk)?;
+        let held = HeldList { chain: Some(authority.chain().clone()), list };
         self.keep_list(&held)?;
         Ok(held)
     }
 
-    /// The certificates that this authority issued to a subordinate unit, or the one with a serial
-    /// number.
+    /// Revokes authorities that a root of the federation certified: makes the root's next list and
+    /// keeps it.
+    ///
+    /// # Errors
+    /// As [`House::revoke`].
+    pub fn revoke_by_root(
+        &self,
+        root: &Root,
+        serials: &[Serial],
+        reason: Reason,
+        clerk: &Clerk<'_>,
+    ) -> Result<HeldList, HouseError> {
+        let next = self.next_list(&root.key().public().key_id(), serials, reason, clerk)?;
+        let list = root.revocation_list(next.0, &next.1, clerk)?;
+        let held = HeldList { chain: None, list };
+        self.keep_list(&held)?;
+        Ok(held)
+    }
+
+    /// The list that an issuer made last, if it made one.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn list_of(&self, issuer: &KeyId) -> Result<Option<HeldList>, HouseError> {
+        Ok(self.lists()?.into_iter().find(|held| held.list.issuer_key_id() == *issuer))
+    }
+
+    /// Number and content of an issuer's next list.
+    fn next_list(
+        &self,
+        issuer: &KeyId,
+        serials: &[Serial],
+        reason: Reason,
+        clerk: &Clerk<'_>,
+    ) -> Result<(u64, BTreeMap<Serial, Revocation>), HouseError> {
+        let last = self.list_of(issuer)?.map(|held| held.list);
+        let mut revoked = last.as_ref().map(|list| list.revoked().clone()).unwrap_or_default();
+        for serial in serials {
+            revoked.entry(serial.clone()).or_insert(Revocation { at: clerk.second(), reason });
+        }
+        Ok((last.map_or(1, |list| list.number().saturating_add(1)), revoked))
+    }
+
+    /// The certificates that an issuer (this unit's authority, or a root) issued to the authority of
+    /// a unit, or the one with a serial number.
     ///
     /// # Errors
     /// When there is none, or a file cannot be read.
-    pub fn issued_to(&self, unit_or_serial: &str) -> Result<Vec<Certificate>, HouseError> {
-        let own = &self.config().unit;
+    pub fn issued_to(
+        &self,
+        issuer: &KeyId,
+        unit_or_serial: &str,
+    ) -> Result<Vec<Certificate>, HouseError> {
         let serial = Serial::from_hex(unit_or_serial);
         let mut found = self.issued()?;
+        // What a root certified is recorded at the founder only; the chain says it too.
+        let above = self.identity()?.authority.certificates();
+        found.extend(above.filter(|it| !found.contains(it)).cloned().collect::<Vec<_>>());
         found.retain(|certificate| {
-            let claims = certificate.claims();
-            let unit = claims.map(|claims| claims.unit.leaf()).filter(|unit| *unit != own);
-            unit.is_some_and(|unit| unit.as_str() == unit_or_serial)
-                || serial.as_ref() == Some(certificate.serial())
+            let claims = certificate.claims().filter(|it| it.role == Role::Authority);
+            let unit = claims.map(|claims| claims.unit.leaf().as_str());
+            certificate.authority_key_id() == *issuer
+                && (unit == Some(unit_or_serial) || serial.as_ref() == Some(certificate.serial()))
         });
         if found.is_empty() {
             let folder = self.folder().join(files::ISSUED);

@@ -152,9 +152,15 @@ impl House {
         if !path.exists() {
             return Err(HouseError::NoAuthorityKey { unit: self.config.unit.clone() });
         }
-        let text = files::read_secret(&path)?;
-        file::from_encrypted_pem(&text, passphrase.as_bytes())
-            .map_err(|error| HouseError::Key { path, error })
+        read_encrypted(&path, passphrase)
+    }
+
+    /// Opens the federation's root key, which may lie anywhere.
+    ///
+    /// # Errors
+    /// When the file cannot be read, the passphrase is wrong, or the key is none of the roots'.
+    pub fn root(&self, path: &Path, passphrase: &Passphrase) -> Result<Root, HouseError> {
+        Root::of(read_encrypted(path, passphrase)?, &self.identity()?.roots)
     }
 
     /// The schema of the twins; none: this node keeps no records.
@@ -257,6 +263,12 @@ impl House {
         self.identity = Some(identity);
         Ok(())
     }
+}
+
+fn read_encrypted(path: &Path, passphrase: &Passphrase) -> Result<SecretKey, HouseError> {
+    let text = files::read_secret(path)?;
+    file::from_encrypted_pem(&text, passphrase.as_bytes())
+        .map_err(|error| HouseError::Key { path: path.to_owned(), error })
 }
 
 fn read_key(path: &Path) -> Result<SecretKey, HouseError> {

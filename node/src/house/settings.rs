@@ -5,7 +5,8 @@ use std::sync::Arc;
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::Question;
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
-use reeve_protocol::wire::SignedList;
+use reeve_protocol::wire::{NO_CHAIN, SignedList};
+use reeve_statement::cert::Chain;
 
 use super::entropy::Entropy;
 use super::error::HouseError;
@@ -47,7 +48,8 @@ impl House {
 impl HeldList {
     /// The list as the core and its peers pass it on.
     pub fn signed(&self) -> SignedList {
-        SignedList { chain: self.chain.to_cbor(), list: self.list.der().to_vec() }
+        let chain = self.chain.as_ref().map_or_else(|| NO_CHAIN.to_vec(), Chain::to_cbor);
+        SignedList { chain, list: self.list.der().to_vec() }
     }
 }
 

@@ -1,5 +1,10 @@
 //! Houses are made, opened, and guarded.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -188,8 +193,9 @@ fn a_revoked_unit_is_refused_and_openssl_agrees() {
     let (region, authority) = line.houses.get(1).unwrap();
     let mut entropy = Entropy::seeded([4; 32]);
     let clerk = Clerk::new(NOW, &mut entropy);
-    let serials: Vec<_> =
-        region.issued_to("016").unwrap().iter().map(|it| it.serial().clone()).collect();
+    let issuer = authority.key().public().key_id();
+    let found = region.issued_to(&issuer, "016").unwrap();
+    let serials: Vec<_> = found.iter().map(|it| it.serial().clone()).collect();
     let held = region.revoke(authority, &serials, Reason::KeyCompromise, &clerk).unwrap();
     assert_eq!((held.list.number(), held.list.revoked().len()), (1, 1));
     let leaf = &line.houses.last().unwrap().0;
@@ -199,7 +205,50 @@ fn a_revoked_unit_is_refused_and_openssl_agrees() {
     // The next list keeps what the first one said.
     let next = region.revoke(authority, &[], Reason::Unspecified, &clerk).unwrap();
     assert_eq!((next.list.number(), next.list.revoked().len()), (2, 1));
-    assert!(matches!(region.issued_to("017").unwrap_err(), HouseError::NeverIssued { .. }));
+    assert!(matches!(
+        region.issued_to(&issuer, "017").unwrap_err(),
+        HouseError::NeverIssued { .. }
+    ));
+}
+
+#[test]
+fn the_root_revokes_the_first_authority_and_openssl_agrees() {
+    let line = line();
+    let nation = &line.houses.first().unwrap().0;
+    let key = nation.folder().join("keys/root.key");
+    let error = nation.root(&nation.folder().join("keys/authority.key"), &passphrase());
+    assert!(matches!(error.unwrap_err(), HouseError::NotARoot { .. }));
+    let root = nation.root(&key, &passphrase()).unwrap();
+    let issuer = root.certificate().key().key_id();
+    let found = nation.issued_to(&issuer, "it").unwrap();
+    let [certified] = found.as_slice() else { panic!("{found:?}") };
+    let mut entropy = Entropy::seeded([5; 32]);
+    let clerk = Clerk::new(NOW, &mut entropy);
+    let serials = [certified.serial().clone()];
+    let held = nation.revoke_by_root(&root, &serials, Reason::AuthorityCompromise, &clerk).unwrap();
+    assert_eq!((&held.chain, held.list.number()), (&None, 1));
+    assert_eq!(nation.lists().unwrap(), std::slice::from_ref(&held), "it is read back");
+    for (house, _) in &line.houses {
+        house.keep_list(&held).unwrap();
+        let lists = house.checked_lists(NOW).unwrap();
+        let error = house.identity().unwrap().verify(&lists, NOW).unwrap_err();
+        assert!(matches!(error, HouseError::Chain(ChainError::Revoked { .. })), "{error}");
+    }
+    let list = nation.folder().join(format!("crls/{issuer}.crl.pem"));
+    let verify = |extra: &[&std::ffi::OsStr]| {
+        let mut command = Command::new("openssl");
+        command.args(["verify", "-x509_strict", "-attime", &NOW.as_seconds().to_string()]);
+        command.arg("-CAfile").arg(nation.roots_file()).args(extra);
+        command.arg(nation.authority_certificate_file()).output()
+    };
+    let Ok(good) = verify(&[]) else {
+        return eprintln!("SKIPPED the half with openssl: none on this machine");
+    };
+    assert!(good.status.success());
+    let revoked = verify(&["-crl_check".as_ref(), "-CRLfile".as_ref(), list.as_os_str()]).unwrap();
+    assert!(!revoked.status.success());
+    let said = String::from_utf8_lossy(&revoked.stderr).into_owned();
+    assert!(said.contains("revoked"), "{said}");
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub use claims::{Claims, Role};
 pub use issue::{AuthorityGrant, IssueError, Issuer, NodeGrant, Stamp, WriterGrant, issue_root};
 pub use name::{Domain, NameError, dns_name};
 pub use request::{CertificateRequest, RequestError};
-pub use revocation::{Crl, CrlError, CrlSet, Reason, Revocation, StaleRule};
+pub use revocation::{Crl, CrlError, CrlSet, Reason, Revocation, StaleRule, issuer_of_list};
 pub use roots::{RootList, RootListError};
 pub use verify::{VerifiedChain, verify_chain};
 

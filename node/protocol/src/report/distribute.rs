@@ -268,16 +268,18 @@ impl Node {
 
     /// Takes a revocation list from anywhere: its own signature is what counts.
     pub(crate) fn take_list(&mut self, list: SignedList) -> Result<(), Refusal> {
-        if !self.trust.take_list(&list, self.context.now().wall)? {
+        let Some(issuer) = self.trust.take_list(&list, self.context.now().wall)? else {
             return Ok(());
-        }
-        let key = rows::key(rows::CRL, &[Digest::of(&list.chain).as_bytes()]);
+        };
+        let key = rows::key(rows::CRL, &[issuer.as_bytes()]);
         self.context.persist(key, Some(to_vec(&list)));
         self.context.counters.count("lists", "taken");
-        self.review_peers();
+        // Those whom it concerns hear of it too: all that stand below a revoked authority lose their
+        // connections by it, and nobody else could tell them why.
+        self.pass_list_on(&list);
+        self.part_from_peers();
         self.review_writers();
         self.publish_allow_list();
-        self.pass_list_on(&list);
         Ok(())
     }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use reeve_protocol::effect::{Channel, InboundId, RequestId};
 use reeve_protocol::local::Question;
 use reeve_protocol::wire::{
-    Blob, Hello, HelloAnswer, ReportAnswer, SignedList, Upward, WIRE_VERSION, decode,
+    Blob, Hello, HelloAnswer, NO_CHAIN, ReportAnswer, SignedList, Upward, WIRE_VERSION, decode,
 };
 use reeve_protocol::{Input, NodeKey};
 use reeve_statement::catalogue::{RecipientClass, Titles};
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::name::dns_name;
-use reeve_statement::cert::{Chain, Issuer, Reason, Revocation};
+use reeve_statement::cert::{Certificate, Chain, Issuer, Reason, Revocation};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::names::IndicatorId;
@@ -181,13 +181,38 @@ impl Registry {
     ) -> SignedList {
         let (authority, above) = self.authority(path);
         let signer = key(&format!("authority {path}"));
-        let issuer = Issuer::new(&authority, &signer).unwrap();
-        let at = Timestamp::from_millis(at);
-        let revocation = Revocation { at, reason: Reason::KeyCompromise };
-        let revoked = BTreeMap::from([(stamp(name).serial, revocation)]);
-        let next = at.plus_millis(30 * 86_400_000);
-        let list = issuer.crl(number, at, next, &revoked).unwrap();
+        let list = list_by(&authority, &signer, name, number, at);
         let chain = Chain::new(authority.clone(), above).unwrap().to_cbor();
-        SignedList { chain, list: list.der().to_vec() }
+        SignedList { chain, list }
     }
+
+    /// A list by the federation's root.
+    pub fn revoke_by_root(&self, name: &str, number: u64, at: i64) -> SignedList {
+        let list = list_by(&self.root, &key("root"), name, number, at);
+        SignedList { chain: NO_CHAIN.to_vec(), list }
+    }
+
+    /// A list by a root of another federation.
+    pub fn list_by_foreign_root(&self, at: i64) -> SignedList {
+        let signer = key("foreign root");
+        let domain = "reeve.test".parse().unwrap();
+        let root = reeve_statement::cert::issue_root(&domain, &signer, &stamp("foreign")).unwrap();
+        SignedList { chain: NO_CHAIN.to_vec(), list: list_by(&root, &signer, "a it", 3, at) }
+    }
+}
+
+/// A list in DER that revokes one certificate.
+fn list_by(
+    certificate: &Certificate,
+    signer: &super::SecretKey,
+    name: &str,
+    number: u64,
+    at: i64,
+) -> Vec<u8> {
+    let issuer = Issuer::new(certificate, signer).unwrap();
+    let at = Timestamp::from_millis(at);
+    let revocation = Revocation { at, reason: Reason::KeyCompromise };
+    let revoked = BTreeMap::from([(stamp(name).serial, revocation)]);
+    let next = at.plus_millis(30 * 86_400_000);
+    issuer.crl(number, at, next, &revoked).unwrap().der().to_vec()
 }

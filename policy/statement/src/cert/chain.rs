@@ -283,6 +283,12 @@ pub enum ChainError {
         /// Name of the issuer.
         issuer: String,
     },
+    /// A list came with the chain of a node or writer.
+    #[error("{subject} is not an authority and may not sign revocation lists")]
+    NotAnAuthority {
+        /// The certificate's subject.
+        subject: String,
+    },
     /// An authority above allowed fewer levels.
     #[error("{subject} stands deeper than an authority above it allowed (path length)")]
     TooDeep {

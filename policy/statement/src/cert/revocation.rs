@@ -23,8 +23,12 @@ use x509_cert::serial_number::SerialNumber;
 use super::MAX_CRL_BYTES;
 use super::build;
 use super::certificate::{CertificateError, Serial};
+use super::chain::{Chain, ChainError};
+use super::claims::Role;
 use super::issue::{IssueError, Issuer};
 use super::profile::check_algorithm;
+use super::roots::RootList;
+use super::verify::{check_validity, verify_chain};
 use crate::key::{KeyId, PublicKey, Signature};
 use crate::time::Timestamp;
 
@@ -318,6 +322,34 @@ fn entry((serial, revocation): (&Serial, &Revocation)) -> Result<RevokedCert, Is
         revocation_date: build::time(revocation.at)?,
         crl_entry_extensions: extensions,
     })
+}
+
+/// The key that a list must be signed with: that of the authority whose chain came with the list; when
+/// none came, that of the federation's root which the list names. A root stands above all chains.
+///
+/// # Errors
+/// When the chain does not verify or is not an authority's, or the list names no root of the
+/// federation that is valid now.
+pub fn issuer_of_list(
+    list: &Crl,
+    chain: Option<&Chain>,
+    roots: &RootList,
+    crls: &CrlSet,
+    at: Timestamp,
+) -> Result<PublicKey, ChainError> {
+    if let Some(chain) = chain {
+        let verified = verify_chain(chain, roots, crls, at)?;
+        return match verified.role() {
+            Role::Authority => Ok(*verified.key()),
+            _ => Err(ChainError::NotAnAuthority { subject: chain.leaf().subject().to_owned() }),
+        };
+    }
+    let root = roots.root_with_key(&list.issuer_key_id()).ok_or_else(|| {
+        let (subject, federation) = (list.issuer().to_owned(), roots.federation());
+        ChainError::WrongFederation { subject, federation }
+    })?;
+    check_validity(root, at)?;
+    Ok(*root.key())
 }
 
 /// How a verifier treats lists that are overdue or were never received. Declared by configuration.

@@ -311,7 +311,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn check_validity(certificate: &Certificate, at: Timestamp) -> Result<(), ChainError> {
+pub(super) fn check_validity(certificate: &Certificate, at: Timestamp) -> Result<(), ChainError> {
     let validity = certificate.validity();
     let subject = || certificate.subject().to_owned();
     if at < validity.not_before {
