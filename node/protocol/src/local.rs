@@ -370,6 +370,9 @@ pub struct Status {
     pub unsent: usize,
     /// Figures whose last edition the superior refused, with why.
     pub refused: Vec<(String, crate::refusal::Refusal)>,
+    /// Size of its ledger as the superior holds it, if that is more: its store was put back, and it
+    /// signs no figures.
+    pub superior_ledger: Option<u64>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.

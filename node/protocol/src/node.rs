@@ -22,7 +22,7 @@ use crate::ledger::{Ledger, frontier_of};
 use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::report::{Reports, SWEEP_MS};
-use crate::rows::{self, FigureRow, HeadRow, HeardRow, ImportRow, MemberRow};
+use crate::rows::{self, FigureRow, HeadRow, HeardRow, ImportRow, MemberRow, RequestRow};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wire::{HomeAnswer, ReportAnswer, SignedList, decode};
@@ -56,8 +56,9 @@ pub struct Node {
     pub(crate) asked_loads: BTreeMap<LoadId, AskedLoad>,
     pub(crate) damaged_shards: BTreeSet<ShardId>,
     pub(crate) interrupted: BTreeMap<u64, ImportRow>,
-    /// The superior holds more of this node's ledger than this node: its store was put back.
-    pub(crate) behind_superior: bool,
+    /// Size of this node's ledger as the superior holds it, if that is more than this node does: its
+    /// store was put back.
+    pub(crate) ahead: Option<u64>,
     pub(crate) stale_pages: bool,
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
     restored_catalogue: Option<Vec<u8>>,
@@ -140,7 +141,7 @@ impl Node {
             asked_loads: BTreeMap::new(),
             damaged_shards: BTreeSet::new(),
             interrupted: BTreeMap::new(),
-            behind_superior: false,
+            ahead: None,
             stale_pages: false,
             last_hello_refusal: None,
             restored_catalogue: None,
@@ -190,6 +191,9 @@ impl Node {
             let figure = row!(FigureRow);
             self.reports.last_signed = self.reports.last_signed.max(figure.issued_at);
             self.reports.figures.insert(figure.id.clone(), figure);
+        } else if key.starts_with(rows::REQUEST) {
+            let request = row!(RequestRow);
+            self.reports.requests.insert(request.unit.clone(), request);
         } else if key.starts_with(rows::HEARD) {
             self.hear(row!(HeardRow));
         } else if let Some(page) = key.strip_prefix(rows::PAGE) {
@@ -213,6 +217,9 @@ impl Node {
             }
             b"request" => self.restored_request = Some(Digest::from_bytes(value.try_into().ok()?)),
             b"register" => self.restore_register(value)?,
+            _ if key.starts_with(rows::IN_FORCE) => {
+                self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
+            }
             _ if key.starts_with(b"writer/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 // A writer whose certificate was revoked or has ended is not admitted again.
@@ -359,6 +366,7 @@ impl Node {
             self.review_pulls();
             self.review_imports();
             self.review_day();
+            self.reports.due.forget_quiet(now);
         }
         self.end_parting();
         self.cut_due();

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Chain, VerifiedChain};
+use reeve_statement::cose::Signed;
+use reeve_statement::digest::Digest;
 use reeve_statement::unit::UnitPath;
 
 use crate::effect::{Channel, Effect, InboundId, NodeKey, RequestId, SendFailure};
@@ -42,11 +44,36 @@ pub(crate) struct Peers {
     pub(crate) parting: BTreeMap<NodeKey, u64>,
     pub(crate) connected: BTreeMap<NodeKey, Option<Greeted>>,
     pub(crate) greeting: BTreeMap<RequestId, NodeKey>,
+    /// Under which certificate this node said hello to each connected peer.
+    told: BTreeMap<NodeKey, Digest>,
 }
 
 impl Peers {
     pub(crate) fn greeted(&self, peer: &NodeKey) -> Option<&Greeted> {
         self.connected.get(peer)?.as_ref()
+    }
+
+    /// A statement as it goes to a peer: without its chain, if the hello told the peer that chain.
+    pub(crate) fn as_told(&self, peer: &NodeKey, bytes: Vec<u8>) -> Vec<u8> {
+        match Signed::decode(&bytes) {
+            Ok(signed) if self.told.get(peer) == Some(&signed.unverified_leaf_digest()) => {
+                signed.without_chain().to_bytes()
+            }
+            _ => bytes,
+        }
+    }
+
+    /// A statement as it came from a peer, with the chain of the peer's hello if it carries none.
+    pub(crate) fn with_told(&self, peer: &NodeKey, signed: Signed) -> Signed {
+        match self.greeted(peer) {
+            Some(greeted)
+                if !signed.carries_chain()
+                    && greeted.presented.leaf_digest() == signed.unverified_leaf_digest() =>
+            {
+                signed.with_chain(&greeted.presented)
+            }
+            _ => signed,
+        }
     }
 
     /// Greeted peers of a standing.
@@ -73,6 +100,8 @@ impl Node {
         let gone = self.peers.connected.remove(&peer).flatten();
         self.peers.greeting.retain(|_, other| *other != peer);
         self.peers.parting.remove(&peer);
+        self.peers.told.remove(&peer);
+        self.reports.inventories.remove(&peer);
         if let Some(gone) = gone {
             self.forget_greeted(peer, gone.standing);
         }
@@ -89,7 +118,8 @@ impl Node {
 
     /// This node's hello to a peer. Writers are told to nodes of this home only, and those are known
     /// by key before anything is said.
-    fn hello(&self, peer: NodeKey) -> Hello {
+    fn hello(&mut self, peer: NodeKey) -> Hello {
+        self.peers.told.insert(peer, self.settings.chain.leaf_digest());
         let writers = if self.is_home_member(&peer) { self.known_writers() } else { Vec::new() };
         Hello {
             version: WIRE_VERSION,

@@ -15,6 +15,8 @@ use crate::refusal::Refusal;
 
 /// Facts about this node (*restored*).
 pub const META: &[u8] = b"meta/";
+/// Under [`META`]: the day from which on a definition is in force here, by its digest.
+pub const IN_FORCE: &[u8] = b"in-force/";
 /// Peers that were admitted, by node key (*restored*).
 pub const MEMBER: &[u8] = b"member/";
 /// Revocation lists, by issuer (*restored*).
@@ -25,6 +27,8 @@ pub const FIGURE: &[u8] = b"figure/";
 pub const HEARD: &[u8] = b"heard/";
 /// Ledger heads of subordinates (*restored*).
 pub const HEAD: &[u8] = b"head/";
+/// The last request to each subordinate (*restored*).
+pub const REQUEST: &[u8] = b"request/";
 /// State of the indicators (*restored*).
 pub const PAGE: &[u8] = b"page/";
 /// Versions of shards (*restored*).
@@ -53,8 +57,8 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 11] =
-    [CRL, META, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, PAGE];
+pub const RESTORED: [&[u8]; 12] =
+    [CRL, META, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, REQUEST, PAGE];
 
 /// A key: a prefix and the parts after it.
 #[must_use]
@@ -220,6 +224,21 @@ pub struct HeadRow {
     /// Highest term heard.
     #[n(4)]
     pub term: u64,
+}
+
+/// The last request to a subordinate: said again as it is, until it would say something else.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RequestRow {
+    /// To whom.
+    #[n(0)]
+    pub unit: UnitId,
+    /// Digest of what it says, and under which certificate.
+    #[n(1)]
+    pub content: Digest,
+    /// The signed statement, without its chain.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub bytes: Vec<u8>,
 }
 
 /// A peer that was admitted: a node of a subordinate, of the superior or of this home.

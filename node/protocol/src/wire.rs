@@ -18,8 +18,11 @@ pub const WIRE_VERSION: u16 = 1;
 /// Largest message, in bytes: one frame of the net adapter.
 pub const FRAME_BYTES: usize = 256 * 1024;
 
-/// Most figures in one [`Downward::Have`].
+/// Most figures in one [`HavePage`].
 pub const HAVE_ENTRIES: usize = 500;
+
+/// Most pages: two million figures of one subordinate, ten indicators by day for 500 years.
+pub const HAVE_PAGES: u32 = 4_000;
 
 /// Most statements or lists in one [`Downward::Distribute`].
 pub const DISTRIBUTED: usize = 64;
@@ -162,22 +165,33 @@ pub struct Have {
     pub statement: Digest,
 }
 
+/// A part of what the superior holds of the subordinate. Pages may overtake each other.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HavePage {
+    /// Figures.
+    #[cbor(n(0), decode_with = "decode_have")]
+    pub figures: Vec<Have>,
+    /// Number of this page, from 0.
+    #[n(1)]
+    pub page: u32,
+    /// How many pages there are: what none of them lists, the superior does not hold.
+    #[n(2)]
+    pub pages: u32,
+    /// Size of the subordinate's ledger at the last checkpoint that the superior holds.
+    #[n(3)]
+    pub ledger_size: u64,
+}
+
 /// From a superior to its subordinate.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Downward {
     /// A signed request.
     #[n(0)]
     Ask(#[n(0)] Blob),
-    /// What the superior holds already; sent before its request, in pages.
+    /// What the superior holds already; sent before its request.
     #[n(1)]
-    Have {
-        /// Figures.
-        #[cbor(n(0), decode_with = "decode_have")]
-        figures: Vec<Have>,
-        /// Size of the subordinate's ledger at the last checkpoint that the superior holds.
-        #[n(1)]
-        ledger_size: u64,
-    },
+    Have(#[n(0)] HavePage),
     /// Statements (catalogues, declarations) and revocation lists for everybody below.
     #[n(2)]
     Distribute {

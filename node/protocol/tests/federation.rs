@@ -10,8 +10,12 @@
 
 mod world;
 
+use reeve_protocol::local::{Answer, Question, Status};
+use reeve_protocol::wire::{Upward, decode};
+use reeve_protocol::{NodeKey, rows};
 use reeve_statement::completeness::UnitState;
-use world::{CATALOGUE, World};
+use reeve_statement::cose::Signed;
+use world::{CATALOGUE, World, operator};
 
 const DAY: &str = "2026-03-01";
 
@@ -99,4 +103,107 @@ fn a_restart_loses_nothing_and_reuses_no_edition() {
     assert_eq!(world.total(nation, DAY), Some(5));
     assert_eq!(world.counter(nation, "refused_statements", "equivocation"), 0);
     assert_eq!(world.counter(nation, "refused_statements", "old_edition"), 0);
+}
+
+fn status(world: &mut World, node: NodeKey) -> Status {
+    match world.ask(node, operator(), Question::Status) {
+        Answer::Status(status) => *status,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_superior_that_lost_figures_gets_them_again() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.put_case(leaves[0], "c2", "2026-02-28", "m");
+    world.pass(1_000);
+    let region = world.places[&(world::unit("it/03"), "1".to_owned())];
+    let mut kept = world.kill(region);
+    kept.retain(|key, _| !key.starts_with(rows::HEARD));
+    let settings = world.settings(&world::unit("it/03"), "1", Some(1));
+    world.start(settings, kept);
+    world.pass(2_000);
+    assert_eq!(world.counter(leaves[0], "reconcile", "lost_by_superior"), 2);
+    assert_eq!(world.total(region, DAY), Some(1));
+    assert_eq!(world.total(nation, "2026-02-28"), Some(1));
+}
+
+#[test]
+fn a_store_that_was_put_back_signs_nothing_and_says_so() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.pass(1_000);
+    let old = world.sites[&leaves[0]].rows.clone();
+    world.put_case(leaves[0], "c2", DAY, "f");
+    world.pass(1_000);
+    assert_eq!(status(&mut world, leaves[0]).superior_ledger, None);
+    world.kill(leaves[0]);
+    let settings = world.settings(&world::unit("it/03/016"), "1", Some(1));
+    world.start(settings, old);
+    world.put_case(leaves[0], "c3", DAY, "f");
+    world.put_case(leaves[0], "c4", DAY, "f");
+    world.pass(2_000);
+    let status = status(&mut world, leaves[0]);
+    assert_eq!(status.superior_ledger, Some(status.ledger_size + 1));
+    assert_eq!(world.total(nation, DAY), Some(2), "what was told before stands");
+}
+
+#[test]
+fn a_request_is_signed_once_however_often_nodes_meet() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.pass(1_000);
+    let before = status(&mut world, nation).ledger_size;
+    for _ in 0..3 {
+        world.restart("it/03", "1", Some(1));
+        world.restart("it", "1", Some(1));
+        world.pass(1_000);
+    }
+    assert_eq!(status(&mut world, nation).ledger_size, before);
+    world.put_case(leaves[0], "c2", DAY, "f");
+    world.pass(1_000);
+    assert_eq!(world.total(nation, DAY), Some(2), "the request said again is good");
+}
+
+#[test]
+fn a_chain_is_told_once_and_kept_with_every_statement() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.pass(1_000);
+    let mut sent = 0;
+    for frame in &world.wire {
+        let Ok(Upward::Deliver { statement, .. }) = decode::<Upward>(frame) else { continue };
+        assert!(!Signed::decode(&statement.0).unwrap().carries_chain());
+        sent += 1;
+    }
+    assert!(sent >= 2, "a leaf and a region told their figures");
+    let held = world.sites[&nation].rows.range(rows::STATEMENT.to_vec()..);
+    let mut kept = 0;
+    for (_, bytes) in held.take_while(|(key, _)| key.starts_with(rows::STATEMENT)) {
+        assert!(Signed::decode(bytes).unwrap().carries_chain());
+        kept += 1;
+    }
+    assert!(kept >= 2, "its own release and the region's");
+}
+
+/// Two days and more: the deadline of the day that was noon's.
+const PAST_DEADLINE_MS: u64 = 49 * 3_600_000;
+
+#[test]
+fn a_period_of_which_nobody_speaks_is_told_as_silence() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.put_case(leaves[2], "c2", DAY, "f");
+    world.pass(1_000);
+    assert!(world.figure(nation, "2026-03-02").is_none(), "the day is not over");
+    world.set_down(leaves[2], true);
+    world.pass_over(PAST_DEADLINE_MS);
+    world.pass(2_000);
+    let view = world.figure(nation, "2026-03-02").unwrap();
+    assert!(view.edition >= 1, "the silence is a signed figure");
+    assert_eq!(view.counts.included(), 0);
+    assert_eq!(view.counts.of(UnitState::NoReport), 2, "their sources are silent: {view:?}");
+    assert_eq!(view.counts.of(UnitState::Late), 1, "nobody hears it");
+    assert!(world.figure(nation, "2026-03-04").is_none(), "that is not due yet");
 }

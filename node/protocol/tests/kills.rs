@@ -18,6 +18,7 @@ use reeve_protocol::NodeKey;
 use reeve_protocol::effect::AskId;
 use reeve_protocol::local::{Answer, Question};
 use reeve_protocol::wire::{Upward, decode};
+use reeve_statement::cert::Chain;
 use reeve_statement::cose::{Signed, Verifier};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
@@ -82,11 +83,15 @@ impl Known {
 fn invariant_no_edition_is_told_twice(world: &World, seed: u64) {
     let roots = world.registry.roots.clone();
     let verifier = Verifier::new(roots, reeve_statement::cert::CrlSet::default());
+    let mut chains: BTreeMap<UnitPath, Chain> = BTreeMap::new();
     let mut told: BTreeMap<(UnitPath, FigureId, u64, u64), Digest> = BTreeMap::new();
     for frame in &world.wire {
         let Ok(Upward::Deliver { statement, .. }) = decode::<Upward>(frame) else { continue };
         let Ok(signed) = Signed::decode(&statement.0) else { continue };
-        let Ok(verified) = signed.verify(&verifier, world.time().wall) else { continue };
+        // Deliveries carry no chain: the hello told it.
+        let issuer = signed.unverified_issuer().clone();
+        let chain = chains.entry(issuer).or_insert_with_key(|path| world.chain_of(path));
+        let verified = signed.verify_with(chain, &verifier, world.time().wall).unwrap();
         let statement = verified.statement();
         let Some((id, edition)) = statement.figure() else { continue };
         let name = (statement.issuer.clone(), id, statement.term, edition);

@@ -85,6 +85,10 @@ pub struct StatusView {
     pub unsent: usize,
     /// Figures that the superior refused.
     pub refused: Vec<RefusedFigure>,
+    /// Statements of this node's ledger that the superior holds, if they are more than it has itself:
+    /// its store was put back, and it signs no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superior_ledger: Option<u64>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.
@@ -152,6 +156,7 @@ impl StatusView {
             figures: status.figures,
             unsent: status.unsent,
             refused: refused.collect(),
+            superior_ledger: status.superior_ledger,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
             interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),

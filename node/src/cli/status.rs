@@ -52,6 +52,13 @@ fn describe(status: &StatusView) -> String {
     );
     line("Figures", figures(status));
     line("Ledger", format!("{} statements, root {}", status.ledger_size, status.ledger_root));
+    if let Some(held) = status.superior_ledger {
+        let told = format!(
+            "STOPPED: the superior holds {held} statements of this ledger. This store is an older copy: \
+             put back the newest one; until then no figure is signed"
+        );
+        line("", Style::Bad.of(&told));
+    }
     line(
         "Waiting",
         format!(

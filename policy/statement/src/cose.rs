@@ -122,6 +122,12 @@ impl Signed {
         Self(self.0.without_chain())
     }
 
+    /// Whether it carries a chain.
+    #[must_use]
+    pub fn carries_chain(&self) -> bool {
+        self.0.carries_chain()
+    }
+
     /// Who claims to have issued it: for routing and limits only.
     #[must_use]
     pub fn unverified_issuer(&self) -> &UnitPath {

@@ -108,7 +108,15 @@ impl Node {
 
     /// Hands a statement to a worker.
     pub(crate) fn verify(&mut self, purpose: VerifiedFor, bytes: Vec<u8>) -> Result<(), Refusal> {
-        let signed = Signed::decode(&bytes).map_err(|_| Refusal::Malformed)?;
+        let mut bytes = bytes;
+        let mut signed = Signed::decode(&bytes).map_err(|_| Refusal::Malformed)?;
+        if let VerifiedFor::Delivery { peer, .. } | VerifiedFor::Ask { peer, .. } = &purpose
+            && !signed.carries_chain()
+        {
+            // It is kept with its chain: whoever verifies it later has no hello to look at.
+            signed = self.peers.with_told(peer, signed);
+            bytes = signed.to_bytes();
+        }
         let job = self.context.compute(Job::Verify {
             signed: Box::new(signed),
             verifier: self.trust.verifier().clone(),

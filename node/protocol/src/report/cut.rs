@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use reeve_crdt::indicator::OwnFigure;
 use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
@@ -15,7 +14,7 @@ use reeve_policy::disclosure::{
     DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said, Subordinate,
     commitment, disclose, roll_up,
 };
-use reeve_statement::catalogue::{Catalogue, Indicator};
+use reeve_statement::catalogue::Indicator;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
@@ -26,11 +25,10 @@ use reeve_statement::register::{Register, RegisterEntry};
 use reeve_statement::release::{Release, RevisionReason, Sources};
 use reeve_statement::statement::{Audience, Body, FigureId, Onward};
 use reeve_statement::table::{Area, Table};
-use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::node::Node;
-use crate::report::{COALESCE_MS, CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
+use crate::report::{CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
 use crate::rows::{self, FigureRow, HeardRow};
 
 /// Domain of the digest from which salts are made; see [`Node::salt`].
@@ -56,11 +54,8 @@ impl Node {
         if let Some(row) = self.reports.figures.get_mut(&id) {
             row.dirty = true;
         }
-        let now = self.context.now().monotonic;
-        let last = self.reports.cut_at.get(&id).copied();
-        let due = last.map_or(now, |last| now.max(last.saturating_add(COALESCE_MS)));
-        self.reports.due.insert((due, id));
-        self.context.wake_at(due);
+        let at = self.reports.due.mark(id, self.context.now().monotonic);
+        self.context.wake_at(at);
     }
 
     pub(crate) fn mark_touched(&mut self, touched: Vec<(IndicatorId, Period)>) {
@@ -91,6 +86,7 @@ impl Node {
     /// After a restart: figures that were dirty, and those whose inputs are newer than they are.
     pub(crate) fn mark_unfinished_due(&mut self) {
         self.mark_everything_due();
+        self.note_in_force();
         self.send_what_is_missing();
     }
 
@@ -99,12 +95,9 @@ impl Node {
         let now = self.context.now().monotonic;
         let mut waiting = Vec::new();
         let mut cuts = 0;
-        while let Some((due, id)) = self.reports.due.pop_first() {
-            if due > now || cuts >= CUTS_PER_CALL {
-                self.context.wake_at(due.max(now));
-                self.reports.due.insert((due, id));
-                break;
-            }
+        while cuts < CUTS_PER_CALL
+            && let Some(id) = self.reports.due.pop(now)
+        {
             // A request, the end of a rebuild or of the import makes it due again.
             if !self.is_reporting() || self.home.rebuilding > 0 || self.is_held(&id) {
                 continue;
@@ -122,13 +115,16 @@ impl Node {
                 row.dirty = true;
             }
         }
+        if let Some(at) = self.reports.due.next() {
+            self.context.wake_at(at.max(now));
+        }
     }
 
     /// Whether this node cuts figures: it has a term, and somebody to tell or is the top.
     fn is_reporting(&self) -> bool {
         let top = self.settings.unit.depth() == 1;
         self.settings.term.is_some()
-            && !self.behind_superior
+            && self.ahead.is_none()
             && (top || self.reports.subscription.is_some())
     }
 
@@ -145,7 +141,7 @@ impl Node {
     }
 
     fn cut(&mut self, id: &FigureId) {
-        self.reports.cut_at.insert(id.clone(), self.context.now().monotonic);
+        self.reports.due.note_look(id, self.context.now().monotonic);
         match self.outcome(id) {
             Outcome::Figure { permit, figure, unprotected } => {
                 self.cut_release(id, &permit, *figure, unprotected.as_ref());
@@ -223,6 +219,9 @@ impl Node {
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();
         let disclosed = match &own {
+            None if leaf && self.computes(indicator) && self.is_overdue(indicator, period) => {
+                return Outcome::NoReport;
+            }
             None if leaf => return Outcome::Nothing,
             None => None,
             Some(Err(label)) => return Outcome::Failed(label),
@@ -252,8 +251,12 @@ impl Node {
         let rolled = self.add(&permit, indicator, period, part, &expected, state, id);
         let unprotected = disclosed.map(|(_, own)| own.table.clone());
         match rolled {
-            Ok(figure) if figure.counts().included() == 0 && own.is_none() && !self.told(id) => {
-                let _ = figure;
+            Ok(figure)
+                if figure.counts().included() == 0
+                    && own.is_none()
+                    && !self.told(id)
+                    && !self.is_overdue(indicator, period) =>
+            {
                 Outcome::Nothing
             }
             Ok(figure) => {
@@ -264,8 +267,14 @@ impl Node {
     }
 
     /// Whether anything was ever said or heard of a figure.
-    fn told(&self, id: &FigureId) -> bool {
+    pub(super) fn told(&self, id: &FigureId) -> bool {
         self.reports.figures.contains_key(id) || self.reports.heard.contains_key(id)
+    }
+
+    /// Whether this node keeps records that the indicator counts.
+    fn computes(&self, indicator: &Indicator) -> bool {
+        let schema = self.home.schema.as_ref();
+        schema.is_some_and(|schema| schema.kind(indicator.kind.as_str()).is_some())
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that a sum is made of")]
@@ -335,46 +344,6 @@ impl Node {
         }
     }
 
-    /// When a figure of the period is expected, in this unit's time zone; none: no deadline.
-    pub(crate) fn deadline(&self, indicator: &Indicator, period: Period) -> Option<Timestamp> {
-        let hours = i64::from(indicator.expected_within_hours?);
-        let after = period.last_day()?.tomorrow().ok()?;
-        let zone = jiff::tz::TimeZone::get(&self.settings.time_zone).ok()?;
-        let end = after.to_zoned(zone).ok()?.timestamp().as_millisecond();
-        Some(Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000)))
-    }
-
-    /// When a civil day ends here, stocks grow too old to count and the register may change, without
-    /// any record changing: figures of the present are looked at again.
-    pub(crate) fn review_day(&mut self) {
-        let today = self.today();
-        if self.reports.day.replace(today).is_none_or(|day| day == today) {
-            return;
-        }
-        let present: BTreeSet<FigureId> = self
-            .reports
-            .figures
-            .keys()
-            .filter(|id| id.period == Some(Period::Now))
-            .cloned()
-            .collect();
-        for id in present {
-            self.mark_due(id);
-        }
-    }
-
-    /// Figures whose deadline has passed are looked at again.
-    pub(crate) fn review_deadlines(&mut self) {
-        let now = self.context.now().wall;
-        while let Some((at, id)) = self.reports.deadlines.pop_first() {
-            if at > now {
-                self.reports.deadlines.insert((at, id));
-                return;
-            }
-            self.mark_due(id);
-        }
-    }
-
     /// Subordinates that the register expects for the period.
     fn expected(&self, _indicator: &Indicator, period: Period) -> Vec<&RegisterEntry> {
         let today = self.today();
@@ -384,13 +353,6 @@ impl Node {
             .flat_map(|(_, register): &(Digest, Register)| &register.entries)
             .filter(|entry| entry.is_expected(period, today))
             .collect()
-    }
-
-    /// The civil day at this unit now.
-    pub(crate) fn today(&self) -> Date {
-        let zone = jiff::tz::TimeZone::get(&self.settings.time_zone);
-        let at = self.context.now().wall.to_jiff().unwrap_or_default();
-        at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date()
     }
 
     /// The own unprotected figure; none if this node has no records or closures for it.
@@ -555,20 +517,6 @@ impl Node {
                 .map_err(|error| error.to_string())?;
         self.reports.disclosure.insert((state.indicator().clone(), state.period()), state);
         Ok(())
-    }
-
-    /// A figure that waits for units is looked at again when its deadline passes.
-    fn note_deadline(&mut self, id: &FigureId, figure: &Figure) {
-        if figure.counts().of(UnitState::Awaited) == 0 {
-            return;
-        }
-        let at =
-            self.reports.catalogue.as_ref().and_then(|(_, catalogue): &(Digest, Catalogue)| {
-                self.deadline(catalogue.find(&id.indicator)?, id.period?)
-            });
-        if let Some(at) = at.filter(|at| *at > self.context.now().wall) {
-            self.reports.deadlines.insert((at, id.clone()));
-        }
     }
 
     /// The salt of an edition's commitment: a digest under the node's key, so that it can be opened

@@ -3,13 +3,13 @@
 use reeve_statement::cbor::to_vec;
 use reeve_statement::statement::FigureId;
 
-use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
+use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, Reports};
 use crate::rows;
 use crate::trust::Standing;
-use crate::wire::{Blob, Have, ReportAnswer, Upward, decode};
+use crate::wire::{Blob, ReportAnswer, Upward, decode};
 
 /// A delivery under way.
 #[derive(Debug)]
@@ -79,6 +79,7 @@ impl Node {
             return;
         };
         let edition = row.edition;
+        let bytes = self.peers.as_told(&superior, bytes);
         let checkpoint = self.ledger.checkpoint(&self.settings.key);
         let message = to_vec(&Upward::Deliver { statement: Blob(bytes), checkpoint });
         self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
@@ -127,65 +128,6 @@ impl Node {
         if dirty {
             self.mark_due(id.clone());
         }
-    }
-
-    /// The superior says what it holds: what it lacks is sent again, and an edition that this node has
-    /// forgotten (its store was put back) is never used a second time.
-    pub(crate) fn on_have(&mut self, inbound: InboundId, figures: Vec<Have>, ledger_size: u64) {
-        let term = self.settings.term.unwrap_or(0);
-        if ledger_size > self.ledger.frontier().size() {
-            self.context.counters.count("reconcile", "ledger_behind_superior");
-            self.behind_superior = true;
-        }
-        for have in figures.into_iter().filter(|have| have.term == term) {
-            self.reconcile(have);
-        }
-        self.context.respond(inbound, to_vec(&ReportAnswer::Accepted));
-    }
-
-    fn reconcile(&mut self, have: Have) {
-        let Some(row) = self.reports.figures.get_mut(&have.id) else {
-            self.context.counters.count("reconcile", "unknown_figure");
-            self.adopt_edition(have);
-            return;
-        };
-        if have.edition > row.edition {
-            self.context.counters.count("reconcile", "edition_behind_superior");
-            self.adopt_edition(have);
-        } else {
-            let complete = have.edition == row.edition && have.statement == row.statement;
-            if have.edition == row.edition && !complete {
-                self.context.counters.count("reconcile", "edition_differs");
-                self.adopt_edition(have);
-                return;
-            }
-            row.accepted = have.edition;
-            if complete {
-                self.reports.unsent.remove(&have.id);
-            } else {
-                self.reports.unsent.insert(have.id);
-            }
-        }
-    }
-
-    /// Continues after the edition that the superior holds: the next one is numbered after it.
-    fn adopt_edition(&mut self, have: Have) {
-        let now = self.context.now().wall;
-        let row = rows::FigureRow {
-            id: have.id.clone(),
-            edition: have.edition,
-            statement: have.statement,
-            content: reeve_statement::digest::Digest::ZERO,
-            accepted: have.edition,
-            refused: None,
-            issued_at: now,
-            dirty: true,
-            body: None,
-        };
-        self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
-        self.reports.figures.insert(have.id.clone(), row);
-        self.reports.unsent.remove(&have.id);
-        self.mark_due(have.id);
     }
 
     /// After a request came: everything that the superior does not have is to be sent.

@@ -1,10 +1,11 @@
 //! What flows down: requests, catalogues, declarations and revocation lists; and taking them.
 
 use reeve_statement::cbor::to_vec;
-use reeve_statement::cose::Verified;
+use reeve_statement::cose::{Signed, Verified};
 use reeve_statement::digest::Digest;
 use reeve_statement::request::Request;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
+use reeve_statement::unit::UnitPath;
 
 use crate::effect::{AskId, Channel, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::local::{Answer, Failure};
@@ -12,11 +13,9 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::accept::VerifiedFor;
 use crate::report::{Reports, Subscription};
-use crate::rows;
+use crate::rows::{self, RequestRow};
 use crate::trust::Standing;
-use crate::wire::{
-    Blob, Downward, HAVE_ENTRIES, Have, HomeMessage, ReportAnswer, SignedList, decode,
-};
+use crate::wire::{Blob, Downward, HomeMessage, ReportAnswer, SignedList, decode};
 
 impl Node {
     /// A subordinate said hello: it gets lists and the catalogue, hears what this node holds of it,
@@ -43,36 +42,8 @@ impl Node {
         }
     }
 
-    fn tell_what_is_held(&mut self, peer: NodeKey) {
-        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
-        else {
-            return;
-        };
-        let held: Vec<Have> = self
-            .reports
-            .heard
-            .values()
-            .filter_map(|units| units.get(&unit))
-            .map(|heard| &heard.row)
-            .map(|row| Have {
-                id: row.id.clone(),
-                term: row.term,
-                edition: row.edition,
-                statement: row.statement,
-            })
-            .collect();
-        let ledger_size = self.reports.heads.get(&unit).map_or(0, |head| head.size);
-        let mut pages: Vec<Vec<Have>> = held.chunks(HAVE_ENTRIES).map(<[Have]>::to_vec).collect();
-        if pages.is_empty() {
-            pages.push(Vec::new());
-        }
-        for figures in pages {
-            let message = to_vec(&Downward::Have { figures, ledger_size });
-            self.context.send(peer, Channel::Report, message);
-        }
-    }
-
-    /// Signs and sends a request for every indicator of the catalogue.
+    /// Asks for every indicator of the catalogue: with the request of the last time, unless it would
+    /// say something else now.
     fn ask_subordinate(&mut self, peer: NodeKey) {
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
             return;
@@ -92,14 +63,34 @@ impl Node {
             response_level: 0,
             catalogue_version,
         };
-        let audience = Audience::Unit(unit);
-        let Some((_, bytes)) =
-            self.issue(audience, Onward::Superiors, Body::Request(request), None)
-        else {
-            return;
-        };
+        let Some(bytes) = self.request_to(unit, request) else { return };
         let sent = self.context.send(peer, Channel::Report, to_vec(&Downward::Ask(Blob(bytes))));
         self.reports.asked.insert(sent, peer);
+    }
+
+    /// The signed request, without the chain that the hello told.
+    fn request_to(&mut self, unit: UnitPath, request: Request) -> Option<Vec<u8>> {
+        let signer = self.settings.chain.leaf_digest();
+        let content = Digest::of_parts(&[
+            signer.as_bytes(),
+            unit.to_string().as_bytes(),
+            b"\0",
+            &to_vec(&request),
+        ]);
+        if let Some(held) = self.reports.requests.get(unit.leaf())
+            && held.content == content
+        {
+            return Some(held.bytes.clone());
+        }
+        let leaf = unit.leaf().clone();
+        let audience = Audience::Unit(unit);
+        let (_, bytes) = self.issue(audience, Onward::Superiors, Body::Request(request), None)?;
+        let bytes = Signed::decode(&bytes).ok()?.without_chain().to_bytes();
+        let row = RequestRow { unit: leaf.clone(), content, bytes: bytes.clone() };
+        self.context
+            .persist(rows::key(rows::REQUEST, &[leaf.as_str().as_bytes()]), Some(to_vec(&row)));
+        self.reports.requests.insert(leaf, row);
+        Some(bytes)
     }
 
     /// The answer to a request: a refusal is shown in the status, and tried again at the next hello.
@@ -131,7 +122,7 @@ impl Node {
                     self.answer_report(inbound, &ReportAnswer::Refused(refusal));
                 }
             }
-            Downward::Have { figures, ledger_size } => self.on_have(inbound, figures, ledger_size),
+            Downward::Have(page) => self.on_have(inbound, peer, page),
             Downward::Distribute { statements, lists } => {
                 for list in lists {
                     self.take_list_quietly(list);
@@ -249,6 +240,7 @@ impl Node {
             .persist(rows::key(rows::META, &[b"catalogue"]), Some(digest.as_bytes().to_vec()));
         self.context.persist(rows::key(rows::META, &[b"catalogue_bytes"]), Some(bytes.clone()));
         self.install_catalogue(digest, catalogue, bytes);
+        self.note_in_force();
         let below: Vec<NodeKey> =
             self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
         for peer in below {

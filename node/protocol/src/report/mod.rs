@@ -5,9 +5,12 @@
 //! at a time.
 
 mod accept;
+mod calendar;
 mod cut;
 mod deliver;
 mod distribute;
+mod due;
+mod reconcile;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +28,11 @@ use reeve_statement::unit::{UnitId, UnitPath};
 
 pub(crate) use accept::{VerifiedFor, Verifying};
 pub(crate) use deliver::Delivery;
+pub(crate) use due::Due;
+pub(crate) use reconcile::Inventory;
 
 use crate::effect::{JobId, NodeKey, RequestId};
-use crate::rows::{FigureRow, HeadRow, HeardRow};
-
-/// Shortest time between two editions of a figure, in milliseconds. The first change goes at once;
-/// what follows within this time is one edition.
-pub const COALESCE_MS: u64 = 50;
+use crate::rows::{FigureRow, HeadRow, HeardRow, RequestRow};
 
 /// Most figures cut in one call of the core: a call is bounded work.
 pub const CUTS_PER_CALL: usize = 16;
@@ -96,14 +97,15 @@ pub(crate) struct Reports {
     pub(crate) heads: BTreeMap<UnitId, HeadRow>,
     /// What the superior asked for.
     pub(crate) subscription: Option<Subscription>,
-    /// Figures to look at, by the time from which on.
-    pub(crate) due: BTreeSet<(u64, FigureId)>,
-    /// When each figure was last cut, monotonic.
-    pub(crate) cut_at: BTreeMap<FigureId, u64>,
+    /// Figures to look at.
+    pub(crate) due: Due,
     /// Figures that running imports touched; cut when the import ends.
     pub(crate) held: BTreeMap<u64, BTreeSet<(IndicatorId, Period)>>,
-    /// Deadlines of figures that wait for subordinates, wall clock.
+    /// Deadlines of figures that wait for subordinates, and of those that nobody spoke of yet; wall
+    /// clock.
     pub(crate) deadlines: BTreeSet<(Timestamp, FigureId)>,
+    /// The day from which on each definition is in force here, by the definition's digest.
+    pub(crate) in_force: BTreeMap<Digest, jiff::civil::Date>,
     /// Figures whose last edition is to be sent.
     pub(crate) unsent: BTreeSet<FigureId>,
     /// Deliveries under way.
@@ -120,6 +122,10 @@ pub(crate) struct Reports {
     pub(crate) fetching: BTreeMap<RequestId, accept::Fetching>,
     /// The last time at which anything was signed.
     pub(crate) last_signed: Timestamp,
+    /// The last request to each subordinate.
+    pub(crate) requests: BTreeMap<UnitId, RequestRow>,
+    /// What superiors are listing as held.
+    pub(crate) inventories: BTreeMap<NodeKey, Inventory>,
     /// Requests sent down, to know their answers by.
     pub(crate) asked: BTreeMap<RequestId, NodeKey>,
 }

@@ -116,6 +116,7 @@ impl Node {
                 .values()
                 .filter_map(|row| Some((row.id.to_string(), row.refused?)))
                 .collect(),
+            superior_ledger: self.ahead,
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
             interrupted_imports: self.interrupted.values().cloned().collect(),

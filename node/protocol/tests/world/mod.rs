@@ -111,6 +111,7 @@ pub fn unit(text: &str) -> UnitPath {
 }
 
 /// Certificates of one federation.
+#[derive(Clone)]
 pub struct Registry {
     pub roots: RootList,
     root: Certificate,
@@ -308,6 +309,12 @@ impl World {
             entropy: seed(&format!("entropy {path} {label} {}", self.now)),
             purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
         }
+    }
+
+    /// The chain of a unit's reporting node.
+    pub fn chain_of(&self, path: &UnitPath) -> Chain {
+        let mut registry = self.registry.clone();
+        registry.node(path, "1", Some(1))
     }
 
     /// Adds a reporting node, admitted by its superior.

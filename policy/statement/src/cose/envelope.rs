@@ -293,17 +293,21 @@ impl Envelope {
         self
     }
 
+    pub(super) const fn carries_chain(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+
     /// The chain it carries, in right form but not verified.
     ///
     /// # Errors
     /// When a certificate is not acceptable in form.
     pub fn unverified_chain(&self) -> Option<Result<Chain, ChainError>> {
-        (!self.certificates.is_empty()).then(|| Chain::from_ders(&self.certificates))
+        self.carries_chain().then(|| Chain::from_ders(&self.certificates))
     }
 
     /// Digest of the chain it carries, as the cache of verified chains names it.
     pub(super) fn chain_digest(&self) -> Option<Digest> {
-        (!self.certificates.is_empty())
+        self.carries_chain()
             .then(|| super::verifier::chain_digest(self.certificates.iter().map(Vec::as_slice)))
     }
 

@@ -1,0 +1,141 @@
+//! After a hello: the superior says what it holds of a subordinate, and the subordinate makes up the
+//! difference, whichever of the two has forgotten something.
+//!
+//! A superior that lost figures gets them again. A subordinate that lost them (its store was put back)
+//! never uses an edition a second time; while its ledger is shorter than the one the superior saw, it
+//! signs nothing, because what it signed would fork the ledger.
+
+use std::collections::BTreeSet;
+
+use reeve_statement::cbor::to_vec;
+use reeve_statement::digest::Digest;
+use reeve_statement::statement::FigureId;
+
+use crate::effect::{Channel, InboundId, NodeKey};
+use crate::node::Node;
+use crate::refusal::Refusal;
+use crate::report::Reports;
+use crate::rows;
+use crate::wire::{Downward, HAVE_ENTRIES, HAVE_PAGES, Have, HavePage, ReportAnswer};
+
+/// What a superior has listed so far of what it holds.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    pages: BTreeSet<u32>,
+    held: BTreeSet<FigureId>,
+}
+
+impl Node {
+    pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
+        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
+        else {
+            return;
+        };
+        let held: Vec<Have> = self
+            .reports
+            .heard
+            .values()
+            .filter_map(|units| units.get(&unit))
+            .map(|heard| &heard.row)
+            .map(|row| Have {
+                id: row.id.clone(),
+                term: row.term,
+                edition: row.edition,
+                statement: row.statement,
+            })
+            .collect();
+        let ledger_size = self.reports.heads.get(&unit).map_or(0, |head| head.size);
+        let pages = u32::try_from(held.len().div_ceil(HAVE_ENTRIES).max(1)).unwrap_or(u32::MAX);
+        if pages > HAVE_PAGES {
+            return self.context.counters.count("reconcile", "too_many_figures");
+        }
+        let mut figures = held.chunks(HAVE_ENTRIES).map(<[Have]>::to_vec);
+        for page in 0..pages {
+            let figures = figures.next().unwrap_or_default();
+            let page = HavePage { figures, page, pages, ledger_size };
+            self.context.send(peer, Channel::Report, to_vec(&Downward::Have(page)));
+        }
+    }
+
+    /// A page of what the superior holds. After the last one, what it did not list is sent again.
+    pub(super) fn on_have(&mut self, inbound: InboundId, peer: NodeKey, page: HavePage) {
+        if page.pages > HAVE_PAGES || page.page >= page.pages {
+            return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
+        }
+        let own = self.ledger.frontier().size();
+        self.ahead = Some(page.ledger_size).filter(|size| *size > own);
+        if self.ahead.is_some() {
+            self.context.counters.count("reconcile", "ledger_behind_superior");
+        }
+        let inventory = self.reports.inventories.entry(peer).or_default();
+        inventory.pages.insert(page.page);
+        let complete = u32::try_from(inventory.pages.len()).is_ok_and(|n| n >= page.pages);
+        let term = self.settings.term.unwrap_or(0);
+        for have in page.figures.into_iter().filter(|have| have.term == term) {
+            if let Some(inventory) = self.reports.inventories.get_mut(&peer) {
+                inventory.held.insert(have.id.clone());
+            }
+            self.reconcile(have);
+        }
+        if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
+            self.send_what_was_lost(&inventory.held);
+        }
+        self.context.respond(inbound, to_vec(&ReportAnswer::Accepted));
+    }
+
+    fn send_what_was_lost(&mut self, held: &BTreeSet<FigureId>) {
+        let class = Reports::class();
+        for row in self.reports.figures.values_mut() {
+            if row.id.class == class && row.accepted > 0 && !held.contains(&row.id) {
+                row.accepted = 0;
+                self.context.counters.count("reconcile", "lost_by_superior");
+            }
+        }
+        self.send_what_is_missing();
+    }
+
+    fn reconcile(&mut self, have: Have) {
+        let Some(row) = self.reports.figures.get_mut(&have.id) else {
+            self.context.counters.count("reconcile", "unknown_figure");
+            self.adopt_edition(have);
+            return;
+        };
+        if have.edition > row.edition {
+            self.context.counters.count("reconcile", "edition_behind_superior");
+            self.adopt_edition(have);
+        } else {
+            let complete = have.edition == row.edition && have.statement == row.statement;
+            if have.edition == row.edition && !complete {
+                self.context.counters.count("reconcile", "edition_differs");
+                self.adopt_edition(have);
+                return;
+            }
+            row.accepted = have.edition;
+            if complete {
+                self.reports.unsent.remove(&have.id);
+            } else {
+                self.reports.unsent.insert(have.id);
+            }
+        }
+    }
+
+    /// Continues after the edition that the superior holds: the next one is numbered after it.
+    fn adopt_edition(&mut self, have: Have) {
+        let now = self.context.now().wall;
+        let row = rows::FigureRow {
+            id: have.id.clone(),
+            edition: have.edition,
+            statement: have.statement,
+            content: Digest::ZERO,
+            accepted: have.edition,
+            refused: None,
+            issued_at: now,
+            dirty: true,
+            body: None,
+        };
+        self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
+        self.reports.figures.insert(have.id.clone(), row);
+        self.reports.unsent.remove(&have.id);
+        self.mark_due(have.id);
+    }
+}
