@@ -120,12 +120,10 @@ impl Node {
         }
     }
 
-    /// Whether this node cuts figures: it has a term, and somebody to tell or is the top.
+    /// Whether this node cuts figures: it may sign, and has somebody to tell or is the top.
     fn is_reporting(&self) -> bool {
         let top = self.settings.unit.depth() == 1;
-        self.settings.term.is_some()
-            && self.ahead.is_none()
-            && (top || self.reports.subscription.is_some())
+        self.may_sign() && (top || self.reports.subscription.is_some())
     }
 
     /// Whether a running import touched the figure: it is cut when the import ends.

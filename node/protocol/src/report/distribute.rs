@@ -44,7 +44,7 @@ impl Node {
 
     /// Asks for every indicator of the catalogue: with the request of the last time, unless it would
     /// say something else now.
-    fn ask_subordinate(&mut self, peer: NodeKey) {
+    pub(super) fn ask_subordinate(&mut self, peer: NodeKey) {
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
             return;
         };
@@ -81,6 +81,9 @@ impl Node {
             && held.content == content
         {
             return Some(held.bytes.clone());
+        }
+        if !self.may_sign() {
+            return None;
         }
         let leaf = unit.leaf().clone();
         let audience = Audience::Unit(unit);

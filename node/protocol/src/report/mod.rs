@@ -124,6 +124,8 @@ pub(crate) struct Reports {
     pub(crate) last_signed: Timestamp,
     /// The last request to each subordinate.
     pub(crate) requests: BTreeMap<UnitId, RequestRow>,
+    /// Whether a superior has said what it holds since this node started.
+    pub(crate) reconciled: bool,
     /// What superiors are listing as held.
     pub(crate) inventories: BTreeMap<NodeKey, Inventory>,
     /// Requests sent down, to know their answers by.

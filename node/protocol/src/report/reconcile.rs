@@ -2,8 +2,9 @@
 //! difference, whichever of the two has forgotten something.
 //!
 //! A superior that lost figures gets them again. A subordinate that lost them (its store was put back)
-//! never uses an edition a second time; while its ledger is shorter than the one the superior saw, it
-//! signs nothing, because what it signed would fork the ledger.
+//! never uses an edition a second time: after a start it cuts nothing before it has heard what the
+//! superior holds, and while its ledger is shorter than the one the superior saw, it signs no figure,
+//! because what it signed would fork the ledger.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::Reports;
 use crate::rows;
+use crate::trust::Standing;
 use crate::wire::{Downward, HAVE_ENTRIES, HAVE_PAGES, Have, HavePage, ReportAnswer};
 
 /// What a superior has listed so far of what it holds.
@@ -26,6 +28,13 @@ pub(crate) struct Inventory {
 }
 
 impl Node {
+    /// Whether this node signs statements: it has a term, and knows that its ledger is the one that
+    /// its superior saw. The top has nobody who could tell it.
+    pub(super) fn may_sign(&self) -> bool {
+        let known = self.reports.reconciled || self.settings.unit.depth() == 1;
+        self.settings.term.is_some() && known && self.ahead.is_none()
+    }
+
     pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
         else {
@@ -78,9 +87,24 @@ impl Node {
             self.reconcile(have);
         }
         if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
+            let first = !core::mem::replace(&mut self.reports.reconciled, true);
             self.send_what_was_lost(&inventory.held);
+            if first && self.may_sign() {
+                self.begin_to_sign();
+            }
         }
         self.context.respond(inbound, to_vec(&ReportAnswer::Accepted));
+    }
+
+    /// What waited for the superior's word: figures, and requests to subordinates.
+    fn begin_to_sign(&mut self) {
+        self.mark_everything_due();
+        self.await_periods();
+        let below: Vec<NodeKey> =
+            self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
+        for peer in below {
+            self.ask_subordinate(peer);
+        }
     }
 
     fn send_what_was_lost(&mut self, held: &BTreeSet<FigureId>) {
