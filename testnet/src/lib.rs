@@ -1,7 +1,8 @@
 //! Federations on one machine: for trying, showing and measuring.
 //!
 //! A [`town::Town`] is a federation of real nodes, with real stores in a folder and real TCP on
-//! loopback, in one process. Nothing of a node is simulated here.
+//! loopback, in one process; [`processes`] are the same, each node a process of its own. Nothing of a
+//! node is simulated here.
 #![allow(clippy::disallowed_methods, reason = "a test network measures by the machine's clock")]
 
 pub mod bench;
@@ -10,3 +11,4 @@ pub mod italy;
 pub mod processes;
 pub mod stopwatch;
 pub mod town;
+pub mod trial;

@@ -29,6 +29,8 @@ enum Command {
     Up(cli::up::Arguments),
     /// Speed, memory and bytes of whole nodes, beside their targets.
     Bench(cli::bench::Arguments),
+    /// Processes that are killed or kept away, and what must hold all the same.
+    Trial(cli::trial::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Italy(arguments) => cli::italy::run(&arguments),
         Command::Up(arguments) => cli::up::run(&arguments),
         Command::Bench(arguments) => cli::bench::run(&arguments),
+        Command::Trial(arguments) => cli::trial::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("testnet: {error}");

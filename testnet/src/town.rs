@@ -438,13 +438,18 @@ const FIRST_PORT: u16 = 20_000;
 /// Ports tried from there on.
 const PORTS: u16 = 12_000;
 
+/// How far apart programs that were started one after the other begin: a port of a node that is down
+/// for a moment looks free to all others. It shares no factor with the number of ports.
+const STRIDE: u32 = 97;
+
 /// A port that nobody listens on now, and that this process has not handed out before.
 ///
 /// # Errors
 /// [`TownError::Port`].
 pub fn free_port() -> Result<u16, TownError> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or(0);
+    let start =
+        u16::try_from(std::process::id().wrapping_mul(STRIDE) % u32::from(PORTS)).unwrap_or(0);
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
     for _ in 0..PORTS {
         let offset = NEXT.fetch_add(1, Ordering::Relaxed);

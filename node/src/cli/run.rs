@@ -37,6 +37,9 @@ pub struct Arguments {
     /// Log one JSON object per line
     #[arg(long)]
     log_json: bool,
+    /// Stop also when standard input ends: with the program that started this one, however it ends
+    #[arg(long)]
+    until_eof: bool,
 }
 
 /// How important a log line is.
@@ -90,13 +93,13 @@ pub(super) fn run(
         .enable_all()
         .build()
         .map_err(|error| CommandError::Failed(format!("the runtime: {error}")))?;
-    let ended = runtime.block_on(serve(house, output));
+    let ended = runtime.block_on(serve(house, arguments.until_eof, output));
     // A request or a store that does not end must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
-async fn serve(house: Arc<House>, output: &Output) -> Result<(), CommandError> {
+async fn serve(house: Arc<House>, until_eof: bool, output: &Output) -> Result<(), CommandError> {
     let not_started =
         |error: RunError| CommandError::Failed(format!("the node did not start: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -134,6 +137,7 @@ async fn serve(house: Arc<House>, output: &Output) -> Result<(), CommandError> {
         () = handle.stopped() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+        () = input_ended(), if until_eof => {}
     }
     tracing::info!("stopping");
     handle.stop();
@@ -141,6 +145,19 @@ async fn serve(house: Arc<House>, output: &Output) -> Result<(), CommandError> {
     drop((handle, porter));
     api.ended().await;
     ended(running).await.map_err(|error| CommandError::Failed(format!("the node stopped: {error}")))
+}
+
+/// Waits until standard input ends. What comes before is thrown away.
+async fn input_ended() {
+    let (ended, end) = tokio::sync::oneshot::channel();
+    // A thread of its own: it may never end, and must not hold up the runtime.
+    std::thread::spawn(move || {
+        // An error is an end, too.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        // Nobody waits any more if the node stopped for another reason.
+        let _ = ended.send(());
+    });
+    let _ = end.await;
 }
 
 /// Waits for the node to close its store; what was acknowledged is durable before that.

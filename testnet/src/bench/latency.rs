@@ -20,7 +20,7 @@ use serde_json::json;
 use super::import::parse;
 use super::measure::Measure;
 use super::{BenchError, Extent};
-use crate::processes::{Houses, Process, ProcessError, Processes, reeve_binary};
+use crate::processes::{Houses, Launcher, Leash, Process, ProcessError, Processes};
 use crate::stopwatch::now;
 use crate::town::TownSpec;
 
@@ -49,12 +49,16 @@ const ARRIVE: Duration = Duration::from_secs(30);
 const P50_MS: f64 = 100.0;
 const P99_MS: f64 = 1_000.0;
 
-/// Measures it. Blocks.
+/// Measures it. Blocks; letting go of the leash ends it with an error.
 ///
 /// # Errors
 /// [`BenchError`].
-pub fn run(folder: &Path, extent: Extent, engine: Engine) -> Result<Vec<Measure>, BenchError> {
-    let binary = reeve_binary()?;
+pub fn run(
+    folder: &Path,
+    extent: Extent,
+    engine: Engine,
+    leash: &Leash,
+) -> Result<Vec<Measure>, BenchError> {
     let houses = Houses::open(&TownSpec {
         folder: folder.join("nodes"),
         paths: UNITS.iter().map(|path| parse(path)).collect::<Result<Vec<UnitPath>, _>>()?,
@@ -63,12 +67,12 @@ pub fn run(folder: &Path, extent: Extent, engine: Engine) -> Result<Vec<Measure>
         engine,
         tap: None,
     })?;
-    let processes = Processes::start(&binary, &houses)?;
+    let processes = Processes::start(&Launcher::beside(leash)?, &houses)?;
     processes.publish(&houses.sign_catalogue(CATALOGUE)?)?;
     let (Some(nation), Some(street)) = (processes.list().first(), processes.list().last()) else {
         return Err(BenchError::Thread("runs the processes"));
     };
-    let writer = street.writer(&binary)?;
+    let writer = street.writer()?;
     let mut way = Way { street, writer, nation, written: 0 };
     // The first change finds the way open; it is not measured.
     way.measure(1, 1)?;

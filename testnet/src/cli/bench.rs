@@ -7,9 +7,10 @@ use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use reeve::config::Engine;
 use reeve_testnet::bench::{self, BenchError, Extent, Machine, Measure, machine};
+use reeve_testnet::processes::Leash;
 use serde_json::json;
 
-use super::{Failed, runtime};
+use super::{Failed, runtime, unless_stopped};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -76,10 +77,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             anstream::println!("A debug build: the targets hold for release builds.");
         }
     }
+    // Declared first, removed last: when nothing writes there any more.
+    let folder = tempfile::Builder::new().prefix("reeve-bench-").tempdir()?;
     let runtime = runtime()?;
+    let leash = Leash::default();
     let mut all = Vec::new();
     for which in arguments.which.each() {
-        let measures = runtime.block_on(measure(arguments, which))?;
+        let here = folder.path().join(format!("{which:?}"));
+        std::fs::create_dir(&here)?;
+        let work = measure(&here, arguments, which, &leash);
+        let measures = runtime.block_on(unless_stopped(&leash, work))?;
+        // A benchmark's files are in the way of the next; those that are left are removed at the end.
+        let _ = std::fs::remove_dir_all(&here);
         if !arguments.json {
             anstream::println!("\n{}", table(&measures, arguments.quick));
         }
@@ -101,15 +110,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn measure(arguments: &Arguments, which: Which) -> Result<Vec<Measure>, Failed> {
-    let folder = tempfile::Builder::new().prefix("reeve-bench-").tempdir()?;
-    Ok(measure_in(folder.path(), arguments, which).await?)
-}
-
-async fn measure_in(
+async fn measure(
     folder: &Path,
     arguments: &Arguments,
     which: Which,
+    leash: &Leash,
 ) -> Result<Vec<Measure>, BenchError> {
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
     let engine = if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb };
@@ -117,8 +122,8 @@ async fn measure_in(
         Which::All => Ok(Vec::new()),
         Which::Import => bench::import::run(folder, extent, engine).await,
         Which::Latency => {
-            let folder = folder.to_owned();
-            let measuring = move || bench::latency::run(&folder, extent, engine);
+            let (folder, leash) = (folder.to_owned(), leash.clone());
+            let measuring = move || bench::latency::run(&folder, extent, engine, &leash);
             let measured = tokio::task::spawn_blocking(measuring).await;
             measured.map_err(|_| BenchError::Thread("measures latency"))?
         }

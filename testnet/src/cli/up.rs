@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use reeve::config::Engine;
 use reeve_statement::unit::UnitPath;
-use reeve_testnet::processes::{Houses, Processes, reeve_binary};
+use reeve_testnet::processes::{Houses, Launcher, Leash, ProcessError, Processes};
 use reeve_testnet::town::TownSpec;
 use serde::Deserialize;
+use tokio::task::JoinHandle;
 
-use super::{Failed, runtime};
+use super::{Failed, runtime, told_to_stop};
 
 /// How often it is looked whether all processes still run.
 const CHECK: Duration = Duration::from_secs(1);
@@ -19,7 +20,7 @@ const CHECK: Duration = Duration::from_secs(1);
 /// What to start.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The authority keys' passphrase is `testnet`. Ctrl-C stops the nodes; the next start goes on with\nthe same folders.\n\nExample:\n  testnet up examples/topology.toml --folder /tmp/atlantis"
+    after_help = "The authority keys' passphrase is `testnet`. Ctrl-C or SIGTERM stops the nodes; the next start\ngoes on with the same folders.\n\nExample:\n  testnet up examples/topology.toml --folder /tmp/atlantis"
 )]
 pub struct Arguments {
     /// The units, and what they keep (TOML; see examples/topology.toml)
@@ -72,26 +73,52 @@ enum Store {
 /// When the file is wrong, or a node cannot be founded or started, or ends by itself.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let spec = read(&arguments.topology, arguments.folder.as_deref())?;
-    let binary = reeve_binary()?;
-    let houses = Houses::open(&spec.town)?;
     let runtime = runtime()?;
-    // From here on Ctrl-C reaches the processes too; what is waited for is their end.
-    let mut processes = Processes::start(&binary, &houses)?;
+    runtime.block_on(async {
+        // Heard from here on. If this program is killed, the nodes see their standard input end.
+        let mut told = tokio::spawn(told_to_stop());
+        let leash = Leash::default();
+        let launcher = Launcher::beside(&leash)?;
+        let mut starting = tokio::task::spawn_blocking(move || start(&launcher, &spec));
+        let processes = tokio::select! {
+            started = &mut starting => started??,
+            told = &mut told => {
+                leash.let_go();
+                // What it comes to is of no interest any more, only that it has ended.
+                let _ = starting.await;
+                return told?.map_err(Failed::from);
+            }
+        };
+        let ended = until_stopped(&mut told, &processes).await;
+        anstream::println!("\nStopping the nodes; their folders stay.");
+        tokio::task::spawn_blocking(move || processes.stop()).await?;
+        ended
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Founds or finds the nodes' folders, starts the nodes, and says how to go on.
+fn start(launcher: &Launcher, spec: &Spec) -> Result<Processes, ProcessError> {
+    let houses = Houses::open(&spec.town)?;
+    let processes = Processes::start(launcher, &houses)?;
     if !processes.have_catalogue()? {
         processes.publish(&houses.sign_catalogue(spec.catalogue)?)?;
     }
-    tell(&processes, &binary);
-    let ended = runtime.block_on(async {
-        loop {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Ok(()),
-                () = tokio::time::sleep(CHECK) => processes.check()?,
-            }
+    tell(&processes, &launcher.binary);
+    Ok(processes)
+}
+
+/// Waits until this program is told to stop, or a node has ended by itself.
+async fn until_stopped(
+    told: &mut JoinHandle<std::io::Result<()>>,
+    processes: &Processes,
+) -> Result<(), Failed> {
+    loop {
+        tokio::select! {
+            told = &mut *told => return told?.map_err(Failed::from),
+            () = tokio::time::sleep(CHECK) => processes.check()?,
         }
-    });
-    anstream::println!("\nStopping the nodes; their folders stay.");
-    processes.stop();
-    ended.map(|()| ExitCode::SUCCESS)
+    }
 }
 
 struct Spec {

@@ -1,0 +1,229 @@
+//! What a federation has said so far, as its nodes show it: every ledger entry, and which statement
+//! each edition's number was used for.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use reeve::api::{SentEntry, StatusView};
+use reeve::client::ClientError;
+use reeve_statement::cose::Signed;
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{Frontier, leaf_hash};
+use reeve_statement::unit::UnitPath;
+
+use super::{TrialError, broken};
+use crate::processes::Process;
+
+/// Entries asked for at a time.
+const PAGE: u64 = 500;
+
+/// Counted events that no crash explains: an edition or ledger that was told and then forgotten, or
+/// told differently.
+const NEVER: [(&str, &[&str]); 4] = [
+    (
+        "refused_statements",
+        &[
+            "equivocation",
+            "old_edition",
+            "old_term",
+            "ledger_regressed",
+            "bad_signature",
+            "malformed",
+        ],
+    ),
+    ("deliveries_refused", &[]),
+    (
+        "reconcile",
+        &["unknown_figure", "edition_behind_superior", "edition_differs", "ledger_behind_superior"],
+    ),
+    ("damaged", &[]),
+];
+
+/// Who said it, about which figure, in which term, as which edition.
+pub(super) type Edition = (UnitPath, String, u64, u64);
+
+/// What was said.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    ledgers: BTreeMap<UnitPath, Vec<Digest>>,
+    editions: BTreeMap<Edition, Digest>,
+}
+
+impl Book {
+    /// How many statements were issued, and how many of them are editions of a figure.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.ledgers.values().map(Vec::len).sum(), self.editions.len())
+    }
+
+    /// A unit's ledger as far as it was seen.
+    pub(super) fn ledger(&self, unit: &UnitPath) -> &[Digest] {
+        self.ledgers.get(unit).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Takes the whole ledger of a unit whose node has stopped.
+    ///
+    /// # Errors
+    /// When it does not begin with what was seen.
+    pub(super) fn replace(
+        &mut self,
+        unit: &UnitPath,
+        whole: Vec<Digest>,
+    ) -> Result<(), TrialError> {
+        if !whole.starts_with(self.ledger(unit)) {
+            return Err(broken(unit, "its store holds another ledger than it showed"));
+        }
+        self.ledgers.insert(unit.clone(), whole);
+        Ok(())
+    }
+
+    /// An edition and the statement that it is.
+    ///
+    /// # Errors
+    /// When its number was used for another.
+    pub(super) fn note(&mut self, edition: Edition, statement: Digest) -> Result<(), TrialError> {
+        match self.editions.entry(edition) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(statement);
+                Ok(())
+            }
+            Entry::Occupied(known) if *known.get() == statement => Ok(()),
+            Entry::Occupied(known) => {
+                let (unit, figure, term, number) = known.key();
+                let both = format!("{} and {statement}", known.get());
+                let what = format!("edition {number} of {figure}, term {term}, is both {both}");
+                Err(broken(unit, what))
+            }
+        }
+    }
+
+    /// Reads what a node issued since the last look: its ledger must begin with all that was there.
+    /// Gives the last statement about each figure that is new.
+    ///
+    /// # Errors
+    /// When the ledger shrank or says something else, or a number was used twice.
+    pub(super) fn read(&mut self, process: &Process) -> Result<Vec<SentEntry>, TrialError> {
+        let status = process.status()?;
+        let (unit, size) = (&process.unit, status.ledger_size);
+        let mut seen = self.ledgers.remove(unit).unwrap_or_default();
+        if size < count(&seen) {
+            return Err(broken(unit, format!("its ledger shrank to {size} from {}", seen.len())));
+        }
+        let mut last: BTreeMap<String, SentEntry> = BTreeMap::new();
+        while count(&seen) < size {
+            let from = count(&seen);
+            let path = format!("/v1/sent?from={from}&limit={}", PAGE.min(size - from));
+            let page: Vec<SentEntry> =
+                process.client.get(&path).map_err(|error| process.failed(error))?;
+            if page.is_empty() {
+                return Err(broken(unit, format!("entry {from} of its ledger is not there")));
+            }
+            for entry in page {
+                let statement = self.take(unit, &status, count(&seen), &entry)?;
+                seen.push(statement);
+                if let Some(figure) = &entry.figure {
+                    last.insert(figure.clone(), entry);
+                }
+            }
+        }
+        let root = root(seen.iter()).map(|root| root.to_string());
+        if root.as_ref() != Some(&status.ledger_root) {
+            return Err(broken(unit, "the root of its ledger is not that of its entries"));
+        }
+        self.ledgers.insert(unit.clone(), seen);
+        Ok(last.into_values().collect())
+    }
+
+    fn take(
+        &mut self,
+        unit: &UnitPath,
+        status: &StatusView,
+        expected: u64,
+        entry: &SentEntry,
+    ) -> Result<Digest, TrialError> {
+        if entry.index != expected {
+            let what = format!("entry {} of its ledger where {expected} should be", entry.index);
+            return Err(broken(unit, what));
+        }
+        let statement: Digest = entry
+            .statement
+            .parse()
+            .map_err(|_| broken(unit, format!("entry {expected} names no statement")))?;
+        if let Some(figure) = &entry.figure {
+            let term = status.term.unwrap_or(0);
+            self.note((unit.clone(), figure.clone(), term, entry.edition), statement)?;
+        }
+        Ok(statement)
+    }
+}
+
+/// Whether a superior holds a statement of a subordinate, byte for byte.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn held_by(superior: &Process, entry: &SentEntry) -> Result<(), TrialError> {
+    let path = format!("/v1/statements/{}", entry.statement);
+    let bytes = match superior.client.bytes(&path, "application/cose") {
+        Ok(bytes) => bytes,
+        Err(ClientError::Problem(problem)) if problem.status == 404 => {
+            let figure = entry.figure.as_deref().unwrap_or_default();
+            let what = format!("it lacks edition {} of {figure}", entry.edition);
+            return Err(broken(&superior.unit, what));
+        }
+        Err(error) => return Err(superior.failed(error).into()),
+    };
+    let digest = Signed::decode(&bytes).ok().map(|signed| signed.digest().to_string());
+    if digest.as_ref() == Some(&entry.statement) {
+        return Ok(());
+    }
+    Err(broken(&superior.unit, format!("{} has other bytes than its name says", entry.statement)))
+}
+
+/// Whether a node counted nothing that no crash explains.
+///
+/// # Errors
+/// What it counted.
+pub(super) fn nothing_impossible(process: &Process) -> Result<(), TrialError> {
+    let metrics = process.client.bytes("/metrics", "text/plain");
+    let metrics = metrics.map_err(|error| process.failed(error))?;
+    let metrics = String::from_utf8_lossy(&metrics);
+    for line in metrics.lines().filter(|line| line.starts_with("reeve_events_total{")) {
+        for (event, reasons) in NEVER {
+            let named = |reason: &&&str| line.contains(&format!("reason=\"{reason}\""));
+            let about = line.contains(&format!("event=\"{event}\""));
+            if about && (reasons.is_empty() || reasons.iter().any(|reason| named(&reason))) {
+                return Err(broken(&process.unit, format!("it counted {line}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The root of a ledger of these statements.
+pub(super) fn root<'a>(statements: impl Iterator<Item = &'a Digest>) -> Option<Digest> {
+    let mut frontier = Frontier::new();
+    for statement in statements {
+        frontier.append(leaf_hash(statement.as_bytes())).ok()?;
+    }
+    Some(frontier.root())
+}
+
+fn count(seen: &[Digest]) -> u64 {
+    u64::try_from(seen.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_used_for_one_statement() {
+        let mut book = Book::default();
+        let edition = |number| ("it".parse().unwrap(), "cases 2020".to_owned(), 1, number);
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        book.note(edition(1), one).unwrap();
+        book.note(edition(1), one).unwrap();
+        book.note(edition(2), other).unwrap();
+        assert!(book.note(edition(1), other).is_err());
+    }
+}
