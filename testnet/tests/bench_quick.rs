@@ -1,9 +1,10 @@
-//! The benchmarks that need no other process do what they say, in their quick form.
+//! The benchmarks do what they say, in their quick form.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use reeve::config::Engine;
-use reeve_testnet::bench::{Extent, Measure, bytes, import};
+use reeve_testnet::bench::{Extent, Measure, bytes, import, latency};
+use reeve_testnet::processes::Leash;
 
 fn value(measures: &[Measure], what: &str) -> f64 {
     measures.iter().find(|measure| measure.what == what).unwrap().value
@@ -23,4 +24,13 @@ async fn statements_cross_the_border_for_every_day() {
     let measures = bytes::run(folder.path(), Extent::Quick, Engine::Sled).await.unwrap();
     assert!((value(&measures, "bytes: records imported") - 2_000.0).abs() < 0.5);
     assert!(value(&measures, "bytes: out of the leaf") > 0.0);
+}
+
+#[test]
+fn changes_pass_four_hops_of_real_processes() {
+    let folder = tempfile::tempdir().unwrap();
+    let leash = Leash::default();
+    let measures = latency::run(folder.path(), Extent::Quick, Engine::Redb, &leash).unwrap();
+    assert!((value(&measures, "latency at 50/s: changes") - 150.0).abs() < 0.5);
+    assert!(value(&measures, "latency at 50/s: p50") > 0.0);
 }

@@ -9,12 +9,10 @@
 )]
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reeve::clock::Clock;
 use reeve::config::Engine;
-use reeve::net::Tap;
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::Role;
@@ -62,14 +60,14 @@ fn path(text: &str) -> UnitPath {
     text.parse().unwrap()
 }
 
-async fn raise(folder: &Path, engine: Engine, tap: Option<Tap>) -> Town {
+async fn raise(folder: &Path, engine: Engine) -> Town {
     let spec = TownSpec {
         folder: folder.to_owned(),
         paths: ["it", "it/03", "it/03/016"].map(path).to_vec(),
         schema: SCHEMA.to_owned(),
         policy: None,
         engine,
-        tap,
+        tap: None,
     };
     let town = Town::raise(&spec).await.unwrap();
     town.publish(CATALOGUE, PATIENCE).await.unwrap();
@@ -107,7 +105,7 @@ async fn nation_shows(town: &Town, total: i64) {
 
 async fn up_the_levels_and_through_restarts(engine: Engine) {
     let folder = tempfile::tempdir().unwrap();
-    let mut town = raise(folder.path(), engine, None).await;
+    let mut town = raise(folder.path(), engine).await;
     write(&town, "it/03/016", case(&town, "c1", "")).await;
     nation_shows(&town, 1).await;
     for unit in ["it/03", "it/03/016", "it"] {
@@ -129,52 +127,6 @@ async fn a_change_reaches_the_nation_and_survives_restarts_on_sled() {
     up_the_levels_and_through_restarts(Engine::Sled).await;
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
-}
-
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found
-}
-
-/// Plants canaries in a record's id and free text, and looks for them wherever they must not be.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_raw_data_leaves_the_house() {
-    const CANARY: &str = "CANARY-7f3a91";
-    let wire: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let seen = Arc::clone(&wire);
-    let tap = Tap::new(move |_, _, _, bytes| seen.lock().unwrap().extend_from_slice(bytes));
-    let folder = tempfile::tempdir().unwrap();
-    let town = raise(folder.path(), Engine::Redb, Some(tap)).await;
-    write(&town, "it/03/016", case(&town, &format!("{CANARY}-id"), &format!("{CANARY}-note")))
-        .await;
-    nation_shows(&town, 1).await;
-    for unit in ["it", "it/03", "it/03/016"] {
-        let status = format!("{:?}", town.status(&path(unit)).await.unwrap());
-        let metrics = town.ask(&path(unit), Role::Operator, Question::Metrics).await.unwrap();
-        assert!(!status.contains(CANARY) && !format!("{metrics:?}").contains(CANARY), "{unit}");
-    }
-    let superiors = ["it", "it/03"].map(|unit| town.folder(&path(unit)).unwrap().to_owned());
-    let leaf = town.folder(&path("it/03/016")).unwrap().to_owned();
-    town.stop().await.unwrap();
-    assert!(!wire.lock().unwrap().is_empty(), "the tap saw the wire");
-    assert!(!contains(&wire.lock().unwrap(), CANARY.as_bytes()), "a canary crossed the border");
-    for folder in superiors {
-        for file in files(&folder) {
-            let bytes = std::fs::read(&file).unwrap();
-            assert!(!contains(&bytes, CANARY.as_bytes()), "a canary is in {}", file.display());
-        }
-    }
-    let at_home =
-        files(&leaf).iter().any(|file| contains(&std::fs::read(file).unwrap(), CANARY.as_bytes()));
-    assert!(at_home, "the search finds what is there: the record is in its own house");
-}
-
 /// How soon a revoked node must be cut off after its superior heard of it.
 const CUT_OFF: Duration = Duration::from_secs(2);
 
@@ -189,7 +141,7 @@ async fn are_apart(town: &Town, one: &str, other: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_unit_is_cut_off_within_two_seconds_and_so_is_what_it_certified() {
     let folder = tempfile::tempdir().unwrap();
-    let town = raise(folder.path(), Engine::Redb, None).await;
+    let town = raise(folder.path(), Engine::Redb).await;
     assert!(
         !are_apart(&town, "it", "it/03").await && !are_apart(&town, "it/03", "it/03/016").await
     );
