@@ -156,7 +156,7 @@ impl Book {
     }
 }
 
-/// Whether a superior holds a statement of a subordinate, byte for byte.
+/// Whether a superior holds a statement of a subordinate under its digest.
 ///
 /// # Errors
 /// When it does not.
