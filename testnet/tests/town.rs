@@ -11,16 +11,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reeve::clock::Clock;
+use reeve::clock::{Clock, wall};
 use reeve::config::Engine;
+use reeve::house::{Clerk, Entropy, House, Passphrase};
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, Question};
+use reeve_statement::cert::Chain;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
 use reeve_statement::unit::UnitPath;
-use reeve_testnet::town::{Town, TownSpec};
+use reeve_testnet::town::{PASSPHRASE, Town, TownSpec};
 
 const SCHEMA: &str = r#"
 [schema]
@@ -157,5 +159,53 @@ async fn a_revoked_unit_is_cut_off_within_two_seconds_and_so_is_what_it_certifie
     assert!(took[1] < CUT_OFF, "{took:?}");
     let taken = town.ask(&path("it/03/016"), Role::Operator, Question::Metrics).await.unwrap();
     assert!(format!("{taken:?}").contains("lists"), "the municipality knows why: {taken:?}");
+    town.stop().await.unwrap();
+}
+
+/// The root renews the nation's authority and the nation the region's, while all nodes run: every node
+/// stands on the new certificates without a restart, and keeps them in its folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn renewed_authorities_reach_every_folder_below_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut town = raise(folder.path(), Engine::Redb).await;
+    let mut nation = House::open(town.folder(&path("it")).unwrap()).unwrap();
+    let passphrase = Passphrase::new(PASSPHRASE);
+    let mut entropy = Entropy::system();
+    let mut clerk = Clerk::new(wall(), &mut entropy);
+    clerk.lifetimes.authority_days = 6 * 365;
+    let root = nation.root(&nation.folder().join("keys/root.key"), &passphrase).unwrap();
+    let first = nation.renew_first(&root, &mut clerk).unwrap();
+    let authority = nation.authority(&passphrase).unwrap();
+    let second = nation.renew_issued(&authority, "03", &mut clerk).unwrap().remove(0);
+    for chain in [&first, &second] {
+        let renew = Question::Renew(chain.to_cbor());
+        let answer = town.ask(&path("it"), Role::Operator, renew).await.unwrap();
+        assert!(matches!(answer, Answer::Done), "{answer:?}");
+    }
+    for (unit, renewed) in [("it/03", &second), ("it/03/016", &second), ("it/03/016", &first)] {
+        let kept = async || {
+            let house = House::open(town.folder(&path(unit))?).unwrap();
+            let identity = house.identity().unwrap();
+            let chains = [&identity.node, &identity.writer, &identity.authority];
+            let has = |chain: &Chain| chain.certificates().any(|it| it == renewed.leaf());
+            Ok(chains.into_iter().all(has))
+        };
+        town.eventually(PATIENCE, &format!("{unit} keeps the renewed chains"), kept).await.unwrap();
+    }
+    write(&town, "it/03/016", case(&town, "c1", "")).await;
+    nation_shows(&town, 1).await;
+    for unit in ["it/03/016", "it/03", "it"] {
+        town.halt(&path(unit)).await.unwrap();
+        town.start(&path(unit)).await.unwrap();
+    }
+    write(&town, "it/03/016", case(&town, "c2", "")).await;
+    nation_shows(&town, 2).await;
+    let issued = Question::Issued { from: 0, limit: 100 };
+    let answer = town.ask(&path("it"), Role::Operator, issued).await.unwrap();
+    let Answer::Issued(rows) = answer else { panic!("{answer:?}") };
+    let held: Vec<_> = rows.iter().map(|row| row.certificate.as_slice()).collect();
+    for certificate in nation.issued().unwrap() {
+        assert!(held.contains(&certificate.der()), "{certificate:?} is in the ledger");
+    }
     town.stop().await.unwrap();
 }

@@ -4,7 +4,6 @@ use reeve_policy::authz::{
     Action, Circumstances, Decision, Person, PolicySet, Principal, Question as Asked, Resource,
 };
 use reeve_statement::cbor::to_vec;
-use reeve_statement::cert::Chain;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
 use reeve_statement::names::{IndicatorId, KindId};
@@ -17,17 +16,21 @@ use crate::local::{Answer, Ask, Failure, Question};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::VerifiedFor;
-use crate::rows::{self, SentRow};
+use crate::rows::{self, IssuedRow, SentRow};
 use crate::trust::Standing;
 use crate::wire::{LedgerAnswer, LedgerMessage, decode};
 
 /// Most entries of one page of what left the house.
 const SENT_PAGE: usize = 1_000;
 
+/// Most entries of one page of what was issued: each holds a certificate.
+const ISSUED_PAGE: usize = 200;
+
 /// What a load was for.
 #[derive(Debug)]
 pub(crate) enum AskedLoad {
     Sent(AskId),
+    Issued(AskId),
     Statement(AskId),
     Proof { to: ProofFor, index: u64, size: u64, nodes: Vec<NodeAddress> },
     Request(Digest),
@@ -98,7 +101,10 @@ impl Node {
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
             Question::Publish(_) => (Action::PublishCatalogue, node()),
-            Question::TakeList(_) | Question::Renew(_) => (Action::ManageCertificates, node()),
+            Question::TakeList(_) | Question::Renew(_) | Question::Issue { .. } => {
+                (Action::ManageCertificates, node())
+            }
+            Question::Issued { .. } => (Action::ReadLedger, node()),
             Question::Admit { .. } => (Action::ManagePeers, node()),
             Question::Permission(action) => (*action, node()),
             Question::SetPolicy(_) => (Action::ChangePolicy, node()),
@@ -193,10 +199,19 @@ impl Node {
                 self.set_policy(*policy);
                 Answer::Done
             }
-            Question::Renew(chain) => match self.renew(&chain) {
+            Question::Renew(chain) => match self.renew(&chain, "certificate renew") {
                 Ok(()) => Answer::Done,
                 Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
             },
+            Question::Issue { certificates, by } => {
+                let entered = certificates
+                    .iter()
+                    .try_for_each(|certificate| self.enter_issued(certificate, &by).map(|_| ()));
+                match entered {
+                    Ok(()) => Answer::Done,
+                    Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
+                }
+            }
             other => return self.answer_from_store(ask, other),
         };
         self.context.reply(ask, answer);
@@ -210,6 +225,13 @@ impl Node {
                 let load =
                     self.context.load(Load::Scan { prefix: rows::SENT.to_vec(), after, limit });
                 self.asked_loads.insert(load, AskedLoad::Sent(ask));
+            }
+            Question::Issued { from, limit } => {
+                let after = from.checked_sub(1).map(|last| rows::numbered(rows::ISSUED, last));
+                let limit = limit.min(ISSUED_PAGE);
+                let load =
+                    self.context.load(Load::Scan { prefix: rows::ISSUED.to_vec(), after, limit });
+                self.asked_loads.insert(load, AskedLoad::Issued(ask));
             }
             Question::Statement(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::statement(&digest)]));
@@ -255,6 +277,19 @@ impl Node {
                     Ok(sent) => Answer::Sent(sent),
                     Err(_) => Answer::Failed(Failure::Damaged("entry of what was sent")),
                 };
+                self.context.reply(ask, answer);
+            }
+            (AskedLoad::Issued(ask), Loaded::Rows(rows)) => {
+                let issued = rows
+                    .iter()
+                    .map(|(_, value)| {
+                        reeve_statement::cbor::from_slice::<IssuedRow>("row", value, value.len())
+                    })
+                    .collect::<Result<Vec<_>, _>>();
+                let answer = issued.map_or(
+                    Answer::Failed(Failure::Damaged("entry of what was issued")),
+                    Answer::Issued,
+                );
                 self.context.reply(ask, answer);
             }
             (AskedLoad::Statement(ask), Loaded::Values(values)) => {
@@ -335,18 +370,6 @@ impl Node {
     fn set_policy(&mut self, policy: PolicySet) {
         self.policy = policy;
         self.mark_everything_due();
-    }
-
-    /// Takes a renewed certificate for this node's own key and unit.
-    fn renew(&mut self, chain: &[u8]) -> Result<(), Refusal> {
-        let chain = Chain::from_cbor(chain).map_err(|_| Refusal::Malformed)?;
-        let verified = self.trust.verify(&chain, self.key, self.context.now().wall)?;
-        if *verified.unit() != self.settings.unit {
-            return Err(Refusal::OutOfArea);
-        }
-        self.own_not_after = verified.not_after();
-        self.settings.chain = chain;
-        Ok(())
     }
 }
 

@@ -223,4 +223,11 @@ pub enum Effect {
     },
     /// End every connection to this peer.
     Disconnect(NodeKey),
+    /// Keep these chains for the next start: a renewed one is in force.
+    Renewed {
+        /// The node's own, CBOR.
+        node: Vec<u8>,
+        /// Its writer's, CBOR.
+        writer: Vec<u8>,
+    },
 }

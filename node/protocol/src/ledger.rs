@@ -1,4 +1,5 @@
-//! This node's ledger: every statement it issues becomes a leaf of an append-only Merkle tree
+//! This node's ledger: every statement it issues, and every certificate that its unit's authority
+//! does, becomes a leaf of an append-only Merkle tree
 //! (RFC 9162 section 2.1) before any peer can learn of it.
 //!
 //! The tree's nodes live in the store; only the right edge is kept in memory.
@@ -38,10 +39,10 @@ impl Ledger {
         &self.frontier
     }
 
-    /// Appends a statement; its index, or none if the tree is full (it never is).
-    pub(crate) fn append(&mut self, context: &mut Context, statement: Digest) -> Option<u64> {
+    /// Appends an entry, which is a statement's digest or a certificate's entry; its index, or none if the tree is full (it never is).
+    pub(crate) fn append(&mut self, context: &mut Context, entry: Digest) -> Option<u64> {
         let index = self.frontier.size();
-        let leaf = reeve_statement::ledger::leaf_hash(statement.as_bytes());
+        let leaf = reeve_statement::ledger::leaf_hash(entry.as_bytes());
         let completed = self.frontier.append(leaf).ok()?;
         for (NodeAddress { level, index }, digest) in completed {
             context.persist(node_key(level, index), Some(digest.as_bytes().to_vec()));

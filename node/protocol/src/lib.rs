@@ -36,6 +36,7 @@ mod members;
 mod node;
 mod peers;
 pub mod refusal;
+mod renewal;
 mod report;
 pub mod rows;
 pub mod settings;

@@ -19,7 +19,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::effect::NodeKey;
-use crate::rows::{ImportRow, SentRow};
+use crate::rows::{ImportRow, IssuedRow, SentRow};
 use crate::trust::Standing;
 
 /// Most operations of one ask: they are held in memory while they wait.
@@ -151,8 +151,24 @@ pub enum Question {
     Permission(Action),
     /// Replace the policy set.
     SetPolicy(Box<reeve_policy::authz::PolicySet>),
-    /// Replace this node's own chain of certificates (renewal).
+    /// Take a renewed chain: of this node, another node or a writer of this home, of this unit's
+    /// authority, or of a subordinate's. It goes to whoever it is for.
     Renew(Vec<u8>),
+    /// Enter certificates that this unit's authority issued into the ledger; answered when that is
+    /// durable. One that is there already stays as it is.
+    Issue {
+        /// The certificates, DER.
+        certificates: Vec<Vec<u8>>,
+        /// How they came about.
+        by: String,
+    },
+    /// Certificates that this unit's authority issued.
+    Issued {
+        /// Entries from this ledger index on.
+        from: u64,
+        /// Most entries wanted.
+        limit: usize,
+    },
 }
 
 /// What an import does with a record that is there already and says something else.
@@ -204,6 +220,8 @@ pub enum Answer {
     Metrics(crate::counters::Counters),
     /// What left the house.
     Sent(Vec<SentRow>),
+    /// What the authority issued.
+    Issued(Vec<IssuedRow>),
     /// Bytes of a statement, or none.
     Statement(Option<Vec<u8>>),
     /// A signed note.
@@ -356,6 +374,12 @@ pub struct Status {
     pub term: Option<u64>,
     /// When its certificate ends.
     pub not_after: Timestamp,
+    /// When the first of the authorities above it ends.
+    pub authority_not_after: Option<Timestamp>,
+    /// When its writer's certificate ends.
+    pub writer_not_after: Timestamp,
+    /// Why its own chain is no longer believed, if it is not.
+    pub own_refusal: Option<crate::refusal::Refusal>,
     /// Peers.
     pub peers: Vec<PeerStatus>,
     /// Subordinates.

@@ -10,6 +10,7 @@ use reeve_statement::cert::{Chain, dns_name};
 use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::ledger::checkpoint::Origin;
 use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitId;
 
 use crate::asks::AskedLoad;
 use crate::context::Context;
@@ -22,7 +23,9 @@ use crate::ledger::{Ledger, frontier_of};
 use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::report::{Reports, SWEEP_MS};
-use crate::rows::{self, FigureRow, HeadRow, HeardRow, ImportRow, MemberRow, RequestRow};
+use crate::rows::{
+    self, FigureRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
+};
 use crate::settings::Settings;
 use crate::trust::Trust;
 use crate::wire::{HomeAnswer, ReportAnswer, SignedList, decode};
@@ -50,6 +53,10 @@ pub struct Node {
     pub(crate) allowed: Option<BTreeSet<NodeKey>>,
     /// The signed catalogue in force, to be passed on.
     pub(crate) catalogue_bytes: Option<Vec<u8>>,
+    /// Ledger entries of the certificates that this unit's authority issued.
+    pub(crate) issued: BTreeSet<Digest>,
+    /// Renewed chains of subordinates' authorities, by unit: told to them until they show them.
+    pub(crate) renewed_below: BTreeMap<UnitId, Chain>,
     /// Statements just signed, to be sent without reading them back.
     pub(crate) fresh: BTreeMap<Digest, Vec<u8>>,
     pub(crate) chunk_loads: BTreeMap<LoadId, InboundId>,
@@ -136,6 +143,8 @@ impl Node {
             ledger: Ledger::new(origin),
             allowed: None,
             catalogue_bytes: None,
+            issued: BTreeSet::new(),
+            renewed_below: BTreeMap::new(),
             fresh: BTreeMap::new(),
             chunk_loads: BTreeMap::new(),
             asked_loads: BTreeMap::new(),
@@ -174,6 +183,8 @@ impl Node {
         } else if key.starts_with(rows::MEMBER) {
             let now = self.context.now().wall;
             self.trust.admit(row!(MemberRow), now);
+        } else if key.starts_with(rows::ISSUED) {
+            self.issued.insert(row!(IssuedRow).entry);
         } else if key.starts_with(rows::IMPORT) {
             self.restore_import(key, row!(ImportRow))
                 .ok_or_else(|| damaged("unexpected form".to_owned()))?;
@@ -219,6 +230,11 @@ impl Node {
             b"register" => self.restore_register(value)?,
             _ if key.starts_with(rows::IN_FORCE) => {
                 self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
+            }
+            _ if key.starts_with(b"authority/") => {
+                let chain = Chain::from_cbor(value).ok()?;
+                let unit = chain.leaf().claims()?.unit.leaf().clone();
+                self.renewed_below.insert(unit, chain);
             }
             _ if key.starts_with(b"writer/") => {
                 let chain = Chain::from_cbor(value).ok()?;
@@ -273,18 +289,8 @@ impl Node {
             self.home.incarnation = u64::from_be_bytes(first.try_into().unwrap_or([1; 8])) | 1;
             self.log_changes(Vec::new());
         }
-        if self.home.schema.is_some() {
-            let writer = self.settings.writer.chain.clone();
-            let verified = self.trust.verify_any(&writer, self.context.now().wall);
-            if let Ok(verified) = verified {
-                self.enter_writer(&verified);
-                let key = self.settings.writer.key.clone();
-                let node = self.settings.key.public().key_id();
-                self.home.author = Some(Arc::new(Author::new(key, node, self.home.incarnation)));
-            } else {
-                self.context.counters.count("writer", "certificate_refused");
-            }
-        }
+        self.enter_found();
+        self.begin_writing();
         if self.restored_catalogue.take().is_some() {
             self.check_engine();
         }
@@ -297,6 +303,23 @@ impl Node {
             self.context.act(Effect::Dial { peer: key, addresses });
         }
         self.mark_unfinished_due();
+    }
+
+    /// Enters this node's own writer, as far as its certificate goes.
+    pub(crate) fn begin_writing(&mut self) {
+        if self.home.schema.is_none() {
+            return;
+        }
+        let writer = self.settings.writer.chain.clone();
+        let verified = self.trust.verify_any(&writer, self.context.now().wall);
+        if let Ok(verified) = verified {
+            self.enter_writer(&verified);
+            let key = self.settings.writer.key.clone();
+            let node = self.settings.key.public().key_id();
+            self.home.author = Some(Arc::new(Author::new(key, node, self.home.incarnation)));
+        } else {
+            self.context.counters.count("writer", "certificate_refused");
+        }
     }
 
     fn on_frame(&mut self, inbound: InboundId, peer: NodeKey, channel: Channel, bytes: &[u8]) {

@@ -207,10 +207,22 @@ impl Node {
     }
 
     fn on_greeted(&mut self, peer: NodeKey) {
+        self.follow_anchors_of(peer);
+        self.offer_renewed(peer);
         match self.peers.greeted(&peer).map(|greeted| greeted.standing) {
             Some(Standing::Subordinate) => self.begin_with_subordinate(peer),
             Some(Standing::Home) => self.begin_with_home(peer),
             Some(Standing::Superior) | None => {}
+        }
+    }
+
+    /// Says hello again to everybody who is there: this node shows another certificate now.
+    pub(crate) fn greet_again(&mut self) {
+        let greeted = self.peers.connected.iter().filter(|(_, peer)| peer.is_some());
+        for peer in greeted.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let hello = to_vec(&self.hello(peer));
+            let request = self.context.send(peer, Channel::Hello, hello);
+            self.peers.greeting.insert(request, peer);
         }
     }
 
@@ -303,7 +315,11 @@ impl Node {
     /// A member that shows a later certificate than it was admitted with stays admitted by it.
     fn keep_renewed(&mut self, peer: NodeKey, verified: &VerifiedChain, presented: &Chain) {
         let Some(held) = self.trust.member(&peer) else { return };
-        if held.as_ref().is_ok_and(|held| held.not_after() >= verified.not_after()) {
+        let as_good = |held: &VerifiedChain| {
+            held.not_after() >= verified.not_after() && held.valid_until() >= verified.valid_until()
+        };
+        let shorter = |held: &VerifiedChain| held.not_after() > verified.not_after();
+        if held.as_ref().is_ok_and(|held| as_good(held) || shorter(held)) {
             return;
         }
         let now = self.context.now().wall;

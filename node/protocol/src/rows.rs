@@ -37,6 +37,8 @@ pub const SHARD: &[u8] = b"shard/";
 pub const IMPORT: &[u8] = b"import/";
 /// How far each home peer's log was pulled (*restored*).
 pub const CURSOR: &[u8] = b"cursor/";
+/// Certificates that this unit's authority issued, by ledger index (*restored*).
+pub const ISSUED: &[u8] = b"issued/";
 /// Disclosure state per figure (*restored*).
 pub const DISCLOSURE: &[u8] = b"disclosure/";
 
@@ -57,8 +59,10 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 12] =
-    [CRL, META, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, REQUEST, PAGE];
+pub const RESTORED: [&[u8]; 13] = [
+    CRL, META, ISSUED, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, REQUEST,
+    PAGE,
+];
 
 /// A key: a prefix and the parts after it.
 #[must_use]
@@ -203,6 +207,42 @@ pub struct SentRow {
     /// Ids of the policies that determined it.
     #[n(9)]
     pub determining: Vec<String>,
+}
+
+/// One certificate that this unit's authority issued.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct IssuedRow {
+    /// Its place in the ledger.
+    #[n(0)]
+    pub index: u64,
+    /// What stands there: the digest of a prefix and the certificate.
+    #[n(1)]
+    pub entry: Digest,
+    /// Its serial number.
+    #[n(2)]
+    pub serial: String,
+    /// Its subject.
+    #[n(3)]
+    pub subject: String,
+    /// authority, node or writer.
+    #[n(4)]
+    pub role: String,
+    /// The unit that it is for.
+    #[n(5)]
+    pub unit: String,
+    /// Its last second of validity.
+    #[n(6)]
+    pub not_after: Timestamp,
+    /// When it was entered.
+    #[n(7)]
+    pub entered_at: Timestamp,
+    /// In whose name, or how it was found.
+    #[n(8)]
+    pub by: String,
+    /// The certificate, DER.
+    #[cbor(n(9), with = "minicbor::bytes")]
+    pub certificate: Vec<u8>,
 }
 
 /// The last ledger checkpoint that a subordinate showed.

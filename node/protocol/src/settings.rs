@@ -31,6 +31,9 @@ pub struct Writer {
 /// Everything that the core is told once.
 #[derive(Debug)]
 pub struct Settings {
+    /// Certificates (DER) that this unit's authority issued as far as the folder knows: those that the
+    /// ledger does not hold yet are entered at the start, before anything is said.
+    pub issued: Vec<Vec<u8>>,
     /// The roots of the federation.
     pub roots: RootList,
     /// The key of this node.

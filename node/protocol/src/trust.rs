@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reeve_statement::cert::{
-    Chain, ChainError, Crl, CrlError, CrlSet, Role, RootList, StaleRule, VerifiedChain,
-    issuer_of_list, verify_chain,
+    Certificate, Chain, ChainError, Crl, CrlError, CrlSet, Role, RootList, StaleRule,
+    VerifiedChain, issuer_of_list, verify_chain,
 };
 use reeve_statement::cose::Verifier;
 use reeve_statement::key::KeyId;
@@ -119,6 +119,16 @@ impl Trust {
             set.insert(unit);
         }
         revoked.difference(&others).cloned().collect()
+    }
+
+    /// The chain that a peer was admitted or renewed with.
+    pub(crate) fn member_chain(&self, key: &NodeKey) -> Option<&Chain> {
+        self.members.get(key)?.chain.as_ref()
+    }
+
+    /// The federation's root with this key identifier.
+    pub(crate) fn root_with_key(&self, key: &KeyId) -> Option<&Certificate> {
+        self.roots.root_with_key(key)
     }
 
     pub(crate) fn admit(&mut self, row: MemberRow, at: Timestamp) {

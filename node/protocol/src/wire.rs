@@ -205,6 +205,9 @@ pub enum Downward {
     /// Asks for a chunk of a statement that the subordinate delivered.
     #[n(3)]
     Fetch(#[n(0)] Digest),
+    /// The renewed chain of the subordinate's authority, itself first.
+    #[n(4)]
+    Certificate(#[n(0)] Blob),
 }
 
 /// Answer on the report channel.
@@ -246,6 +249,9 @@ pub enum HomeMessage {
     /// The chain of a writer of this home.
     #[n(4)]
     Writer(#[n(0)] Blob),
+    /// The renewed chain of the node that this goes to, itself first.
+    #[n(5)]
+    Certificate(#[n(0)] Blob),
 }
 
 /// Answer on the home channel.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reeve_protocol::rows::SentRow;
+use reeve_protocol::rows::{IssuedRow, SentRow};
 use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass};
 use reeve_statement::register::RegisterEntry;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,48 @@ impl From<&SentRow> for SentEntry {
             bytes: row.bytes,
             policy_set: row.policy_set.map(|digest| digest.to_string()),
             determining: row.determining.clone(),
+        }
+    }
+}
+
+/// One certificate that the unit's authority issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedEntry {
+    /// Its place in the ledger.
+    pub index: u64,
+    /// What stands there: the digest of a prefix and the certificate.
+    pub entry: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Its subject.
+    pub subject: String,
+    /// authority, node or writer.
+    pub role: String,
+    /// The unit that it is for.
+    pub unit: String,
+    /// Its last second of validity.
+    pub not_after: String,
+    /// When it was entered.
+    pub entered_at: String,
+    /// How it came about.
+    pub by: String,
+    /// The certificate, DER, as hexadecimal digits.
+    pub certificate: String,
+}
+
+impl From<&IssuedRow> for IssuedEntry {
+    fn from(row: &IssuedRow) -> Self {
+        Self {
+            index: row.index,
+            entry: row.entry.to_string(),
+            serial: row.serial.clone(),
+            subject: row.subject.clone(),
+            role: row.role.clone(),
+            unit: row.unit.clone(),
+            not_after: row.not_after.to_string(),
+            entered_at: row.entered_at.to_string(),
+            by: row.by.clone(),
+            certificate: hex::encode(&row.certificate),
         }
     }
 }

@@ -16,8 +16,8 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    CatalogueView, IndicatorView, MemberRequest, Periods, PolicyState, Proof, Published,
-    RegisterUnit, SentEntry,
+    CatalogueView, IndicatorView, IssuedEntry, MemberRequest, Periods, PolicyState, Proof,
+    Published, RegisterUnit, SentEntry,
 };
 pub use problem::{FieldProblem, Problem};
 pub use records::{

@@ -71,6 +71,12 @@ pub struct StatusView {
     pub term: Option<u64>,
     /// When its certificate ends.
     pub certificate_ends: String,
+    /// When the first of the authorities above it ends.
+    pub authority_ends: Option<String>,
+    /// When its writer's certificate ends.
+    pub writer_ends: String,
+    /// Why its own certificates are no longer believed; none: they are.
+    pub not_believed: Option<String>,
     /// Where peers reach it.
     pub addresses: Vec<String>,
     /// Peers.
@@ -149,6 +155,9 @@ impl StatusView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             term: status.term,
             certificate_ends: status.not_after.to_string(),
+            authority_ends: time(status.authority_not_after),
+            writer_ends: status.writer_not_after.to_string(),
+            not_believed: status.own_refusal.map(|refusal| refusal.text().to_owned()),
             addresses,
             peers: status.peers.iter().map(PeerView::from).collect(),
             subordinates: status.subordinates.iter().map(SubordinateView::from).collect(),

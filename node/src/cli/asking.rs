@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::running::{NotDone, RunningNode};
 use super::{CommandError, Global};
-use crate::api::{CBOR, MAX_FILE_BYTES, Published};
+use crate::api::{CBOR, IssuedEntry, MAX_FILE_BYTES, Published};
 use crate::client::{Client, ClientError, address_of};
 use crate::config::Config;
 use crate::enrol::InviteOrder;
@@ -100,6 +100,11 @@ impl RunningNode for OwnNode<'_> {
         let client = self.client()?;
         let done: Result<Published, _> = client.send_bytes("POST", "/v1/lists", CBOR, body);
         done.map(drop).map_err(not_done)
+    }
+
+    fn issued(&self, from: u64) -> Result<Vec<IssuedEntry>, NotDone> {
+        let client = self.client()?;
+        client.get(&format!("/v1/issued?from={from}")).map_err(not_done)
     }
 
     fn renew(&self, chain: &[u8]) -> Result<(), NotDone> {

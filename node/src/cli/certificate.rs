@@ -1,15 +1,19 @@
-//! `reeve certificate`: what the certificates say; revoking what was issued; renewing the own.
+//! `reeve certificate`: what the certificates say; revoking and renewing what was issued.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use reeve_statement::cert::{Certificate, Reason, Serial};
+use reeve_statement::cert::{Certificate, Chain, Reason, Serial};
+use reeve_statement::key::KeyId;
 use serde_json::json;
 
 use super::identity::{PassphraseArguments, failed, now, quoted};
-use super::running::{RunningNode, taken};
-use super::{CommandError, Global, Output, Style, plain};
-use crate::house::{CertificateReport, CertificateView, Clerk, Entropy, House};
+use super::running::{NotDone, RunningNode, taken};
+use super::{CommandError, Global, Output, Style, plain, table};
+use crate::api::IssuedEntry;
+use crate::house::{
+    CertificateReport, CertificateView, Clerk, Entropy, HeldList, House, HouseError,
+};
 
 /// A certificate that ends within so many days is marked.
 const SOON_DAYS: i64 = 30;
@@ -28,8 +32,12 @@ pub enum Action {
     Show(Show),
     /// Revoke what this unit's authority issued to a subordinate unit or a node
     Revoke(Revoke),
-    /// Issue a new certificate for this node with the unit's authority key
+    /// Issue a certificate anew with the same key and a later end
     Renew(Renew),
+    /// Take renewed certificates for this folder's keys from a file
+    Take(Take),
+    /// List what this unit's authority issued, and where the ledger holds it
+    List(List),
 }
 
 /// How to show.
@@ -96,14 +104,60 @@ impl Why {
     }
 }
 
-/// How to renew.
+/// What to renew, and how.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The keys stay. The authority's revocation list is renewed too, if there is one. A running node takes
-the new certificate at once; its writer's is taken at the next start.")]
+The keys stay. Without WHAT: this node and its writer, and the authority's revocation list if there is
+one. The running node enters what is issued into the ledger, shows its own new certificates from then
+on without a restart, and passes the others to whom they are for, at once or when they connect. Who
+cannot connect any more, because the old certificate has expired, gets them by file: --save here,
+`reeve certificate take` there.
+
+Examples:
+  reeve certificate renew
+  reeve certificate renew health              the node and writer of this home with that label
+  reeve certificate renew 016 --save 016.pem  a subordinate's authority
+  reeve certificate renew --root-key /media/safe/root.key")]
 pub struct Renew {
+    /// Id of a subordinate unit, label of a node of this home, or a serial number; else this node
+    #[arg(value_name = "UNIT|LABEL|SERIAL")]
+    what: Option<String>,
+    /// Renew the first unit's authority with the federation's root key from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "what")]
+    root_key: Option<PathBuf>,
+    /// Write the new chains to a file as well, to be carried to whom they are for
+    #[arg(long, value_name = "FILE", requires = "what")]
+    save: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
+}
+
+/// What to take.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+For this node, its writer or this unit's authority, as `reeve certificate renew WHAT --save FILE` wrote
+them at the issuer. The running node shows them from then on.
+
+Example:
+  reeve certificate take 016.pem")]
+pub struct Take {
+    /// The file: PEM, each chain leaf first
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+With the node running: what the ledger holds, by place, with when and how it was entered. Otherwise: the
+files in issued/, which are entered at the next start.
+
+Example:
+  reeve certificate list --json | jq '.[] | .serial'")]
+pub struct List {
+    /// Entries from this place in the ledger on
+    #[arg(long, default_value_t = 0)]
+    from: u64,
 }
 
 /// Does it.
@@ -121,6 +175,8 @@ pub fn run(
         Action::Show(arguments) => show(arguments, &house, output),
         Action::Revoke(arguments) => revoke(arguments, &house, output, node),
         Action::Renew(arguments) => renew(arguments, house, output, node),
+        Action::Take(arguments) => take(arguments, house, output, node),
+        Action::List(arguments) => list(arguments, &house, output, node),
     }
 }
 
@@ -254,27 +310,161 @@ fn renew(
     output: &Output,
     node: &dyn RunningNode,
 ) -> Result<(), CommandError> {
-    let authority = house.authority(&arguments.passphrase.read()?).map_err(failed)?;
+    let passphrase = arguments.passphrase.read()?;
     let mut entropy = Entropy::system();
     let mut clerk = Clerk::new(now(), &mut entropy);
-    let identity = house.renew(&authority, &mut clerk).map_err(failed)?;
-    let until = identity.node.leaf().validity().not_after;
-    let chain = identity.node.to_cbor();
-    let told = taken(node.renew(&chain))?;
-    let own = authority.key().public().key_id();
-    let has_list = house.list_of(&own).map_err(failed)?.is_some();
-    if has_list {
-        let held = house.revoke(&authority, &[], Reason::Unspecified, &clerk).map_err(failed)?;
-        let signed = held.signed();
-        taken(node.take_list(&signed.chain, &signed.list))?;
+    if let Some(path) = &arguments.root_key {
+        let root = house.root(path, &passphrase).map_err(failed)?;
+        let chain = house.renew_first(&root, &mut clerk).map_err(failed)?;
+        let told = taken(node.renew(&chain.to_cbor()))?;
+        let issuer = root.certificate().key().key_id();
+        let list = renew_list(&house, &issuer, node, || {
+            house.revoke_by_root(&root, &[], Reason::Unspecified, &clerk)
+        })?;
+        return tell_renewed(output, &[chain], told, list);
     }
-    let document = json!({
-        "not_after": until.to_string(),
-        "list_renewed": has_list,
-        "node_told": told,
-    });
+    let authority = house.authority(&passphrase).map_err(failed)?;
+    if let Some(what) = &arguments.what {
+        let chains = house.renew_issued(&authority, what, &mut clerk).map_err(failed)?;
+        let mut told = true;
+        for chain in &chains {
+            if taken(node.renew(&chain.to_cbor()))? {
+                house.forget_renewal(chain).map_err(failed)?;
+            } else {
+                told = false;
+            }
+        }
+        if let Some(path) = &arguments.save {
+            let text: String = chains.iter().map(Chain::to_pem).collect();
+            std::fs::write(path, text).map_err(|reason| CommandError::File {
+                doing: "cannot write",
+                path: path.clone(),
+                reason,
+            })?;
+        }
+        return tell_renewed(output, &chains, told, false);
+    }
+    let identity = house.renew(&authority, &mut clerk).map_err(failed)?;
+    let chains = [identity.node.clone(), identity.writer.clone()];
+    let mut told = true;
+    for chain in &chains {
+        told &= taken(node.renew(&chain.to_cbor()))?;
+    }
+    let issuer = authority.key().public().key_id();
+    let list = renew_list(&house, &issuer, node, || {
+        house.revoke(&authority, &[], Reason::Unspecified, &clerk)
+    })?;
+    tell_renewed(output, &chains, told, list)
+}
+
+/// Makes an issuer's next list, if it has made one before; whether it has.
+fn renew_list(
+    house: &House,
+    issuer: &KeyId,
+    node: &dyn RunningNode,
+    make: impl FnOnce() -> Result<HeldList, HouseError>,
+) -> Result<bool, CommandError> {
+    if house.list_of(issuer).map_err(failed)?.is_none() {
+        return Ok(false);
+    }
+    let signed = make().map_err(failed)?.signed();
+    taken(node.take_list(&signed.chain, &signed.list))?;
+    Ok(true)
+}
+
+fn tell_renewed(
+    output: &Output,
+    chains: &[Chain],
+    told: bool,
+    list: bool,
+) -> Result<(), CommandError> {
+    let end = |chain: &Chain| chain.leaf().validity().not_after.to_string();
+    let renewed: Vec<_> = chains
+        .iter()
+        .map(|chain| {
+            let leaf = chain.leaf();
+            let serial = leaf.serial().to_string();
+            json!({ "subject": leaf.subject(), "serial": serial, "not_after": end(chain) })
+        })
+        .collect();
+    let document = json!({ "renewed": renewed, "list_renewed": list, "node_told": told });
     output.show(&document, || {
-        let told = if told { "The running node has it." } else { "The node is not running." };
-        format!("The node's new certificate ends at {until}. {told}")
+        let mut text = String::new();
+        for chain in chains {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{} ends at {}", plain(chain.leaf().subject()), end(chain));
+        }
+        text.push_str(if told {
+            "The running node has it; no restart is needed."
+        } else {
+            "The node is not running; it enters it into the ledger and passes it on when it starts."
+        });
+        text
     })
+}
+
+fn take(
+    arguments: &Take,
+    mut house: House,
+    output: &Output,
+    node: &dyn RunningNode,
+) -> Result<(), CommandError> {
+    let text = std::fs::read_to_string(&arguments.file).map_err(|reason| CommandError::File {
+        doing: "cannot read",
+        path: arguments.file.clone(),
+        reason,
+    })?;
+    let chains = house.take_renewed(&text, now()).map_err(failed)?;
+    let mut told = true;
+    for chain in &chains {
+        told &= taken(node.renew(&chain.to_cbor()))?;
+    }
+    tell_renewed(output, &chains, told, false)
+}
+
+fn list(
+    arguments: &List,
+    house: &House,
+    output: &Output,
+    node: &dyn RunningNode,
+) -> Result<(), CommandError> {
+    match node.issued(arguments.from) {
+        Ok(entries) => output.show(&entries, || {
+            let rows: Vec<_> = entries.iter().map(entered).collect();
+            table(&["place", "certificate", "serial", "ends", "entered", "how"], &[0], &rows)
+        }),
+        Err(NotDone::NotRunning { .. }) => {
+            let issued = house.issued().map_err(failed)?;
+            let documents: Vec<_> = issued
+                .iter()
+                .map(|it| {
+                    let end = it.validity().not_after.to_string();
+                    let serial = it.serial().to_string();
+                    json!({ "subject": it.subject(), "serial": serial, "not_after": end })
+                })
+                .collect();
+            output.note("The node is not running: the files in issued/, without their places.");
+            output.show(&documents, || {
+                let rows: Vec<_> = issued.iter().map(filed).collect();
+                table(&["certificate", "serial", "ends"], &[], &rows)
+            })
+        }
+        Err(NotDone::Failed(error)) => Err(error),
+    }
+}
+
+fn entered(entry: &IssuedEntry) -> Vec<String> {
+    vec![
+        entry.index.to_string(),
+        plain(&entry.subject),
+        entry.serial.clone(),
+        entry.not_after.clone(),
+        entry.entered_at.clone(),
+        plain(&entry.by),
+    ]
+}
+
+fn filed(certificate: &Certificate) -> Vec<String> {
+    let end = certificate.validity().not_after.to_string();
+    vec![plain(certificate.subject()), certificate.serial().to_string(), end]
 }

@@ -7,12 +7,13 @@ use std::process::Command as Process;
 
 use clap::Parser;
 use reeve_statement::catalogue::Titles;
-use reeve_statement::cert::Crl;
+use reeve_statement::cert::{Chain, Crl};
 use reeve_statement::key::file::Cost;
 use tempfile::TempDir;
 
 use super::running::{NotDone, RunningNode};
 use super::{Colour, CommandError, Exit, Global, Output, certificate, identity, invite, main};
+use crate::api::IssuedEntry;
 use crate::enrol::{EnrolDesk, InviteOrder, Reach};
 use crate::house::{Clerk, Entropy, House, Passphrase, UnitSpec, found_subordinate};
 
@@ -129,6 +130,10 @@ impl RunningNode for Node {
         Ok(())
     }
 
+    fn issued(&self, _: u64) -> Result<Vec<IssuedEntry>, NotDone> {
+        self.check().map(|()| Vec::new())
+    }
+
     fn renew(&self, chain: &[u8]) -> Result<(), NotDone> {
         self.check()?;
         self.chains.borrow_mut().push(chain.to_vec());
@@ -214,7 +219,53 @@ fn a_certificate_is_renewed_with_its_key_and_term() {
     assert_ne!(after.node.leaf().serial(), before.node.leaf().serial());
     assert_eq!(after.node.leaf().key(), before.node.leaf().key());
     assert_eq!(after.term().unwrap(), before.term().unwrap());
-    assert_eq!(*node.chains.borrow(), [after.node.to_cbor()]);
+    assert_eq!(*node.chains.borrow(), [after.node.to_cbor(), after.writer.to_cbor()]);
+}
+
+#[test]
+fn others_are_renewed_and_take_their_certificate_by_file() {
+    let bench = Bench::new();
+    let region = bench.subordinate("03");
+    let (file, saved, root) = (bench.text("passphrase"), bench.text("03.pem"), "it/keys/root.key");
+    let node = Node::default();
+    let words = ["renew", "03", "--save", &saved, "--passphrase-file", &file];
+    bench.certificate(&words, &Node { stopped: true, ..Node::default() }).unwrap();
+    assert_eq!(bench.house().renewals().unwrap().len(), 1, "kept for the start of the node");
+    bench.certificate(&words, &node).unwrap();
+    assert!(bench.house().renewals().unwrap().is_empty(), "the running node has it");
+    let [told] = node.chains.borrow().clone().try_into().unwrap();
+    let told = Chain::from_cbor(&told).unwrap();
+    assert_eq!(told.to_pem(), std::fs::read_to_string(&saved).unwrap());
+    assert_eq!(told.leaf().key(), region.identity().unwrap().authority.leaf().key());
+    assert!(bench.house().issued().unwrap().contains(told.leaf()));
+
+    // The first unit's own authority, by the root; its node shows it from then on.
+    let root = bench.text(root);
+    let words = ["renew", "--root-key", &root, "--passphrase-file", &file];
+    let before = bench.house().identity().unwrap().authority.leaf().validity().not_after;
+    // Certificates count in seconds: one that is renewed in its first second ends no later.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    bench.certificate(&words, &node).unwrap();
+    let authority = bench.house().identity().unwrap().authority.clone();
+    assert!(authority.leaf().validity().not_after > before);
+    assert_eq!(node.chains.borrow().last().unwrap(), &authority.to_cbor());
+
+    // Below: the region takes what is for it, and nothing else.
+    bench
+        .certificate(&["renew", "03", "--save", &saved, "--passphrase-file", &file], &node)
+        .unwrap();
+    let take = |house: &str, saved: &str| {
+        let arguments = parse::<certificate::Arguments>(&["take", saved]);
+        certificate::run(&arguments, &global(&bench.path(house)), &output(), &node)
+    };
+    take("03", &saved).unwrap();
+    let region = House::open(&bench.path("03")).unwrap();
+    assert_eq!(region.identity().unwrap().authority.authorities(), [authority.leaf().clone()]);
+    let error = take("it", &saved).unwrap_err();
+    assert!(error.to_string().contains("not for this folder's keys"), "{error}");
+    for stopped in [false, true] {
+        bench.certificate(&["list"], &Node { stopped, ..Node::default() }).unwrap();
+    }
 }
 
 #[test]

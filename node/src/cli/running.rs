@@ -1,6 +1,7 @@
 //! What the commands for certificates ask of the running node. The client of the HTTP API answers;
 //! tests answer with a desk of their own.
 
+use crate::api::IssuedEntry;
 use crate::enrol::InviteOrder;
 
 use super::CommandError;
@@ -19,7 +20,13 @@ pub trait RunningNode {
     /// [`NotDone`].
     fn take_list(&self, chain: &[u8], list: &[u8]) -> Result<(), NotDone>;
 
-    /// Takes this node's own renewed chain (CBOR).
+    /// What the ledger holds of what the authority issued, from a place on.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    fn issued(&self, from: u64) -> Result<Vec<IssuedEntry>, NotDone>;
+
+    /// Takes a renewed chain (CBOR), and passes it to whom it is for.
     ///
     /// # Errors
     /// [`NotDone`].

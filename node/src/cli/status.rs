@@ -41,7 +41,20 @@ fn describe(status: &StatusView) -> String {
     line("Unit", format!("{} (reeve {})", Style::Heading.of(&plain(&status.unit)), status.version));
     line("Node", status.key.clone());
     line("Term", status.term.map_or("does not report".to_owned(), |term| term.to_string()));
-    line("Certificate", ends(&status.certificate_ends));
+    line("Certificate", ends(&status.certificate_ends, "reeve certificate renew"));
+    line("Writer", ends(&status.writer_ends, "reeve certificate renew"));
+    if let Some(end) = &status.authority_ends {
+        line(
+            "Authority",
+            ends(
+                end,
+                "reeve certificate renew UNIT` at the superior (for the first unit with `--root-key",
+            ),
+        );
+    }
+    if let Some(reason) = &status.not_believed {
+        line("NOT BELIEVED", Style::Bad.of(&plain(reason)));
+    }
     line("Listens at", plain(&status.addresses.join(", ")));
     line(
         "Catalogue",
@@ -51,10 +64,10 @@ fn describe(status: &StatusView) -> String {
         },
     );
     line("Figures", figures(status));
-    line("Ledger", format!("{} statements, root {}", status.ledger_size, status.ledger_root));
+    line("Ledger", format!("{} entries, root {}", status.ledger_size, status.ledger_root));
     if let Some(held) = status.superior_ledger {
         let told = format!(
-            "STOPPED: the superior holds {held} statements of this ledger. This store is an older copy: \
+            "STOPPED: the superior holds {held} entries of this ledger. This store is an older copy: \
              put back the newest one; until then no figure is signed"
         );
         line("", Style::Bad.of(&told));
@@ -96,14 +109,14 @@ fn figures(status: &StatusView) -> String {
 }
 
 /// When a certificate ends, marked if that is soon.
-fn ends(at: &str) -> String {
+fn ends(at: &str, renew: &str) -> String {
     let end: Option<jiff::Timestamp> = at.parse().ok();
     let now = super::identity::now().as_seconds();
     let left = end.map(|end| end.as_second().saturating_sub(now) / 86_400);
     match left {
-        Some(..0) => Style::Bad.of(&format!("expired {at}; run `reeve certificate renew`")),
+        Some(..0) => Style::Bad.of(&format!("expired {at}; run `{renew}`")),
         Some(left @ 0..WARN_DAYS) => {
-            Style::Doubtful.of(&format!("ends in {left} days; run `reeve certificate renew`"))
+            Style::Doubtful.of(&format!("ends in {left} days; run `{renew}`"))
         }
         _ => format!("until {at}"),
     }

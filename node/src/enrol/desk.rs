@@ -120,9 +120,14 @@ impl EnrolDesk {
         })
     }
 
-    /// Replaces the revocation lists that newcomers are given.
-    pub fn set_lists(&mut self, lists: Vec<SignedList>) {
-        self.lists = lists;
+    /// Shows newcomers what the folder holds now: this node's chain and the revocation lists.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn follow(&mut self, house: &House) -> Result<(), HouseError> {
+        self.node_chain = house.identity()?.node.clone();
+        self.lists = house.lists()?.iter().map(crate::house::HeldList::signed).collect();
+        Ok(())
     }
 
     /// How many invites are open.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::{
     Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, NodeGrant,
-    Revocation, RootList, Serial, WriterGrant, issue_root,
+    Revocation, Role, RootList, Serial, WriterGrant, issue_root,
 };
 use reeve_statement::cose;
 use reeve_statement::digest::FederationId;
@@ -79,6 +79,15 @@ impl Root {
     /// The federation's root list.
     pub fn roots(&self) -> &RootList {
         &self.roots
+    }
+
+    /// Certifies an authority again, for as long as a new one.
+    ///
+    /// # Errors
+    /// When a value does not fit a certificate.
+    pub fn renew(&self, held: &Certificate, clerk: &mut Clerk<'_>) -> Result<Chain, HouseError> {
+        let issuer = Issuer::new(&self.certificate, &self.key)?;
+        Ok(Chain::new(certify_again(&issuer, held, clerk)?, Vec::new())?)
     }
 
     /// Certifies the authority of the federation's first unit.
@@ -213,6 +222,34 @@ impl Authority {
         self.below(self.issuer()?.writer(&grant, &stamp)?)
     }
 
+    /// Certifies again what this authority issued: the same key, name and rights, for as long as a
+    /// new one.
+    ///
+    /// # Errors
+    /// When this authority did not issue it, or a value does not fit a certificate.
+    pub fn renew(&self, held: &Certificate, clerk: &mut Clerk<'_>) -> Result<Chain, HouseError> {
+        let claims = held.claims().filter(|_| held.is_signed_by(&self.key.public()));
+        let claims = claims
+            .ok_or_else(|| HouseError::NotIssuedHere { subject: held.subject().to_owned() })?;
+        let issuer = self.issuer()?;
+        let label = super::renewal::label_of(held).unwrap_or_default().to_owned();
+        let (key, actions) = (*held.key(), held.actions().clone());
+        let days = clerk.lifetimes.node_days;
+        let certificate = match claims.role {
+            Role::Authority => certify_again(&issuer, held, clerk)?,
+            Role::Node => {
+                let grant = NodeGrant { label, key, actions, term: claims.term };
+                issuer.node(&grant, &clerk.stamp(days, Some(self.chain.leaf()))?)?
+            }
+            Role::Writer => {
+                let kinds = claims.writable_kinds.clone();
+                let grant = WriterGrant { label, key, actions, kinds };
+                issuer.writer(&grant, &clerk.stamp(days, Some(self.chain.leaf()))?)?
+            }
+        };
+        self.below(certificate)
+    }
+
     /// Signs the list of everything that this authority revoked.
     ///
     /// # Errors
@@ -250,6 +287,28 @@ fn certify(
         key,
         actions: Actions::all(),
         levels_below: levels.checked_sub(1).ok_or(IssueError::NoLevelLeft)?,
+    };
+    Ok(issuer.authority(&grant, &stamp)?)
+}
+
+/// An authority's certificate once more. It may not reach further down than its issuer does now.
+fn certify_again(
+    issuer: &Issuer<'_>,
+    held: &Certificate,
+    clerk: &mut Clerk<'_>,
+) -> Result<Certificate, HouseError> {
+    let claims = held.claims().filter(|claims| claims.role == Role::Authority);
+    let claims =
+        claims.ok_or_else(|| IssueError::NotAnAuthority { subject: held.subject().to_owned() })?;
+    let stamp = clerk.stamp(clerk.lifetimes.authority_days, Some(issuer.certificate()))?;
+    let allowed = issuer.certificate().levels_below().and_then(|levels| levels.checked_sub(1));
+    let allowed = allowed.ok_or(IssueError::NoLevelLeft)?;
+    let grant = AuthorityGrant {
+        unit: claims.unit.leaf().clone(),
+        level: claims.level.clone(),
+        key: *held.key(),
+        actions: held.actions().clone(),
+        levels_below: held.levels_below().unwrap_or(0).min(allowed),
     };
     Ok(issuer.authority(&grant, &stamp)?)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use reeve_crdt::located::Problems;
 use reeve_policy::authz::PolicyFaults;
-use reeve_statement::cert::{ChainError, CrlError, IssueError, RootListError};
+use reeve_statement::cert::{ChainError, CrlError, IssueError, RootListError, Serial};
 use reeve_statement::digest::FederationId;
 use reeve_statement::key::file::KeyFileError;
 use reeve_statement::unit::UnitId;
@@ -143,6 +143,32 @@ pub enum HouseError {
         what: String,
         /// Where the issued certificates are.
         folder: PathBuf,
+    },
+    /// A certificate that another authority issued cannot be renewed here.
+    #[error("{subject} was not issued by this authority; whoever issued it renews it")]
+    NotIssuedHere {
+        /// Its subject.
+        subject: String,
+    },
+    /// A revoked certificate is not renewed.
+    #[error(
+        "{subject} (serial {serial}) was revoked and is not renewed; let the unit or node join \
+         again with new keys"
+    )]
+    WasRevoked {
+        /// Its subject.
+        subject: String,
+        /// Its serial number.
+        serial: Serial,
+    },
+    /// A renewed certificate is for nobody here, or ends no later than the one that is here.
+    #[error(
+        "the certificate of {subject} is not for this folder's keys, or does not end later than the \
+         one that is here"
+    )]
+    NotRenewed {
+        /// Its subject.
+        subject: String,
     },
     /// A file does not hold what it should.
     #[error("{} is damaged ({reason}); restore it from a backup", path.display())]

@@ -26,6 +26,7 @@ pub(super) const ROOTS_PEM: &str = "roots.pem";
 pub(super) const LISTS: &str = "crls";
 pub(super) const ISSUED: &str = "issued";
 pub(super) const ADMITTED: &str = "admitted";
+pub(super) const RENEWED: &str = "renewed";
 pub(super) const SCHEMA: &str = "schema.toml";
 
 /// Read and write for the user alone.

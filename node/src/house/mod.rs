@@ -11,6 +11,7 @@
 //! | `crls/` | revocation lists, each with its issuer's chain |
 //! | `issued/` | every certificate that this authority issued to others |
 //! | `admitted/` | nodes to be admitted by the core when it starts |
+//! | `renewed/` | renewed certificates to be passed on by the core when it starts |
 //! | `policy.cedar`, `schema.toml`, `store/`, `tokens.toml` | as their names say |
 //!
 //! Everything is written with fsync, for its user only, and never over something else. This module
@@ -26,6 +27,7 @@ mod identity;
 mod lists;
 mod passphrase;
 mod records;
+mod renewal;
 mod report;
 mod settings;
 

@@ -77,6 +77,33 @@ impl House {
         files::remove(&self.folder().join(files::ADMITTED).join(name))
     }
 
+    /// Keeps a renewed chain for the core to pass on, now or at the next start.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn record_renewal(&self, chain: &Chain) -> Result<(), HouseError> {
+        let folder = self.folder().join(files::RENEWED);
+        files::make_folder(&folder)?;
+        files::replace(&folder.join(renewal_name(chain)), chain.to_pem().as_bytes())
+    }
+
+    /// Forgets a renewed chain, once the core has it durably.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn forget_renewal(&self, chain: &Chain) -> Result<(), HouseError> {
+        files::remove(&self.folder().join(files::RENEWED).join(renewal_name(chain)))
+    }
+
+    /// The renewed chains for the core to pass on when it starts.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn renewals(&self) -> Result<Vec<Chain>, HouseError> {
+        let paths = files::list(&self.folder().join(files::RENEWED), ".pem")?;
+        paths.iter().map(|path| read_chain(path)).collect()
+    }
+
     /// The nodes for the core to admit when it starts.
     ///
     /// # Errors
@@ -91,4 +118,9 @@ impl House {
             })
             .collect()
     }
+}
+
+/// One file for each key: a later renewal takes the place of an earlier one.
+fn renewal_name(chain: &Chain) -> String {
+    format!("{}.pem", chain.leaf().key())
 }

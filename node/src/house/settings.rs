@@ -24,7 +24,10 @@ impl House {
             key: NodeKey(peer.key.to_bytes()),
             addresses: peer.addresses.clone(),
         });
+        let mut issued = self.issued()?;
+        issued.sort_by_key(|it| (it.validity().not_before, it.digest()));
         Ok(Settings {
+            issued: issued.iter().map(|it| it.der().to_vec()).collect(),
             roots: identity.roots.clone(),
             key: self.node_key().clone(),
             chain: identity.node.clone(),

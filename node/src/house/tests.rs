@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use reeve_statement::catalogue::Titles;
-use reeve_statement::cert::{Action, ChainError, Reason, verify_chain};
+use reeve_statement::cert::{Action, Chain, ChainError, Reason, Role, verify_chain};
 use reeve_statement::key::file::{Cost, KeyFileError};
 use reeve_statement::time::Timestamp;
 use tempfile::TempDir;
@@ -249,6 +249,61 @@ fn the_root_revokes_the_first_authority_and_openssl_agrees() {
     assert!(!revoked.status.success());
     let said = String::from_utf8_lossy(&revoked.stderr).into_owned();
     assert!(said.contains("revoked"), "{said}");
+}
+
+#[test]
+fn what_was_issued_is_renewed_with_its_key_and_taken_by_file() {
+    let line = line();
+    let (region, authority) = line.houses.get(1).unwrap();
+    let leaf_folder = line.folder.path().join("016");
+    let mut entropy = Entropy::seeded([6; 32]);
+    let mut clerk = Clerk::new(NOW, &mut entropy);
+    clerk.lifetimes.authority_days = 900;
+    let shorter = region.renew_issued(authority, "016", &mut clerk).unwrap();
+    let mut leaf = House::open(&leaf_folder).unwrap();
+    let text = |chains: &[Chain]| chains.iter().map(Chain::to_pem).collect::<String>();
+    let error = leaf.take_renewed(&text(&shorter), NOW).unwrap_err();
+    assert!(matches!(error, HouseError::NotRenewed { .. }), "it ends earlier: {error}");
+
+    // From the top down: nothing outlives the certificate above it.
+    let mut nation = House::open(&line.folder.path().join("it")).unwrap();
+    let root = nation.root(&nation.folder().join("keys/root.key"), &passphrase()).unwrap();
+    clerk.lifetimes.authority_days = 6 * 365;
+    let first = nation.renew_first(&root, &mut clerk).unwrap();
+    let nation_authority = nation.authority(&passphrase()).unwrap();
+    assert_eq!(nation_authority.chain(), &first);
+    nation.identity().unwrap().verify(&Default::default(), NOW).unwrap();
+    let renewed = nation.renew_issued(&nation_authority, "03", &mut clerk).unwrap();
+    assert_eq!(nation.renewals().unwrap(), renewed);
+    nation.forget_renewal(renewed.first().unwrap()).unwrap();
+    assert!(nation.renewals().unwrap().is_empty());
+    let mut region = House::open(region.folder()).unwrap();
+    assert_eq!(region.take_renewed(&text(&renewed), NOW).unwrap(), renewed);
+    let authority = region.authority(&passphrase()).unwrap();
+    assert_eq!(authority.chain(), renewed.first().unwrap());
+    region.identity().unwrap().verify(&Default::default(), NOW).unwrap();
+
+    // A further node and its writer, by their label; in one file, or as the core puts them in force.
+    let second = line.folder.path().join("03-2");
+    let spec = spec("03");
+    found_home_node((&region, &authority), &second, "health", &spec, &mut clerk).unwrap();
+    clerk.lifetimes.node_days = 500;
+    let pair = region.renew_issued(&authority, "health", &mut clerk).unwrap();
+    let [one, other] = pair.as_slice() else { panic!("{pair:?}") };
+    let role = |chain: &Chain| chain.leaf().claims().unwrap().role;
+    let (node, writer) = if role(one) == Role::Node { (one, other) } else { (other, one) };
+    let mut house = House::open(&second).unwrap();
+    assert_eq!(house.take_renewed(&text(&pair), NOW).unwrap(), pair);
+    assert_eq!(house.identity().unwrap().node, *node);
+    assert_eq!(house.identity().unwrap().writer, *writer);
+    let error = house.take_renewed(&text(&renewed), NOW).unwrap_err();
+    assert!(matches!(error, HouseError::NotRenewed { .. }), "it has that one: {error}");
+
+    // A revoked key is certified no more.
+    let serials = [node.leaf().serial().clone()];
+    region.revoke(&authority, &serials, Reason::KeyCompromise, &clerk).unwrap();
+    let error = region.renew_issued(&authority, "health", &mut clerk).unwrap_err();
+    assert!(matches!(error, HouseError::WasRevoked { .. }), "{error}");
 }
 
 #[test]

@@ -19,8 +19,8 @@ use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::service::Service;
 use crate::api::{
-    CBOR, CatalogueView, JSON, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState,
-    Proof, Published, RegisterUnit, SentEntry, StatusView, TOML,
+    CBOR, CatalogueView, IssuedEntry, JSON, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest,
+    PolicyState, Proof, Published, RegisterUnit, SentEntry, StatusView, TOML,
 };
 
 type Shared = State<Arc<Service>>;
@@ -162,6 +162,18 @@ pub(super) async fn sent(
     let question = Question::Sent { from, limit: limit.unwrap_or(SENT) };
     match service.ask(&who, question).await? {
         Answer::Sent(rows) => Ok(Document(rows.iter().map(SentEntry::from).collect())),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn issued(
+    State(service): Shared,
+    Who(who): Who,
+    Params(Page { from, limit }): Params<Page>,
+) -> Result<Document<Vec<IssuedEntry>>, Fault> {
+    let question = Question::Issued { from, limit: limit.unwrap_or(SENT) };
+    match service.ask(&who, question).await? {
+        Answer::Issued(rows) => Ok(Document(rows.iter().map(IssuedEntry::from).collect())),
         _ => Err(Fault::OtherAnswer),
     }
 }

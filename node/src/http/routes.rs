@@ -74,6 +74,7 @@ routes! {
     Token get "/v1/statements/{digest}" house::statement, "A statement, as signed";
     Token get "/v1/ledger/checkpoint" house::checkpoint, "The newest ledger checkpoint";
     Token get "/v1/ledger/proof" house::proof, "That a statement is in the ledger: ?index=&size=";
+    Token get "/v1/issued" house::issued, "Certificates that the authority issued: ?from=&limit=";
     Token post "/v1/lists" house::take_list, "Take a revocation list";
     Token post "/v1/members" house::admit, "Admit a node";
     Token put "/v1/certificate" house::renew, "Replace this node's certificates";

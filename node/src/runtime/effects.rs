@@ -5,7 +5,7 @@ use reeve_protocol::Input;
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
 use reeve_protocol::local::Answer;
 
-use super::{Loop, RunError, translate};
+use super::{Loop, Renewed, RunError, translate};
 use crate::net::{NetCommand, PeerKey};
 use crate::store::{Batch, ScanLimit};
 
@@ -53,6 +53,10 @@ impl Loop {
             Effect::Dial { peer, addresses } => {
                 let peer = PeerKey::new(peer.0);
                 self.outgoing.push_back(NetCommand::Dial { peer, addresses });
+            }
+            Effect::Renewed { node, writer } => {
+                let renewed = Renewed { node, writer };
+                self.present.send_modify(|presence| presence.renewed = Some(renewed.into()));
             }
             Effect::Disconnect(peer) => {
                 let peer = PeerKey::new(peer.0);

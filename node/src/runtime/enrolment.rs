@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reeve_policy::authz::Role;
-use reeve_protocol::local::Answer;
+use reeve_protocol::local::{Answer, Question};
+use reeve_statement::cert::Certificate;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{NodeHandle, RunError, local_person};
@@ -23,6 +24,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 
 struct Order {
     order: InviteOrder,
+    house: House,
     authority: Authority,
     reply: oneshot::Sender<Result<String, OrderError>>,
 }
@@ -47,16 +49,18 @@ impl Porter {
     /// # Errors
     /// [`OrderError`]: the passphrase is wrong, the order cannot be fulfilled.
     pub async fn invite(&self, order: InviteOrder) -> Result<String, OrderError> {
-        let house = Arc::clone(&self.house);
+        let folder = self.house.folder().to_owned();
         let unlocked = tokio::task::spawn_blocking(move || {
+            // Read anew: certificates may have been renewed since the start.
+            let house = House::open(&folder)?;
             let authority = order.unlock(&house)?;
-            Ok::<_, OrderError>((order, authority))
+            Ok::<_, OrderError>((order, house, authority))
         })
         .await
         .map_err(|_| OrderError::Closed)?;
-        let (order, authority) = unlocked?;
+        let (order, house, authority) = unlocked?;
         let (reply, made) = oneshot::channel();
-        let sent = self.orders.send(Order { order, authority, reply }).await;
+        let sent = self.orders.send(Order { order, house, authority, reply }).await;
         sent.map_err(|_| OrderError::Closed)?;
         made.await.map_err(|_| OrderError::Closed)?
     }
@@ -124,7 +128,10 @@ impl Service {
     }
 
     fn on_order(&mut self, order: Order) {
-        let Order { order, authority, reply } = order;
+        let Order { order, house, authority, reply } = order;
+        if let Err(error) = self.desk.follow(&house) {
+            tracing::warn!(%error, "newcomers are shown older certificates");
+        }
         let enrolment = self.announce.borrow().clone();
         let reach = Reach::new(self.house.config(), self.node.addresses(), enrolment);
         let mut clerk = Clerk::new(wall(), &mut self.entropy);
@@ -152,6 +159,17 @@ impl Service {
         }
     }
 
+    /// Enters certificates into the ledger; nobody is given one before.
+    async fn are_entered(&self, issued: &[Certificate]) -> bool {
+        if issued.is_empty() {
+            return true;
+        }
+        let certificates = issued.iter().map(|it| it.der().to_vec()).collect();
+        let question = Question::Issue { certificates, by: "enrolment".to_owned() };
+        let operator = local_person("enrolment", Role::Operator);
+        matches!(self.node.ask(operator, question).await, Answer::Done)
+    }
+
     async fn on_request(&mut self, port: &EnrolPort, inbound: InboundId, bytes: &[u8]) {
         let handled = {
             let mut clerk = Clerk::new(wall(), &mut self.entropy);
@@ -163,6 +181,9 @@ impl Service {
         // Nothing is said of what is not kept: the newcomer asks again and gets the same answer.
         if let Err(error) = handled.keep(&self.house) {
             return tracing::error!(%error, "what was issued could not be kept");
+        }
+        if !self.are_entered(&handled.issued).await {
+            return tracing::error!("what was issued could not be entered into the ledger");
         }
         for certificate in &handled.issued {
             tracing::info!(serial = %certificate.serial(), name = certificate.dns_name(), "issued");

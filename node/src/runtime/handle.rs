@@ -72,6 +72,11 @@ impl NodeHandle {
         let _ = presence.wait_for(|presence| presence.ended).await;
     }
 
+    /// What it tells of itself, to be watched.
+    pub(super) fn presence(&self) -> watch::Receiver<Presence> {
+        self.presence.clone()
+    }
+
     /// The node's store, for figures of its size and its verification.
     #[must_use]
     pub const fn store(&self) -> &StoreHandle {

@@ -1,12 +1,14 @@
 //! A whole node out of its folder: the loop, whom to admit, the lists, the enrolment port.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, Question};
+use tokio::sync::watch;
 
 use super::enrolment::{self, Porter};
-use super::{NodeHandle, Parts, RunError, Running, local_person, start};
+use super::{NodeHandle, Parts, Presence, RunError, Running, local_person, start};
 use crate::clock::wall;
 use crate::config::{Config, Engine};
 use crate::house::{Entropy, House, HouseError};
@@ -45,6 +47,7 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
     let store = StoreConfig { folder: house.store_folder(), engine: engine(config.store) };
     let net = net_config(config, &house, &options, u64::from(u16::from_be_bytes([high, low])));
     let (handle, running) = start(Parts { settings, store, net }).await?;
+    tokio::spawn(keep_renewed(house.folder().to_owned(), handle.presence()));
     introduce(&house, &handle).await.map_err(boxed)?;
     let porter = if config.net.enrolment.is_empty() || !house.has_authority_key() {
         None
@@ -84,12 +87,47 @@ fn net_config(config: &Config, house: &House, options: &HostOptions, jitter: u64
     }
 }
 
+/// Writes renewed chains into the folder as the core puts them in force, until the node ends. Should a
+/// crash come between, whoever sent them sends them again.
+async fn keep_renewed(folder: PathBuf, mut presence: watch::Receiver<Presence>) {
+    let mut last = None;
+    while presence.changed().await.is_ok() {
+        let (renewed, ended) = {
+            let presence = presence.borrow_and_update();
+            (presence.renewed.clone(), presence.ended)
+        };
+        if renewed != last
+            && let Some(chains) = renewed.clone()
+        {
+            last = renewed;
+            let folder = folder.clone();
+            let kept = tokio::task::spawn_blocking(move || {
+                House::keep_renewed(&folder, &chains.node, &chains.writer)
+            });
+            match kept.await {
+                Ok(Ok(())) => tracing::info!("renewed certificates are in force and kept"),
+                Ok(Err(error)) => tracing::error!(%error, "renewed certificates are not kept"),
+                Err(_) => tracing::error!("renewed certificates are not kept"),
+            }
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
 /// Tells the core whom the folder says to admit, and which lists it keeps. An admission is forgotten
 /// once the core has it durably.
 async fn introduce(house: &House, handle: &NodeHandle) -> Result<(), HouseError> {
     let operator = || local_person("start", Role::Operator);
     for held in house.lists()? {
         handle.ask(operator(), Question::TakeList(held.signed())).await;
+    }
+    for renewal in house.renewals()? {
+        match handle.ask(operator(), Question::Renew(renewal.to_cbor())).await {
+            Answer::Done => house.forget_renewal(&renewal)?,
+            other => tracing::warn!(at = %wall(), answer = ?other, "a renewal was not passed on"),
+        }
     }
     for admission in house.admissions()? {
         match handle.ask(operator(), admission.question()).await {

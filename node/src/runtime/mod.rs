@@ -96,6 +96,17 @@ pub struct Presence {
     pub ready: bool,
     /// Whether it has stopped for good.
     pub ended: bool,
+    /// The chains last put in force in place of those that it started with.
+    pub renewed: Option<std::sync::Arc<Renewed>>,
+}
+
+/// Renewed chains, to be kept for the next start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewed {
+    /// The node's own, CBOR.
+    pub node: Vec<u8>,
+    /// Its writer's, CBOR.
+    pub writer: Vec<u8>,
 }
 
 /// A running node: its loop, to be awaited.

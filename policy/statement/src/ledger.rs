@@ -29,6 +29,16 @@ pub fn leaf_hash(entry: &[u8]) -> Digest {
     tagged(0x00, &[entry])
 }
 
+/// Separates the entry of a certificate from the digest of a statement, which starts otherwise.
+const ISSUED_AS: &[u8] = b"reeve/issued-certificate/1\0";
+
+/// The ledger's entry for a certificate that the unit's authority issued: what [`leaf_hash`] takes in
+/// place of a statement's digest.
+#[must_use]
+pub fn issuance_entry(certificate_der: &[u8]) -> Digest {
+    Digest::of_parts(&[ISSUED_AS, certificate_der])
+}
+
 /// Hash of the node above two others.
 #[must_use]
 pub fn pair_hash(left: &Digest, right: &Digest) -> Digest {
@@ -69,5 +79,25 @@ pub trait NodeSource {
 impl NodeSource for std::collections::BTreeMap<NodeAddress, Digest> {
     fn node(&self, address: NodeAddress) -> Option<Digest> {
         self.get(&address).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed with Python's hashlib; the DER is an empty sequence.
+    #[test]
+    fn the_entry_of_an_issued_certificate_is_as_written_down() {
+        let entry = issuance_entry(&[0x30, 0x00]);
+        assert_eq!(
+            entry.to_string(),
+            "818c6f866b9445cf7e18048c9e81869bba5f0fdf5881f3610bff4dec487ef142"
+        );
+        assert_eq!(
+            leaf_hash(entry.as_bytes()).to_string(),
+            "a32a7ddcfb0ecf914ec6d362320267647fa558b7273d544bebe2e7acfbb7ce4c"
+        );
+        assert_ne!(entry, Digest::of(&[0x30, 0x00]), "it is no statement's digest");
     }
 }

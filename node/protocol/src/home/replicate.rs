@@ -75,6 +75,9 @@ impl Node {
                     let key = rows::key(rows::META, &[b"writer/", leaf.as_bytes()]);
                     self.context.persist(key, Some(bytes.0.clone()));
                     news.push(bytes.clone());
+                    if let Ok(chain) = Chain::from_cbor(&bytes.0) {
+                        self.adopt_writer(&chain);
+                    }
                 }
                 Ok((_, false)) => {}
             }
@@ -203,6 +206,10 @@ impl Node {
             }
             Ok(HomeMessage::Writer(chain)) => {
                 self.take_writers(&[chain]);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
+            Ok(HomeMessage::Certificate(chain)) => {
+                self.take_certificate(&chain.0);
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Catalogue(statement)) => {

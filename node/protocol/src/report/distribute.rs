@@ -137,6 +137,10 @@ impl Node {
                 }
                 self.answer_report(inbound, &ReportAnswer::Accepted);
             }
+            Downward::Certificate(chain) => {
+                self.take_certificate(&chain.0);
+                self.answer_report(inbound, &ReportAnswer::Accepted);
+            }
             Downward::Fetch(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::chunk(&digest)]));
                 self.chunk_loads.insert(load, inbound);

@@ -217,6 +217,8 @@ pub struct Site {
     pub node: Node,
     pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
     pub answers: BTreeMap<AskId, Answer>,
+    /// Chains that the node asked to keep for its next start.
+    pub renewed: Option<(Vec<u8>, Vec<u8>)>,
     inbox: VecDeque<Input>,
     wake: Option<u64>,
     dial: Vec<NodeKey>,
@@ -292,6 +294,7 @@ impl World {
             }
         }
         Settings {
+            issued: Vec::new(),
             roots: self.registry.roots.clone(),
             key: key(&format!("node {path} {label}")),
             chain: self.registry.node(path, label, term),
@@ -381,6 +384,7 @@ impl World {
             node,
             rows,
             answers: BTreeMap::new(),
+            renewed: None,
             inbox: VecDeque::from([Input::Started]),
             wake: None,
             dial: Vec::new(),
@@ -676,6 +680,7 @@ impl World {
             }
             Effect::Dial { peer, .. } => site.dial.push(peer),
             Effect::Disconnect(peer) => self.cut(key, peer),
+            Effect::Renewed { node, writer } => site.renewed = Some((node, writer)),
         }
     }
 

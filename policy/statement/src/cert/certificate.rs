@@ -201,6 +201,13 @@ impl Certificate {
         &self.parsed
     }
 
+    /// Whether the holder of this key signed it. Whether that key may issue it is not asked; see
+    /// [`super::verify`].
+    #[must_use]
+    pub fn is_signed_by(&self, issuer: &PublicKey) -> bool {
+        self.authority_key_id() == issuer.key_id() && self.verify_signature(issuer).is_ok()
+    }
+
     /// Checks its signature with the issuer's key. Alone this proves little; see [`super::verify`].
     pub(super) fn verify_signature(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
         issuer.verify(&self.parsed.to_be_signed, &self.parsed.signature)

@@ -122,6 +122,36 @@ impl Chain {
         &self.above
     }
 
+    /// This chain with renewed certificates of its authorities, given from the nearest renewed one up
+    /// to the top; none if they are not the authorities of this chain, or none of them is valid
+    /// longer than the one that it replaces. The leaf stays: an authority that is renewed keeps its
+    /// name and key. Nothing is verified.
+    #[must_use]
+    pub fn re_anchored(&self, renewed: &[Certificate]) -> Option<Self> {
+        let same = |old: &Certificate, new: &Certificate| {
+            old.key() == new.key() && old.subject() == new.subject()
+        };
+        let first = renewed.first()?;
+        let from = self.above.iter().position(|old| same(old, first))?;
+        let (kept, replaced) = self.above.split_at_checked(from)?;
+        let end = |it: &Certificate| it.validity().not_after;
+        let pairs = || replaced.iter().zip(renewed);
+        let longer = pairs().all(|(old, new)| same(old, new) && end(new) >= end(old))
+            && pairs().any(|(old, new)| end(new) > end(old));
+        if replaced.len() != renewed.len() || !longer {
+            return None;
+        }
+        let above = kept.iter().chain(renewed).cloned().collect();
+        Some(Self { leaf: self.leaf.clone(), above })
+    }
+
+    /// When the first certificate of the chain ends.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        let end = |it: &Certificate| it.validity().not_after;
+        self.above.iter().map(end).fold(end(&self.leaf), Timestamp::min)
+    }
+
     /// All certificates, leaf first.
     pub fn certificates(&self) -> impl DoubleEndedIterator<Item = &Certificate> {
         std::iter::once(&self.leaf).chain(&self.above)
