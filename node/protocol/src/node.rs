@@ -28,7 +28,7 @@ use crate::rows::{
 };
 use crate::settings::Settings;
 use crate::trust::Trust;
-use crate::wire::{HomeAnswer, ReportAnswer, SignedList, decode};
+use crate::wire::{ReportAnswer, SignedList, decode};
 
 /// How far the wall clock may lie behind the last signed time before nothing is signed any more, in
 /// milliseconds: five minutes, as much as peers tolerate forwards.
@@ -322,7 +322,16 @@ impl Node {
         }
     }
 
-    fn on_frame(&mut self, inbound: InboundId, peer: NodeKey, channel: Channel, bytes: &[u8]) {
+    pub(crate) fn on_frame(
+        &mut self,
+        inbound: InboundId,
+        peer: NodeKey,
+        channel: Channel,
+        bytes: &[u8],
+    ) {
+        if channel != Channel::Hello && self.keep_early(inbound, peer, channel, bytes) {
+            return;
+        }
         match channel {
             Channel::Hello => self.on_hello(inbound, peer, bytes),
             Channel::Report => self.on_report(inbound, peer, bytes),
@@ -343,13 +352,8 @@ impl Node {
         } else if let Some(peer) = self.reports.asked.remove(&request) {
             let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
             self.on_asked(peer, answer);
-        } else if let Ok(bytes) = result {
-            // Distributed statements, lists and nudges: only a refusal is worth counting.
-            if let Ok(ReportAnswer::Refused(refusal)) = decode::<ReportAnswer>(&bytes) {
-                self.context.counters.count("distribution_refused", refusal.label());
-            } else if let Ok(HomeAnswer::Refused(refusal)) = decode::<HomeAnswer>(&bytes) {
-                self.context.counters.count("home_refused", refusal.label());
-            }
+        } else if let Some(peer) = self.peers.telling.remove(&request) {
+            self.on_told(peer, result);
         }
     }
 

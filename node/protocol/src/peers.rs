@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
-use crate::wire::{Hello, HelloAnswer, WIRE_VERSION, decode};
+use crate::wire::{Hello, HelloAnswer, HomeAnswer, ReportAnswer, WIRE_VERSION, decode};
 
 /// A connected peer that said hello.
 #[derive(Debug)]
@@ -37,6 +37,18 @@ pub(crate) struct Greeted {
 /// listened to meanwhile.
 const PART_MS: u64 = 500;
 
+/// Most frames kept of a dialled peer that began to speak before its answer to the hello was here:
+/// streams overtake each other. Half of what its adapter takes from one peer.
+const EARLY_FRAMES: usize = 8;
+
+/// A frame that came before the answer to the hello.
+#[derive(Debug)]
+struct Early {
+    inbound: InboundId,
+    channel: Channel,
+    bytes: Vec<u8>,
+}
+
 /// Connections, greeted or not.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
@@ -44,6 +56,10 @@ pub(crate) struct Peers {
     pub(crate) parting: BTreeMap<NodeKey, u64>,
     pub(crate) connected: BTreeMap<NodeKey, Option<Greeted>>,
     pub(crate) greeting: BTreeMap<RequestId, NodeKey>,
+    /// What was told to peers and is not answered yet.
+    pub(crate) telling: BTreeMap<RequestId, NodeKey>,
+    /// Frames of peers whose answer to the hello is still on its way.
+    early: BTreeMap<NodeKey, Vec<Early>>,
     /// Under which certificate this node said hello to each connected peer.
     told: BTreeMap<NodeKey, Digest>,
 }
@@ -101,6 +117,8 @@ impl Node {
         self.peers.greeting.retain(|_, other| *other != peer);
         self.peers.parting.remove(&peer);
         self.peers.told.remove(&peer);
+        self.peers.early.remove(&peer);
+        self.peers.telling.retain(|_, other| *other != peer);
         self.reports.inventories.remove(&peer);
         if let Some(gone) = gone {
             self.forget_greeted(peer, gone.standing);
@@ -114,6 +132,58 @@ impl Node {
             self.fresh.clear();
         }
         self.context.counters.count("peer_lost", standing_label(standing));
+    }
+
+    /// Tells a peer something that it must hear: without an answer the connection is given up, and
+    /// everything is told anew on the next one.
+    pub(crate) fn tell(&mut self, peer: NodeKey, channel: Channel, message: Vec<u8>) {
+        let request = self.context.send(peer, channel, message);
+        self.peers.telling.insert(request, peer);
+    }
+
+    /// A peer has heard it, or not.
+    pub(crate) fn on_told(&mut self, peer: NodeKey, result: Result<Vec<u8>, SendFailure>) {
+        let Ok(bytes) = result else { return self.give_up(peer) };
+        if let Ok(ReportAnswer::Refused(refusal)) = decode::<ReportAnswer>(&bytes) {
+            self.context.counters.count("distribution_refused", refusal.label());
+        } else if let Ok(HomeAnswer::Refused(refusal)) = decode::<HomeAnswer>(&bytes) {
+            self.context.counters.count("home_refused", refusal.label());
+        }
+    }
+
+    /// A peer that does not answer is left; the next connection begins from the start.
+    pub(crate) fn give_up(&mut self, peer: NodeKey) {
+        self.context.counters.count("requests", "unanswered");
+        self.context.act(Effect::Disconnect(peer));
+    }
+
+    /// Whether a frame has to wait because the peer's answer to this node's hello is on its way; it is
+    /// kept then.
+    pub(crate) fn keep_early(
+        &mut self,
+        inbound: InboundId,
+        peer: NodeKey,
+        channel: Channel,
+        bytes: &[u8],
+    ) -> bool {
+        let greeting = self.peers.greeting.values().any(|other| *other == peer);
+        if !greeting || self.peers.greeted(&peer).is_some() {
+            return false;
+        }
+        let early = self.peers.early.entry(peer).or_default();
+        let kept = early.len() < EARLY_FRAMES;
+        if kept {
+            early.push(Early { inbound, channel, bytes: bytes.to_vec() });
+        }
+        kept
+    }
+
+    /// The hello is answered: what the peer said meanwhile is heard, or refused.
+    fn hear_early(&mut self, peer: NodeKey) {
+        for Early { inbound, channel, bytes } in self.peers.early.remove(&peer).unwrap_or_default()
+        {
+            self.on_frame(inbound, peer, channel, &bytes);
+        }
     }
 
     /// This node's hello to a peer. Writers are told to nodes of this home only, and those are known
@@ -158,7 +228,10 @@ impl Node {
         let Some(peer) = self.peers.greeting.remove(&request) else { return };
         let refusal = match result.map(|bytes| decode::<HelloAnswer>(&bytes)) {
             Ok(Ok(HelloAnswer::Welcome(hello))) => match self.meet(peer, &hello) {
-                Ok(()) => return self.on_greeted(peer),
+                Ok(()) => {
+                    self.on_greeted(peer);
+                    return self.hear_early(peer);
+                }
                 Err(refusal) => refusal,
             },
             Ok(Ok(HelloAnswer::Refused(refusal))) => {

@@ -42,16 +42,16 @@ impl Node {
     pub(crate) fn begin_with_home(&mut self, peer: NodeKey) {
         // A peer that this node only dials was not known to be of this home before its hello.
         for chain in self.known_writers() {
-            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::Writer(chain)));
+            self.tell(peer, Channel::Home, to_vec(&HomeMessage::Writer(chain)));
         }
         self.home.pull_busy.remove(&peer);
         self.pull(peer);
         if let Some(bytes) = self.catalogue_bytes.clone() {
             let message = HomeMessage::Catalogue(Blob(bytes));
-            self.context.send(peer, Channel::Home, to_vec(&message));
+            self.tell(peer, Channel::Home, to_vec(&message));
         }
         for list in self.trust.lists().cloned().collect::<Vec<_>>() {
-            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
+            self.tell(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
         }
     }
 
@@ -95,7 +95,7 @@ impl Node {
         for peer in home {
             for chain in news {
                 let message = HomeMessage::Writer(chain.clone());
-                self.context.send(peer, Channel::Home, to_vec(&message));
+                self.tell(peer, Channel::Home, to_vec(&message));
             }
             if again {
                 self.home.cursors.remove(&peer);
@@ -186,7 +186,7 @@ impl Node {
     pub(crate) fn nudge_home(&mut self) {
         let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
         for peer in home {
-            self.context.send(peer, Channel::Home, to_vec(&HomeMessage::Nudge));
+            self.tell(peer, Channel::Home, to_vec(&HomeMessage::Nudge));
         }
     }
 

@@ -38,7 +38,7 @@ impl Node {
                 .push(Downward::Distribute { statements: Vec::new(), lists: vec![list.clone()] });
         }
         for message in messages {
-            self.context.send(peer, Channel::Report, to_vec(&message));
+            self.tell(peer, Channel::Report, to_vec(&message));
         }
     }
 
@@ -103,10 +103,7 @@ impl Node {
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("requests_refused", refusal.label());
             }
-            Some(ReportAnswer::Chunk(_)) | None => {
-                self.context.counters.count("requests", "unanswered");
-                self.context.act(crate::effect::Effect::Disconnect(peer));
-            }
+            Some(ReportAnswer::Chunk(_)) | None => self.give_up(peer),
         }
     }
 
@@ -258,7 +255,7 @@ impl Node {
         if let Some(bytes) = self.catalogue_bytes.clone() {
             for peer in home {
                 let message = HomeMessage::Catalogue(Blob(bytes.clone()));
-                self.context.send(peer, Channel::Home, to_vec(&message));
+                self.tell(peer, Channel::Home, to_vec(&message));
             }
         }
         self.rebuild_engine();
@@ -287,12 +284,12 @@ impl Node {
         let below: Vec<NodeKey> =
             self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
         for peer in below {
-            self.context.send(peer, Channel::Report, to_vec(&message));
+            self.tell(peer, Channel::Report, to_vec(&message));
         }
         let message = HomeMessage::List(list.clone());
         let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
         for peer in home {
-            self.context.send(peer, Channel::Home, to_vec(&message));
+            self.tell(peer, Channel::Home, to_vec(&message));
         }
     }
 

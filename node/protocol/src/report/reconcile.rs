@@ -62,7 +62,7 @@ impl Node {
         for page in 0..pages {
             let figures = figures.next().unwrap_or_default();
             let page = HavePage { figures, page, pages, ledger_size };
-            self.context.send(peer, Channel::Report, to_vec(&Downward::Have(page)));
+            self.tell(peer, Channel::Report, to_vec(&Downward::Have(page)));
         }
     }
 
