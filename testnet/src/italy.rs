@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use reeve::import::{ImportOptions, Input, Mapping, check};
 use reeve_crdt::twin::RecordOp;
 use reeve_examples::italy::{
-    CATALOGUE, CATALOGUE_FLOOR5, MAPPING, Published, ReadError, SCHEMA, data_folder,
+    CATALOGUE, CATALOGUE_FLOOR5, Exception, MAPPING, Published, ReadError, SCHEMA, data_folder,
 };
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, FigureView, ImportMode, Question};
@@ -69,6 +69,24 @@ impl DayReport {
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.published.is_some_and(|published| self.nation.contains(published))
+    }
+
+    /// Whether every difference of the day is a listed exception of the files, and every listed one
+    /// that the bounds can tell is there; the nation then differs by their sum and by nothing else.
+    #[must_use]
+    pub fn is_as_listed(&self, exceptions: &[Exception]) -> bool {
+        let of_day = || exceptions.iter().filter(|exception| exception.date == self.date);
+        let told = self.regions.iter().all(|(region, (figure, published))| {
+            of_day().any(|listed| {
+                listed.region == *region
+                    && figure.contains(listed.sum)
+                    && *published == listed.published
+            })
+        });
+        let exact = self.nation.is_exact();
+        let all = !exact || of_day().all(|listed| self.regions.contains_key(&listed.region));
+        let off: i64 = of_day().map(|listed| listed.sum - listed.published).sum();
+        told && all && self.published.is_some_and(|published| self.nation.contains(published + off))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::civil::Date;
 use reeve::config::Engine;
-use reeve_examples::italy::WINDOW;
+use reeve_examples::italy::{Published, WINDOW};
 use reeve_testnet::italy::{DayReport, Italy, ItalySpec};
 use reeve_testnet::stopwatch::now;
 
@@ -16,7 +16,7 @@ use super::{Failed, runtime};
 /// What to run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
+    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --from 2020-02-24 --to 2025-01-08     every day; the known exceptions are told\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
 )]
 pub struct Arguments {
     /// Folder with the published files (see examples/italy/README.md); default: REEVE_ITALY_DATA, or
@@ -95,7 +95,7 @@ async fn days(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let mut summary = Summary::default();
     for date in italy.days(spec.window).collect::<Vec<_>>() {
         let report = italy.day(date).await?;
-        summary.add(&report);
+        summary.add(&report, italy.published());
         if arguments.verbose || !report.agrees() || !report.regions.is_empty() {
             print_day(&report);
         }
@@ -135,12 +135,17 @@ struct Summary {
     days: u32,
     agreeing: u32,
     regions: usize,
+    as_listed: u32,
+    listed: usize,
     widths: Vec<u64>,
     took: Vec<Duration>,
 }
 
 impl Summary {
-    fn add(&mut self, report: &DayReport) {
+    fn add(&mut self, report: &DayReport, published: &Published) {
+        let exceptions = &published.exceptions;
+        self.as_listed += u32::from(report.is_as_listed(exceptions));
+        self.listed += exceptions.iter().filter(|listed| listed.date == report.date).count();
         self.days += 1;
         self.agreeing += u32::from(report.agrees());
         self.regions += report.regions.len();
@@ -148,8 +153,9 @@ impl Summary {
         self.took.push(report.took);
     }
 
+    /// Whether nothing differs but what the files' own list of exceptions says.
     const fn agrees(&self) -> bool {
-        self.agreeing == self.days
+        self.as_listed == self.days
     }
 
     fn print(&self, elapsed: Duration) {
@@ -166,6 +172,11 @@ impl Summary {
             self.agreeing,
             self.days,
             self.regions
+        );
+        anstream::println!(
+            "{} days differ otherwise than the {} exceptions that the files list for these days",
+            self.days - self.as_listed,
+            self.listed
         );
         anstream::println!("width of the nation's bounds: median {width}, widest {widest}");
         anstream::println!(
