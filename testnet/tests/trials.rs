@@ -28,7 +28,7 @@ fn killed(engine: Engine) {
     assert_eq!(report.kills.iter().map(|(_, kills)| kills).sum::<u32>(), 8);
     assert!(report.acknowledged > 0, "something was written");
     assert!(report.checked > 0, "something was checked");
-    assert!(report.statements.1 > 0 && report.verified > report.statements.1, "{report:?}");
+    assert!(report.entered.1 > 0 && report.verified > report.entered.1, "{report:?}");
 }
 
 #[test]

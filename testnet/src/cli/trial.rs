@@ -155,9 +155,9 @@ fn tell_kills(kills: &Kills, report: &KillsReport) {
     anstream::println!("  while starting     {}", report.starting);
     anstream::println!("  acknowledged       {} requests, none lost", report.acknowledged);
     anstream::println!("  cut off            {} requests", report.cut_off);
-    let (statements, editions) = report.statements;
+    let (entries, editions) = report.entered;
     anstream::println!(
-        "  statements         {statements}; {editions} editions, no number used twice"
+        "  ledgers            {entries} entries; {editions} editions, no number used twice"
     );
     anstream::println!("  verified in stores {}", report.verified);
     anstream::println!("  checked after      {} kills", report.checked);

@@ -72,8 +72,8 @@ pub struct KillsReport {
     pub cut_off: u64,
     /// Rounds after which everything was checked.
     pub checked: u32,
-    /// Statements issued, and how many of them are editions of figures.
-    pub statements: (usize, usize),
+    /// Entries of all ledgers, and editions of figures.
+    pub entered: (usize, usize),
     /// Statements verified in the stores that were left.
     pub verified: usize,
     /// From the start of a process that was killed to its serving.
@@ -272,7 +272,7 @@ impl<'a> Trial<'a> {
             no_panic(unit, house.folder())?;
         }
         report.kills = units.into_iter().zip(sites.iter().map(|site| site.kills)).collect();
-        report.statements = book.size();
+        report.entered = book.size();
         Ok(report)
     }
 }

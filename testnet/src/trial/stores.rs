@@ -1,9 +1,11 @@
 //! The stores that stopped nodes left behind, held against what the nodes said while they ran.
 
+use std::collections::BTreeMap;
+
 use reeve::config::Engine;
 use reeve::house::House;
 use reeve::store::{EngineKind, ScanLimit, Store, StoreConfig, StoreError};
-use reeve_protocol::rows::{self, HeadRow, SentRow};
+use reeve_protocol::rows::{self, HeadRow, IssuedRow, SentRow};
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cert::CrlSet;
 use reeve_statement::cose::{Signed, Verifier};
@@ -38,7 +40,7 @@ pub(super) fn check(
     let config = StoreConfig { folder: house.store_folder(), engine };
     let (mut store, _) = Store::open(&config).map_err(failed)?;
     store.verify().map_err(failed)?;
-    take_ledger(book, unit, &scan(&store, rows::SENT).map_err(failed)?)?;
+    take_ledger(book, unit, &store)?;
     let verifier = Verifier::new(house.identity()?.roots.clone(), CrlSet::default());
     let statements = scan(&store, rows::STATEMENT).map_err(failed)?;
     for statement in &statements {
@@ -63,14 +65,23 @@ fn scan(store: &Store, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
     }
 }
 
-fn take_ledger(book: &mut Book, unit: &UnitPath, sent: &[Vec<u8>]) -> Result<(), TrialError> {
-    let mut statements = Vec::new();
-    for row in sent {
-        let row: SentRow = from_slice("row", row, row.len())
-            .map_err(|_| broken(unit, "an entry of its ledger does not decode"))?;
-        statements.push(row.statement);
+/// The ledger of a store, by what it says it entered.
+fn take_ledger(book: &mut Book, unit: &UnitPath, store: &Store) -> Result<(), TrialError> {
+    let failed = |error| TrialError::Store { unit: unit.clone(), error };
+    let no_form = |_| broken(unit, "an entry of its ledger does not decode");
+    let mut entries = BTreeMap::new();
+    for row in scan(store, rows::SENT).map_err(failed)? {
+        let row: SentRow = from_slice("row", &row, row.len()).map_err(no_form)?;
+        entries.insert(row.index, row.statement);
     }
-    book.replace(unit, statements)
+    for row in scan(store, rows::ISSUED).map_err(failed)? {
+        let row: IssuedRow = from_slice("row", &row, row.len()).map_err(no_form)?;
+        entries.insert(row.index, row.entry);
+    }
+    if entries.keys().copied().ne((0..).take(entries.len())) {
+        return Err(broken(unit, "the ledger in its store has a gap"));
+    }
+    book.replace(unit, entries.into_values().collect())
 }
 
 fn check_statement(
