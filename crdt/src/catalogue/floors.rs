@@ -5,8 +5,8 @@ use reeve_statement::catalogue::{Floors, RecipientClass};
 use crate::located::{Report, Section};
 use crate::schema::Kind;
 
-/// The floor of a class that is told nothing: no cell has so many contributors.
-pub const NEVER: u32 = u32::MAX;
+/// The floor of a class that is told nothing.
+pub const NEVER: u32 = Floors::NEVER;
 
 /// The floor that means exact.
 const EXACT: u32 = 1;

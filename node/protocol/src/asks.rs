@@ -29,10 +29,21 @@ const ISSUED_PAGE: usize = 200;
 /// What a load was for.
 #[derive(Debug)]
 pub(crate) enum AskedLoad {
-    Sent(AskId),
+    /// Entries of the ledger's places from `first` to before `end`.
+    Sent {
+        ask: AskId,
+        first: u64,
+        end: u64,
+        limit: usize,
+    },
     Issued(AskId),
     Statement(AskId),
-    Proof { to: ProofFor, index: u64, size: u64, nodes: Vec<NodeAddress> },
+    Proof {
+        to: ProofFor,
+        index: u64,
+        size: u64,
+        nodes: Vec<NodeAddress>,
+    },
     Request(Digest),
 }
 
@@ -59,6 +70,12 @@ impl Node {
             Question::Figure { period, area, .. } => Circumstances {
                 period: Some(*period),
                 area: Some(area.clone().unwrap_or_else(|| self.settings.unit.clone())),
+                ..Circumstances::default()
+            },
+            Question::OwnFigure { period, .. } => Circumstances {
+                period: Some(*period),
+                area: Some(self.settings.unit.clone()),
+                own: true,
                 ..Circumstances::default()
             },
             Question::Periods { .. } => {
@@ -91,7 +108,9 @@ impl Node {
             Question::Record { kind, .. } | Question::Records { kind, .. } => {
                 (Action::ReadRecord, self.kind_resource(kind)?)
             }
-            Question::Figure { indicator, .. } | Question::Periods { indicator, .. } => {
+            Question::Figure { indicator, .. }
+            | Question::OwnFigure { indicator, .. }
+            | Question::Periods { indicator, .. } => {
                 (Action::Query, self.indicator_resource(indicator)?)
             }
             Question::Status => (Action::ReadStatus, node()),
@@ -171,6 +190,10 @@ impl Node {
             Question::Figure { indicator, period, area } => {
                 self.answer_figure(&indicator, period, area.as_ref())
             }
+            Question::OwnFigure { indicator, period } => match self.view_own(&indicator, period) {
+                Ok(view) => Answer::OwnFigure(view.map(Box::new)),
+                Err(failure) => Answer::Failed(failure),
+            },
             Question::Periods { indicator, limit } => {
                 Answer::Periods(self.view_periods(&indicator, limit))
             }
@@ -219,12 +242,9 @@ impl Node {
 
     fn answer_from_store(&mut self, ask: AskId, what: Question) {
         match what {
-            Question::Sent { from, limit } => {
-                let after = from.checked_sub(1).map(|last| rows::numbered(rows::SENT, last));
-                let limit = limit.min(SENT_PAGE);
-                let load =
-                    self.context.load(Load::Scan { prefix: rows::SENT.to_vec(), after, limit });
-                self.asked_loads.insert(load, AskedLoad::Sent(ask));
+            Question::Sent { before, limit } => {
+                let size = self.ledger.frontier().size();
+                self.load_sent(ask, before.unwrap_or(size).min(size), limit.min(SENT_PAGE));
             }
             Question::Issued { from, limit } => {
                 let after = from.checked_sub(1).map(|last| rows::numbered(rows::ISSUED, last));
@@ -249,6 +269,19 @@ impl Node {
         }
     }
 
+    /// Loads what was sent in the last `limit` places of the ledger before `end`.
+    fn load_sent(&mut self, ask: AskId, end: u64, limit: usize) {
+        let first = end.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
+        let places = usize::try_from(end.saturating_sub(first)).unwrap_or(limit);
+        if places == 0 {
+            return self.context.reply(ask, Answer::Sent(Vec::new()));
+        }
+        let after = first.checked_sub(1).map(|last| rows::numbered(rows::SENT, last));
+        let what = Load::Scan { prefix: rows::SENT.to_vec(), after, limit: places };
+        let load = self.context.load(what);
+        self.asked_loads.insert(load, AskedLoad::Sent { ask, first, end, limit });
+    }
+
     fn answer_figure(
         &self,
         indicator: &IndicatorId,
@@ -266,18 +299,24 @@ impl Node {
     pub(crate) fn on_asked_loaded(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
         let Some(asked) = self.asked_loads.remove(&load) else { return Some(loaded) };
         match (asked, loaded) {
-            (AskedLoad::Sent(ask), Loaded::Rows(rows)) => {
+            (AskedLoad::Sent { ask, first, end, limit }, Loaded::Rows(rows)) => {
                 let sent = rows
                     .iter()
+                    .rev()
                     .map(|(_, value)| {
                         reeve_statement::cbor::from_slice::<SentRow>("row", value, value.len())
                     })
+                    .filter(|row| row.as_ref().map_or(true, |row| row.index < end))
                     .collect::<Result<Vec<_>, _>>();
-                let answer = match sent {
-                    Ok(sent) => Answer::Sent(sent),
-                    Err(_) => Answer::Failed(Failure::Damaged("entry of what was sent")),
-                };
-                self.context.reply(ask, answer);
+                match sent {
+                    // These places of the ledger hold certificates; what was sent before them?
+                    Ok(sent) if sent.is_empty() => self.load_sent(ask, first, limit),
+                    Ok(sent) => self.context.reply(ask, Answer::Sent(sent)),
+                    Err(_) => {
+                        let damaged = Failure::Damaged("entry of what was sent");
+                        self.context.reply(ask, Answer::Failed(damaged));
+                    }
+                }
             }
             (AskedLoad::Issued(ask), Loaded::Rows(rows)) => {
                 let issued = rows

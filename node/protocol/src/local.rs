@@ -100,6 +100,13 @@ pub enum Question {
         /// Part of the unit's area; none: all of it.
         area: Option<UnitPath>,
     },
+    /// The unit's own table as it is: unprotected, and without what subordinates reported.
+    OwnFigure {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The period.
+        period: Period,
+    },
     /// Which periods an indicator has figures for.
     Periods {
         /// The indicator.
@@ -111,11 +118,11 @@ pub enum Question {
     Status,
     /// Counted events.
     Metrics,
-    /// What left the house.
+    /// What left the house, the newest first.
     Sent {
-        /// Entries from this ledger index on.
-        from: u64,
-        /// Most entries wanted.
+        /// Entries before this ledger index; none: the newest there are.
+        before: Option<u64>,
+        /// Most entries wanted; fewer may come though there are more, none only at the end.
         limit: usize,
     },
     /// A statement issued or received, as signed bytes.
@@ -212,13 +219,15 @@ pub enum Answer {
     },
     /// A figure, or none.
     Figure(Option<Box<FigureView>>),
+    /// The unit's own table, or none.
+    OwnFigure(Option<Box<OwnView>>),
     /// Periods, newest first.
     Periods(Vec<Period>),
     /// How the node fares.
     Status(Box<Status>),
     /// Counted events.
     Metrics(crate::counters::Counters),
-    /// What left the house.
+    /// What left the house, the newest first.
     Sent(Vec<SentRow>),
     /// What the authority issued.
     Issued(Vec<IssuedRow>),
@@ -297,8 +306,14 @@ pub enum Failure {
     /// The area is not part of this unit.
     #[error("{0} is not within this unit's area")]
     OtherArea(UnitPath),
+    /// The indicators are being computed anew from the records.
+    #[error("the indicators are being computed anew from the records; ask again in a while")]
+    Rebuilding,
+    /// The own table cannot be computed.
+    #[error("the own table of {0} cannot be computed; `/metrics` counts why under figures_failed")]
+    OwnTable(IndicatorId),
     /// Stored bytes do not decode.
-    #[error("the store holds a damaged {0}; run `reeve verify`")]
+    #[error("the store holds a damaged {0}; stop the node and run `reeve verify`")]
     Damaged(&'static str),
 }
 
@@ -331,6 +346,29 @@ pub struct FigureView {
     pub data_touched: Option<Timestamp>,
     /// Rows not listed, per area.
     pub unlisted: Vec<(reeve_statement::table::Area, Unlisted)>,
+}
+
+/// The unit's own table as it is. It never leaves the house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnView {
+    /// Whose.
+    pub unit: UnitPath,
+    /// Its definition.
+    pub indicator: Indicator,
+    /// The period.
+    pub period: Period,
+    /// Its rows, exact.
+    pub table: Table,
+    /// Their sum; none for measures that do not add up, or where it overflows.
+    pub total: Option<Cell>,
+    /// Whether the unit's sources have reported the period.
+    pub state: UnitState,
+    /// How many sources closed the period.
+    pub sources_reported: u32,
+    /// How many are expected to.
+    pub sources_expected: u32,
+    /// When the data was last touched.
+    pub data_touched: Option<Timestamp>,
 }
 
 /// A peer in the status.

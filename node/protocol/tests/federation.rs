@@ -10,12 +10,17 @@
 
 mod world;
 
+use std::sync::Arc;
+
+use reeve_crdt::schema::Schema;
+use reeve_policy::authz::{Role, Scope};
 use reeve_protocol::local::{Answer, Question, Status};
 use reeve_protocol::wire::{Upward, decode};
 use reeve_protocol::{NodeKey, rows};
+use reeve_statement::bounds::Cell;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::Signed;
-use world::{CATALOGUE, World, operator};
+use world::{CATALOGUE, SCHEMA, World, operator, person};
 
 const DAY: &str = "2026-03-01";
 
@@ -87,6 +92,96 @@ fn a_superior_that_was_away_catches_up_without_a_flood() {
     world.pass(2_000);
     assert_eq!(world.total(nation, DAY), Some(50));
     assert!(world.wire.len() - frames < 60, "{} frames", world.wire.len() - frames);
+}
+
+/// A federation whose cases are about persons, and a catalogue with this floor.
+fn of_persons(floor: &str) -> (World, reeve_protocol::NodeKey, reeve_protocol::NodeKey) {
+    let mut world = World::new();
+    let schema = SCHEMA.replace("expected_records", "subject = \"person\"\nexpected_records");
+    world.schema = Arc::new(Schema::parse("schema.toml", &schema).unwrap());
+    let nation = world.add("it");
+    let leaf = world.add("it/03");
+    let catalogue = CATALOGUE.replace("{ public = 1, neighbour = 1, superior = 1 }", floor);
+    world.publish_catalogue(nation, "it", &catalogue);
+    (world, nation, leaf)
+}
+
+#[test]
+fn a_class_without_a_floor_is_answered_with_a_notice_and_never_with_hidden_cells() {
+    let (mut world, nation, leaf) = of_persons("{}");
+    for n in 0..9 {
+        world.put_case(leaf, &format!("c{n}"), DAY, "f");
+    }
+    world.pass(1_000);
+    let sent = match world.ask(leaf, operator(), Question::Sent { before: None, limit: 10 }) {
+        Answer::Sent(sent) => sent,
+        other => panic!("{other:?}"),
+    };
+    assert!(!sent.is_empty() && sent.iter().all(|row| row.kind == "notice"), "{sent:?}");
+    assert_eq!(world.figure(leaf, DAY), None);
+    assert_eq!(world.figure(nation, DAY), None, "the nation too is told nothing of its own class");
+    let own = own(&mut world, leaf, person(Role::Viewer)).unwrap();
+    assert_eq!(own.total.unwrap(), Cell::exact(9, 9), "at home it is what it is");
+}
+
+fn own(
+    world: &mut World,
+    at: reeve_protocol::NodeKey,
+    who: reeve_policy::authz::Person,
+) -> Option<reeve_protocol::local::OwnView> {
+    let indicator = "cases".parse().unwrap();
+    let question = Question::OwnFigure { indicator, period: DAY.parse().unwrap() };
+    match world.ask(at, who, question) {
+        Answer::OwnFigure(view) => view.map(|view| *view),
+        Answer::Declined(_) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn people_at_home_see_their_own_table_as_it_is_and_never_what_others_reported() {
+    let (mut world, nation, leaf) = of_persons("{ superior = 5 }");
+    world.put_case(leaf, "c1", DAY, "f");
+    world.put_case(nation, "n1", DAY, "m");
+    world.put_case(nation, "n2", DAY, "m");
+    world.period_closed(leaf, DAY);
+    world.pass(1_000);
+    let protected = world.figure(leaf, DAY).unwrap();
+    assert!(!protected.total.unwrap().value.is_exact());
+    let view = own(&mut world, leaf, operator()).unwrap();
+    assert_eq!((view.total, view.state), (Some(Cell::exact(1, 1)), UnitState::Reported));
+    let view = own(&mut world, nation, operator()).unwrap();
+    assert_eq!((view.total, view.state), (Some(Cell::exact(2, 2)), UnitState::Partial));
+    assert_eq!(view.table.rows.len(), 1, "the leaf's rows are no part of the nation's own table");
+
+    let mut elsewhere = person(Role::Viewer);
+    elsewhere.areas = Scope::Only([world::unit("it/05")].into());
+    assert_eq!(own(&mut world, leaf, elsewhere), None);
+    assert_eq!(own(&mut world, leaf, person(Role::Auditor)), None);
+    let issued = world.counter(leaf, "issued", "release");
+    own(&mut world, leaf, operator()).unwrap();
+    world.pass(1_000);
+    assert_eq!(world.counter(leaf, "issued", "release"), issued, "a look is no release");
+}
+
+#[test]
+fn what_left_the_house_is_told_newest_first_and_page_by_page() {
+    let (mut world, _, leaves) = three_levels();
+    for n in 0..7 {
+        world.put_case(leaves[0], &format!("c{n}"), DAY, "f");
+        world.pass(200);
+    }
+    let mut page =
+        |before, limit| match world.ask(leaves[0], operator(), Question::Sent { before, limit }) {
+            Answer::Sent(sent) => sent.iter().map(|row| row.index).collect::<Vec<u64>>(),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(page(None, 100), [6, 5, 4, 3, 2, 1, 0]);
+    assert_eq!(page(None, 3), [6, 5, 4]);
+    assert_eq!(page(Some(4), 3), [3, 2, 1]);
+    assert_eq!(page(Some(1), 3), [0]);
+    assert_eq!(page(Some(0), 3), Vec::<u64>::new());
+    assert_eq!(page(Some(99), 1), [6]);
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use reeve_protocol::local::FigureView;
+use reeve_protocol::local::{FigureView, OwnView};
 use reeve_statement::bounds::{Bounds, Cell};
 use reeve_statement::catalogue::{Measure, Titles};
+use reeve_statement::completeness::UnitState;
 use reeve_statement::table::RowKey;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
@@ -90,7 +91,7 @@ pub struct Figure {
     pub scale: u8,
     /// The period.
     pub period: String,
-    /// The class of recipients that it is protected for.
+    /// The class of recipients that it is protected for; [`HOME`]: not at all, it is the unit's own.
     pub class: String,
     /// Names of the dimensions.
     pub dimensions: Vec<String>,
@@ -117,6 +118,9 @@ pub struct Figure {
     /// When the data was last touched.
     pub data_touched: Option<String>,
 }
+
+/// The class of a unit's own table as it is: nobody outside of the house gets it.
+pub const HOME: &str = "home";
 
 /// Texts by language.
 pub(crate) fn titles(titles: &Titles) -> BTreeMap<String, String> {
@@ -174,6 +178,42 @@ impl Figure {
             statement: view.statement.map(|digest| digest.to_string()),
             issued_at: time(view.issued_at),
             data_touched: time(view.data_touched),
+        }
+    }
+}
+
+impl Figure {
+    /// The document for a unit's own table.
+    #[must_use]
+    pub fn of_own(view: &OwnView) -> Self {
+        let indicator = &view.indicator;
+        let included = u64::from(view.state != UnitState::NoReport);
+        let exception = ExceptionView { unit: ".".to_owned(), state: view.state.to_string() };
+        Self {
+            unit: view.unit.to_string(),
+            area: view.unit.to_string(),
+            indicator: indicator.id.to_string(),
+            titles: titles(&indicator.title),
+            measure: measure(&indicator.measure).to_owned(),
+            scale: indicator.scale,
+            period: view.period.to_string(),
+            class: HOME.to_owned(),
+            dimensions: indicator.group_by.iter().map(|by| by.field().to_string()).collect(),
+            rows: view.table.rows.iter().map(row).collect(),
+            unlisted: Vec::new(),
+            total: view.total.map(CellView::from),
+            expected: 1,
+            included,
+            states: BTreeMap::from([(view.state.to_string(), 1)]),
+            exceptions: if view.state == UnitState::Reported {
+                Vec::new()
+            } else {
+                vec![exception]
+            },
+            edition: 0,
+            statement: None,
+            issued_at: None,
+            data_touched: view.data_touched.map(|at| at.to_string()),
         }
     }
 }

@@ -13,7 +13,7 @@ mod records;
 mod status;
 
 pub use figure::{
-    BoundsView, CellView, ExceptionView, Figure, Row, UnlistedRows, bounds_text, number_text,
+    BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
     CatalogueView, IndicatorView, IssuedEntry, MemberRequest, Periods, PolicyState, Proof,
@@ -23,7 +23,7 @@ pub use problem::{FieldProblem, Problem};
 pub use records::{
     BeginImport, Begun, Closing, Ended, Operation, RecordView, Records, WriteRequest, Written,
 };
-pub use status::{Behind, PeerView, RefusedFigure, StatusView, SubordinateView};
+pub use status::{Behind, PeerView, RefusedFigure, StatusView, StorageView, SubordinateView};
 
 /// Media type of failures (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -105,6 +105,17 @@ pub struct StatusView {
     pub queued_writes: usize,
     /// Writes that are not durable yet.
     pub pending_persists: usize,
+    /// Where it keeps its state.
+    pub storage: StorageView,
+}
+
+/// The store of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageView {
+    /// redb or sled.
+    pub engine: String,
+    /// Bytes that it takes up on disk; none: they could not be counted.
+    pub bytes: Option<u64>,
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {
@@ -143,7 +154,7 @@ impl From<&SubordinateStatus> for SubordinateView {
 impl StatusView {
     /// The document for a status.
     #[must_use]
-    pub fn of(status: &Status, addresses: Vec<String>) -> Self {
+    pub fn of(status: &Status, addresses: Vec<String>, storage: StorageView) -> Self {
         let refused = status.refused.iter().map(|(figure, refusal)| RefusedFigure {
             figure: figure.clone(),
             code: refusal.label().to_owned(),
@@ -171,6 +182,7 @@ impl StatusView {
             interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),
             queued_writes: status.queued_writes,
             pending_persists: status.pending_persists,
+            storage,
         }
     }
 }

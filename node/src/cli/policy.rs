@@ -25,6 +25,7 @@ Examples:
   reeve policy check policy.cedar
   reeve policy explain --unit it --action pull --indicator confirmed_by_day
   reeve policy explain --role writer --action write_record --kind case
+  reeve policy explain --role viewer --action query --indicator confirmed_by_day --own
   reeve policy preview policy.cedar
   reeve policy set policy.cedar")]
 pub struct Arguments {
@@ -81,6 +82,12 @@ pub struct Explain {
     /// For which period
     #[arg(long)]
     period: Option<reeve_statement::period::Period>,
+    /// In which area a person asks; else in all of the unit's
+    #[arg(long, value_name = "PATH", conflicts_with = "unit")]
+    area: Option<UnitPath>,
+    /// A person asks for the unit's own table as it is
+    #[arg(long, conflicts_with_all = ["unit", "area"])]
+    own: bool,
     /// At which declared emergency response level
     #[arg(long, default_value_t = 0)]
     response_level: u8,
@@ -163,6 +170,7 @@ impl Explain {
             None => in_force(client)?,
         };
         let own = own_unit(client)?;
+        let area = self.area.clone().unwrap_or_else(|| own.clone());
         let question = Question {
             principal: self.principal(&own),
             action: self.action,
@@ -171,7 +179,8 @@ impl Explain {
                 purpose: self.purpose.clone(),
                 legal_basis: self.legal_basis.clone(),
                 period: self.period,
-                area: None,
+                area: (self.action == Asked::Query).then_some(area),
+                own: self.own,
                 response_level: self.response_level,
             },
         };
@@ -266,7 +275,12 @@ fn questions(own: &UnitPath, catalogue: Option<&Catalogue>) -> Vec<Question> {
                 questions.push(question(peer(own, &unit), action, resource()));
             }
         }
-        questions.extend(roles.map(|role| question(person(role), Asked::Query, resource())));
+        for role in roles {
+            let look = question(person(role), Asked::Query, resource());
+            let mut own_look = look.clone();
+            own_look.circumstances.own = true;
+            questions.extend([look, own_look]);
+        }
     }
     let not_of_node = [
         Asked::Pull,

@@ -4,8 +4,14 @@ use std::fmt::Write as _;
 
 use super::asking::Node;
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{CellView, Figure, Periods, bounds_text, number_text};
+use crate::api::{CellView, Figure, HOME, Periods, Row, bounds_text, number_text};
 use crate::client::{Client, escaped};
+
+/// The area of the unit itself.
+const OWN: &str = ".";
+
+/// Stands in a CSV for every value of a dimension that no other line of the area has.
+const ANY: &str = "*";
 
 /// Units that the text names; `--json` names all.
 const UNITS_SHOWN: usize = 12;
@@ -16,10 +22,15 @@ const UNITS_SHOWN: usize = 12;
 A number that is not told exactly is shown by its bounds, such as `1,204 to 1,212`. The figure says
 which units it includes; a unit that has not reported is never counted as zero.
 
+This is the figure as it is protected for the superior. --own shows the unit's own records' table as it
+is, to whoever may query the indicator in the unit's area; it never leaves the house, and what
+subordinates reported is no part of it.
+
 Examples:
   reeve query confirmed_by_day --period 2020-03-01
   reeve query confirmed_by_day --area it/03 --period 2020-03-01 --csv > figure.csv
   reeve query beds_free
+  reeve query confirmed_by_day --own --period 2020-03-01
   reeve query confirmed_by_day --periods")]
 pub struct Arguments {
     /// The indicator; `reeve catalogue show` lists them
@@ -30,11 +41,14 @@ pub struct Arguments {
     /// A part of the unit's area, such as it/03; else all of it
     #[arg(long)]
     area: Option<String>,
+    /// Show the unit's own table as it is, exact, without what subordinates reported
+    #[arg(long, conflicts_with = "area")]
+    own: bool,
     /// Print CSV, safe to open in a spreadsheet
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// List the periods that have figures, newest first
-    #[arg(long, conflicts_with_all = ["period", "area", "csv"])]
+    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own"])]
     periods: bool,
     #[command(flatten)]
     node: Node,
@@ -56,6 +70,9 @@ pub(super) fn run(
         None => newest(&client, &indicator)?,
     };
     let mut path = format!("/v1/figures/{indicator}?period={}", escaped(&period));
+    if arguments.own {
+        path.push_str("&own=true");
+    }
     if let Some(area) = &arguments.area {
         path.push_str(&format!("&area={}", escaped(area)));
     }
@@ -123,6 +140,15 @@ fn describe(figure: &Figure) -> String {
         };
         line("Total", format!("{}{told}", Style::Heading.of(&figure.value_text(total))));
     }
+    if figure.class == HOME {
+        let state = figure.states.keys().next().map_or("unknown", String::as_str);
+        line("Own sources", state.to_owned());
+        line("Protection", "none: the own table as it is; it stays in this house".to_owned());
+        if let Some(at) = &figure.data_touched {
+            line("Data of", plain(at));
+        }
+        return text;
+    }
     line("Completeness", completeness(figure));
     line(
         "Edition",
@@ -134,10 +160,20 @@ fn describe(figure: &Figure) -> String {
     if let Some(at) = &figure.issued_at {
         line("Issued at", plain(at));
     }
+    if hides_own_rows(figure) {
+        line("Own rows", "hidden here; `reeve query --own` shows them as they are".to_owned());
+    }
     if let Some(at) = &figure.data_touched {
         line("Data of", plain(at));
     }
     text
+}
+
+/// Whether rows of the unit itself are told by bounds only.
+fn hides_own_rows(figure: &Figure) -> bool {
+    let hidden = |row: &Row| row.cell.value.lo != row.cell.value.hi;
+    figure.rows.iter().any(|row| row.area == OWN && hidden(row))
+        || figure.unlisted.iter().any(|unlisted| unlisted.area == OWN)
 }
 
 fn or_not_set(text: &str) -> String {
@@ -160,20 +196,26 @@ fn completeness(figure: &Figure) -> String {
     if figure.included < figure.expected { Style::Doubtful.of(&text) } else { text }
 }
 
-/// The rows as CSV (RFC 4180). A text cell that a spreadsheet would take for a formula gets a `'` in
+/// The rows as CSV (RFC 4180). A line stands for one row, or for `rows` rows of its area that are not
+/// told one by one: each of those lies between the bounds. A text cell that a spreadsheet would take for a formula gets a `'` in
 /// front; numbers are plain.
 fn csv(figure: &Figure) -> Result<String, CommandError> {
     let failed = |error: &dyn std::fmt::Display| CommandError::Failed(error.to_string());
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut headings = vec!["indicator", "period", "area"];
     headings.extend(figure.dimensions.iter().map(String::as_str));
-    headings.extend(["value_lo", "value_hi", "contributors_lo", "contributors_hi", "edition"]);
+    headings.extend(["rows", "value_lo", "value_hi", "contributors_lo", "contributors_hi"]);
+    headings.push("edition");
     let headings = headings.into_iter().map(safe);
     writer.write_record(headings).map_err(|error| failed(&error))?;
-    for row in &figure.rows {
-        let mut cells = vec![safe(&figure.indicator), safe(&figure.period), safe(&row.area)];
-        cells.extend(row.dimensions.iter().map(|it| safe(it)));
-        let CellView { value, contributors } = row.cell;
+    let listed = figure.rows.iter().map(|row| (&row.area, row.dimensions.clone(), 1, row.cell));
+    let any = vec![ANY.to_owned(); figure.dimensions.len()];
+    let unlisted = figure.unlisted.iter().map(|it| (&it.area, any.clone(), it.rows, it.each));
+    for (area, dimensions, rows, cell) in listed.chain(unlisted) {
+        let mut cells = vec![safe(&figure.indicator), safe(&figure.period), safe(area)];
+        cells.extend(dimensions.iter().map(|it| safe(it)));
+        cells.push(rows.to_string());
+        let CellView { value, contributors } = cell;
         cells.extend([value.lo, value.hi].map(|it| number_text(it, figure.scale).replace(',', "")));
         cells.extend([contributors.lo, contributors.hi].map(|it| it.to_string()));
         cells.push(figure.edition.to_string());
@@ -202,7 +244,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::api::{BoundsView, ExceptionView, Row};
+    use crate::api::{BoundsView, ExceptionView, UnlistedRows};
 
     fn exact(value: i64) -> BoundsView {
         BoundsView { lo: value, hi: value }
@@ -270,13 +312,23 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_are_not_told_one_by_one_are_in_the_csv_too() {
+        let mut hidden = figure("x");
+        hidden.rows.clear();
+        let each = CellView { value: BoundsView { lo: 0, hi: 4 }, contributors: exact(0) };
+        hidden.unlisted.push(UnlistedRows { area: "03/016".to_owned(), rows: 3, each });
+        let text = csv(&hidden).unwrap();
+        assert!(text.contains("cases,2020-03-01,03/016,*,3,0,4,0,0,3"), "{text}");
+    }
+
+    #[test]
     fn no_cell_of_a_csv_is_a_formula() {
         for start in ["=", "+", "-", "@", "\t", "\r", "\n=", " =", "|", "%"] {
             for rest in ["cmd|' /C calc'!A0", "HYPERLINK(\"http://evil\")", "1+1", "\",=2"] {
                 let text = csv(&figure(&format!("{start}{rest}"))).unwrap();
                 let mut reader = csv::ReaderBuilder::new().from_reader(text.as_bytes());
                 let row = reader.records().next().unwrap().unwrap();
-                assert_eq!(row.len(), 9, "{text}");
+                assert_eq!(row.len(), 10, "{text}");
                 for cell in &row {
                     let first = cell.trim_start().chars().next().unwrap_or('x');
                     let number = cell.parse::<i64>().is_ok();

@@ -79,6 +79,8 @@ fn describe(status: &StatusView) -> String {
             status.queued_writes, status.pending_persists
         ),
     );
+    let bytes = status.storage.bytes.map_or("size not known".to_owned(), size);
+    line("Storage", format!("{}, {bytes}", plain(&status.storage.engine)));
     for import in &status.interrupted_imports {
         let told = format!("{} of {}", plain(&import.name), import.begun_at);
         line("Interrupted", Style::Doubtful.of(&format!("import {told}; import the file again")));
@@ -106,6 +108,22 @@ fn figures(status: &StatusView) -> String {
         0 => kept,
         unsent => format!("{kept}, {}", Style::Doubtful.of(&format!("{unsent} not yet sent"))),
     }
+}
+
+/// Bytes as people read them.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut told = format!("{bytes} bytes");
+    let mut divisor = 1_u64;
+    for unit in UNITS {
+        divisor = divisor.saturating_mul(1024);
+        if bytes < divisor {
+            break;
+        }
+        let tenths = bytes.saturating_mul(10).checked_div(divisor).unwrap_or(bytes);
+        told = format!("{}.{} {unit}", tenths / 10, tenths % 10);
+    }
+    told
 }
 
 /// When a certificate ends, marked if that is soon.

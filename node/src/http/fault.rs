@@ -254,6 +254,8 @@ fn told_failure(failure: &Failure) -> Told {
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),
         Failure::Exists(_) => (S::CONFLICT, "exists", "Here already with other content"),
         Failure::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        Failure::Rebuilding => (S::SERVICE_UNAVAILABLE, "rebuilding", "Not yet"),
+        Failure::OwnTable(_) => (S::INTERNAL_SERVER_ERROR, "own_table", "Not computed"),
         Failure::Write(_) => (S::UNPROCESSABLE_ENTITY, "not_written", "Not written"),
         Failure::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::Refused(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, Question};
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
@@ -24,23 +25,50 @@ const MAX_PERIODS: usize = 1_000;
 pub(super) struct Which {
     period: String,
     area: Option<String>,
+    #[serde(default)]
+    own: bool,
 }
 
 pub(super) async fn figure(
     State(service): State<Arc<Service>>,
     Who(who): Who,
     Path(indicator): Path<String>,
-    Params(Which { period, area }): Params<Which>,
+    Params(Which { period, area, own }): Params<Which>,
 ) -> Result<Document<Figure>, Fault> {
     let indicator: IndicatorId = parameter("indicator", &indicator)?;
     let period: Period = parameter("period", &period)?;
     let area: Option<UnitPath> = area.map(|area| parameter("area", &area)).transpose()?;
+    if own {
+        return own_figure(&service, &who, indicator, period, area.as_ref()).await;
+    }
     let question = Question::Figure { indicator, period, area: area.clone() };
     match service.ask(&who, question).await? {
         Answer::Figure(Some(view)) => Ok(Document(Figure::of(&view, area.as_ref()))),
         Answer::Figure(None) => Err(Fault::NotFound(
             "figure of that period",
-            "nobody has reported it; `reeve query INDICATOR --periods` lists those there are",
+            "nobody has reported it, or policy declines to tell it (`reeve policy explain`); `reeve \
+             query INDICATOR --periods` lists those there are, and --own shows the unit's own table",
+        )),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+async fn own_figure(
+    service: &Service,
+    who: &Person,
+    indicator: IndicatorId,
+    period: Period,
+    area: Option<&UnitPath>,
+) -> Result<Document<Figure>, Fault> {
+    if area.is_some() {
+        let why = "the own table is of the unit itself; leave the area out".to_owned();
+        return Err(Fault::Parameter("area", why));
+    }
+    match service.ask(who, Question::OwnFigure { indicator, period }).await? {
+        Answer::OwnFigure(Some(view)) => Ok(Document(Figure::of_own(&view))),
+        Answer::OwnFigure(None) => Err(Fault::NotFound(
+            "own table of that period",
+            "no record is about it, and no source has closed it",
         )),
         _ => Err(Fault::OtherAnswer),
     }

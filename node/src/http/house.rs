@@ -36,10 +36,13 @@ pub(super) async fn status(
     State(service): Shared,
     Who(who): Who,
 ) -> Result<Document<StatusView>, Fault> {
-    match service.ask(&who, Question::Status).await? {
-        Answer::Status(status) => Ok(Document(StatusView::of(&status, service.addresses()))),
-        _ => Err(Fault::OtherAnswer),
-    }
+    let Answer::Status(status) = service.ask(&who, Question::Status).await? else {
+        return Err(Fault::OtherAnswer);
+    };
+    let look = Arc::clone(&service.settings.storage);
+    let storage = tokio::task::spawn_blocking(move || look()).await;
+    let storage = storage.map_err(|_| Fault::OtherAnswer)?;
+    Ok(Document(StatusView::of(&status, service.addresses(), storage)))
 }
 
 pub(super) async fn schema(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {
@@ -148,6 +151,13 @@ async fn keep(path: PathBuf, text: String) -> std::io::Result<()> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct Newest {
+    before: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Page {
     #[serde(default)]
     from: u64,
@@ -157,9 +167,9 @@ pub(super) struct Page {
 pub(super) async fn sent(
     State(service): Shared,
     Who(who): Who,
-    Params(Page { from, limit }): Params<Page>,
+    Params(Newest { before, limit }): Params<Newest>,
 ) -> Result<Document<Vec<SentEntry>>, Fault> {
-    let question = Question::Sent { from, limit: limit.unwrap_or(SENT) };
+    let question = Question::Sent { before, limit: limit.unwrap_or(SENT) };
     match service.ask(&who, question).await? {
         Answer::Sent(rows) => Ok(Document(rows.iter().map(SentEntry::from).collect())),
         _ => Err(Fault::OtherAnswer),

@@ -36,7 +36,7 @@ use tokio::net::TcpListener;
 
 pub use fault::DeskFault;
 pub use routes::{Access, ROUTES, Route};
-pub use service::{HttpSettings, InviteDesk, SchemaText};
+pub use service::{HttpSettings, InviteDesk, SchemaText, StorageLook};
 
 use service::Service;
 

@@ -58,7 +58,7 @@ routes! {
     Token post "/v1/catalogue" house::publish, "Take a signed catalogue or declaration";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
     Token put "/v1/policy" house::set_policy, "Replace the policy set";
-    Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=";
+    Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=, or &own=true: the own table as it is";
     Token get "/v1/indicators/{indicator}/periods" figures::periods, "Which periods have figures";
     Token get "/v1/records/{kind}" records::list, "Records of one shard: ?shard=";
     Token post "/v1/records/{kind}" records::write, "Put, delete or set up to 1,000 records";
@@ -70,7 +70,7 @@ routes! {
     Token post "/v1/imports/{import}/batch" imports::batch, "Up to 1,000 of its records: ?kind=";
     Token post "/v1/imports/{import}/end" imports::end, "End it: close periods, delete what is missing; ?kind=";
     Token post "/v1/close" imports::close, "Close periods without records: a nil report";
-    Token get "/v1/sent" house::sent, "What left the house: ?from=&limit=";
+    Token get "/v1/sent" house::sent, "What left the house, the newest first: ?before=&limit=";
     Token get "/v1/statements/{digest}" house::statement, "A statement, as signed";
     Token get "/v1/ledger/checkpoint" house::checkpoint, "The newest ledger checkpoint";
     Token get "/v1/ledger/proof" house::proof, "That a statement is in the ledger: ?index=&size=";

@@ -16,6 +16,7 @@ use reeve_statement::time::Timestamp;
 use super::Asker;
 use super::fault::{DeskFault, Fault};
 use super::tokens::TokenFile;
+use crate::api::StorageView;
 
 /// Longest wait for an answer: far above what the core needs, below what a proxy waits for.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -50,6 +51,8 @@ pub struct HttpSettings {
     pub policy: PathBuf,
     /// Makes invites; none: nobody can join through this node.
     pub invites: Option<InviteDesk>,
+    /// Looks at the store, for the status.
+    pub storage: StorageLook,
     /// The wall clock.
     pub clock: fn() -> Timestamp,
 }
@@ -59,6 +62,9 @@ impl std::fmt::Debug for HttpSettings {
         f.debug_struct("HttpSettings").field("address", &self.address).finish_non_exhaustive()
     }
 }
+
+/// Looks at the store; may read folders.
+pub type StorageLook = Arc<dyn Fn() -> StorageView + Send + Sync>;
 
 type Ask = Box<dyn Fn(Person, Question) -> BoxFuture<'static, Answer> + Send + Sync>;
 

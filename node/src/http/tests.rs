@@ -21,6 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Access, Asker, HttpSettings, ROUTES, SchemaText, serve};
+use crate::api::StorageView;
 use crate::token::{Secret, TOKENS_FILE, Token, Tokens};
 
 const SCHEMA: &str = r#"
@@ -165,6 +166,7 @@ async fn house() -> House {
         schema: Some(SchemaText { schema, text: SCHEMA.into() }),
         policy,
         invites: None,
+        storage: Arc::new(|| StorageView { engine: "memory".to_owned(), bytes: Some(7) }),
         clock: now,
     };
     let policy = Arc::new(PolicySet::of_new_node().unwrap());

@@ -13,11 +13,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Hosted, NodeHandle, Porter, RunError};
-use crate::api::ADDRESS_FILE;
+use crate::api::{ADDRESS_FILE, StorageView};
 use crate::clock::wall;
 use crate::enrol::InviteOrder;
 use crate::house::{Entropy, House, HouseError};
-use crate::http::{Asker, DeskFault, HttpSettings, InviteDesk, SchemaText, serve};
+use crate::http::{Asker, DeskFault, HttpSettings, InviteDesk, SchemaText, StorageLook, serve};
+use crate::store::size_of;
 use crate::token::{TokenError, ensure_operator};
 
 /// Longest wait for requests under way when the node has stopped.
@@ -132,7 +133,16 @@ fn settings(
         schema,
         policy: house.folder().join(&config.policy),
         invites: porter.map(desk),
+        storage: storage(house),
         clock: wall,
+    })
+}
+
+fn storage(house: &House) -> StorageLook {
+    let config = super::store_config(house);
+    Arc::new(move || StorageView {
+        engine: config.engine.name().to_owned(),
+        bytes: size_of(&config.folder).ok(),
     })
 }
 

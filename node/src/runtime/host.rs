@@ -44,7 +44,7 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
     let settings = house.settings(&mut entropy).map_err(boxed)?;
     let [high, low, ..] = *entropy.draw().map_err(|error| boxed(error.into()))?;
     let config = house.config();
-    let store = StoreConfig { folder: house.store_folder(), engine: engine(config.store) };
+    let store = store_config(&house);
     let net = net_config(config, &house, &options, u64::from(u16::from_be_bytes([high, low])));
     let (handle, running) = start(Parts { settings, store, net }).await?;
     tokio::spawn(keep_renewed(house.folder().to_owned(), handle.presence()));
@@ -59,6 +59,12 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
 
 fn boxed(error: HouseError) -> RunError {
     RunError::House(Box::new(error))
+}
+
+/// Where the store of a folder's node is, and what keeps it.
+#[must_use]
+pub fn store_config(house: &House) -> StoreConfig {
+    StoreConfig { folder: house.store_folder(), engine: engine(house.config().store) }
 }
 
 const fn engine(engine: Engine) -> EngineKind {

@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use api::{Api, ApiError, serve_api};
 pub use enrolment::Porter;
 pub use handle::{NodeHandle, local_person};
-pub use host::{HostOptions, Hosted, host};
+pub use host::{HostOptions, Hosted, host, store_config};
 
 use crate::clock::Clock;
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent, NetHandle};

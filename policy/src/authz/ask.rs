@@ -174,6 +174,7 @@ fn context(action: Action, circumstances: &Circumstances) -> Result<Context, Que
     }
     if let Some(area) = circumstances.area.as_ref().filter(|_| action == Action::Query) {
         pairs.push(("area".to_owned(), reference("Area", &area.to_string())?));
+        pairs.push(("own".to_owned(), RestrictedExpression::new_bool(circumstances.own)));
     }
     if action.sends_figures() || action == Action::Query {
         let period = circumstances.period.map(span).transpose()?;

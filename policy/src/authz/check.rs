@@ -112,7 +112,8 @@ impl Told<'_> {
         let conditions = self.facts.conditions().unwrap_or_default();
         let idle = if self.facts.permits { !self.facts.sends_figures } else { true };
         if idle && conditions != super::Conditions::default() {
-            let text = "carries conditions that bind nothing: it permits no peer a figure";
+            let text = "carries conditions that bind nothing: it permits no peer a figure. (A look \
+                        at the own table as it is, is refused where they demand protection)";
             self.say(Weight::Doubtful, place, text);
         }
     }

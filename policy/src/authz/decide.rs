@@ -7,7 +7,7 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use cedar_policy::Authorizer;
-use reeve_statement::catalogue::{Indicator, RecipientClass};
+use reeve_statement::catalogue::{Floors, Indicator, RecipientClass};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
@@ -171,9 +171,23 @@ pub enum Reason {
         /// Where it stands.
         place: Place,
     },
+    /// The indicator has no floor for the recipient's class: the class is told nothing.
+    #[error(
+        "the indicator is never told to class {class}: its definition gives that class no floor"
+    )]
+    NeverTold {
+        /// The class of recipient.
+        class: RecipientClass,
+    },
     /// A personal figure would be exact without a law that says so.
     #[error("a personal figure at floor 1 needs the indicator to name a legal basis")]
     NoLegalBasis,
+    /// A person asks for the own table as it is, where a determining permit wants it protected.
+    #[error("{policy} permits a look under conditions, so the own table is not shown as it is")]
+    OwnUnderConditions {
+        /// The policies with the conditions, joined by commas.
+        policy: String,
+    },
     /// A condition that this version cannot keep.
     #[error("@min_step({0}) cannot be kept by this version; remove it or do not share")]
     StepsNotKept(u32),
@@ -316,6 +330,9 @@ impl PolicySet {
         let protected = Protected::of(question);
         let conditions = self.conditions(&determining, protected.needs_floor())?;
         let floor = protected.floor(&conditions)?;
+        if question.circumstances.own && (floor > 1 || conditions.rounding.unwrap_or(1) > 1) {
+            return Err(Reason::OwnUnderConditions { policy: determining.join(", ") });
+        }
         Ok(Permit {
             action: question.action,
             class: protected.class,
@@ -386,6 +403,11 @@ impl<'a> Protected<'a> {
     }
 
     fn floor(&self, conditions: &Conditions) -> Result<u32, Reason> {
+        if let (Some(class), Some(indicator)) = (self.class, self.indicator)
+            && indicator.floors.of(class) == Floors::NEVER
+        {
+            return Err(Reason::NeverTold { class });
+        }
         if self.indicator.is_some_and(|indicator| !indicator.personal) {
             return Ok(1);
         }

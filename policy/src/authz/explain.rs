@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::catalogue::{Floors, RecipientClass};
 
 use super::decide::{Decision, Protected};
 use super::question::Question;
@@ -160,10 +160,13 @@ fn listed(f: &mut fmt::Formatter<'_>, heading: &str, policies: &[Fired]) -> fmt:
 
 impl fmt::Display for FloorGrounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { class, indicator, .. } = self;
+        if *indicator == Floors::NEVER {
+            return write!(f, "never: the indicator has no floor for {class}");
+        }
         if !self.personal {
             return f.write_str("exact: the indicator is not about persons");
         }
-        let Self { class, indicator, .. } = self;
         match self.effective {
             Some(1) => f.write_str("exact (floor 1)")?,
             Some(floor) => {

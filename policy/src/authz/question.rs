@@ -236,6 +236,8 @@ pub struct Circumstances {
     pub period: Option<Period>,
     /// Which area a person asks for (query).
     pub area: Option<UnitPath>,
+    /// Whether a person asks for the unit's own table as it is, unprotected (query).
+    pub own: bool,
     /// The declared emergency response level; 0 is none.
     pub response_level: u8,
 }
@@ -270,6 +272,9 @@ impl fmt::Display for Question {
         }
         if let Some(area) = &self.circumstances.area {
             write!(f, " in {area}")?;
+        }
+        if self.circumstances.own {
+            f.write_str(", own table as it is")?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::fixture::{beds, cases, person, pull};
+use reeve_statement::catalogue::{Floors, RecipientClass};
 use reeve_statement::statement::Onward;
 
 fn set(text: &str) -> PolicySet {
@@ -53,6 +54,67 @@ fn by_default_only_the_superior_gets_figures_and_at_its_floor() {
     assert_eq!(set.decide(&pull("it/03", strict)).into_result().unwrap().floor(), 7);
     for other in ["it", "it/03/015", "it/03/016/01", "fr/11", "it/0"] {
         assert_eq!(declined(&set, &pull(other, cases())), Reason::NotPermitted, "{other}");
+    }
+}
+
+#[test]
+fn a_class_without_a_floor_is_told_nothing_and_explain_says_never() {
+    let set = set(r#"@id("all") @min_cell("1") permit (principal is Unit, action, resource);"#);
+    let mut quiet = cases();
+    (quiet.floors.neighbour, quiet.floors.public) = (Floors::NEVER, Floors::NEVER);
+    let mut silent = beds();
+    silent.floors = Floors { superior: Floors::NEVER, ..quiet.floors };
+    for (peer, indicator, class) in [
+        ("it/03/015", quiet.clone(), RecipientClass::Neighbour),
+        ("fr/11", quiet.clone(), RecipientClass::Public),
+        ("it/03", silent, RecipientClass::Superior),
+    ] {
+        let question = pull(peer, indicator);
+        assert_eq!(declined(&set, &question), Reason::NeverTold { class }, "{peer}");
+        let told = set.explain(&question).to_string();
+        assert!(told.contains("never told to class") && told.contains("floor: never"), "{told}");
+        assert!(!told.contains("4294967295"), "{told}");
+    }
+    assert_eq!(set.decide(&pull("it/03", quiet)).into_result().unwrap().floor(), 1);
+}
+
+#[test]
+fn the_own_table_is_shown_as_it_is_or_not_at_all() {
+    let look = |set: &PolicySet, role: Role, own: bool| {
+        let mut look = local(role, Action::Query, Resource::Indicator(Box::new(cases())));
+        let mut person = person(role);
+        (person.areas, person.indicators) = (Scope::All, Scope::All);
+        look.principal = Principal::Person(person);
+        look.circumstances.area = Some("it/03/016".parse().unwrap());
+        look.circumstances.own = own;
+        set.decide(&look)
+    };
+    let default = PolicySet::of_new_node().unwrap();
+    for (role, may) in [
+        (Role::Operator, true),
+        (Role::Viewer, true),
+        (Role::Writer, false),
+        (Role::Auditor, false),
+    ] {
+        assert_eq!(look(&default, role, true).permit().is_some(), may, "{role:?}");
+    }
+    let careful = set(&format!(
+        "{DEFAULT_POLICY}\n@id(\"no-own\") forbid (principal is Person, action == Action::\"query\", \
+         resource) when {{ context.own && principal.role == Role::\"viewer\" }};"
+    ));
+    assert!(look(&careful, Role::Viewer, true).permit().is_none());
+    assert!(look(&careful, Role::Viewer, false).permit().is_some());
+    for condition in ["@min_cell(\"5\")", "@rounding(\"10\")"] {
+        let set = set(&format!(
+            "@id(\"viewers\") {condition} permit (principal is Person, action == \
+             Action::\"query\", resource is Indicator);"
+        ));
+        let Decision::Decline(refusal) = look(&set, Role::Viewer, true) else {
+            panic!("shown as it is in spite of {condition}")
+        };
+        let expected = Reason::OwnUnderConditions { policy: "viewers".to_owned() };
+        assert_eq!(refusal.reason(), &expected);
+        assert!(look(&set, Role::Viewer, false).permit().is_some());
     }
 }
 

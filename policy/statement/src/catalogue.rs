@@ -397,6 +397,9 @@ pub struct Floors {
 }
 
 impl Floors {
+    /// The floor of a class that is told nothing: no cell has so many contributors.
+    pub const NEVER: u32 = u32::MAX;
+
     /// The floor for a class.
     #[must_use]
     pub const fn of(&self, class: RecipientClass) -> u32 {

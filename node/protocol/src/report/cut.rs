@@ -198,6 +198,7 @@ impl Node {
                 legal_basis: request.map(|r| r.legal_basis.clone()).filter(|b| !b.is_empty()),
                 period: Some(period),
                 area: None,
+                own: false,
                 response_level: request.map_or(0, |r| r.response_level),
             },
         }
@@ -354,7 +355,7 @@ impl Node {
     }
 
     /// The own unprotected figure; none if this node has no records or closures for it.
-    fn own_figure(
+    pub(crate) fn own_figure(
         &self,
         indicator: &Indicator,
         period: Period,
@@ -555,7 +556,7 @@ fn possible(entry: &RegisterEntry, indicator: &Indicator) -> Option<i64> {
     indicator.personal.then(|| persons.saturating_mul(per_person))
 }
 
-fn own_sources(own: &OwnFigure, period: Period, named: &[String]) -> Sources {
+pub(crate) fn own_sources(own: &OwnFigure, period: Period, named: &[String]) -> Sources {
     let named = u32::try_from(named.len()).unwrap_or(u32::MAX);
     let expected = named.max(own.sources_known).max(1);
     // The present state has no end that could be closed.

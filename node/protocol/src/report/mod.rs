@@ -10,6 +10,7 @@ mod cut;
 mod deliver;
 mod distribute;
 mod due;
+mod own;
 mod reconcile;
 mod view;
 
