@@ -40,6 +40,7 @@ mod renewal;
 mod report;
 pub mod rows;
 pub mod settings;
+pub mod stored;
 mod trust;
 pub mod wire;
 

@@ -1,8 +1,8 @@
 //! The `reeve` command: the tree of commands, and what all of them share.
 //!
 //! Each command has a file of its own with its arguments (`Arguments`) and a function `run`. Commands
-//! that ask a running node go through [`crate::client`]; only `run` starts one, and nothing here opens
-//! a store or talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
+//! that ask a running node go through [`crate::client`]; only `run` starts one, only `verify`
+//! opens (a copy of) a store, and nothing here talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
 mod asking;
@@ -34,6 +34,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod token;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -125,6 +126,8 @@ pub enum Command {
     Query(query::Arguments),
     /// Show the indicators; check or publish a catalogue
     Catalogue(catalogue::Arguments),
+    /// Check the store of a stopped node
+    Verify(verify::Arguments),
     /// Show how the node fares: who is connected, what is late
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
@@ -156,6 +159,11 @@ pub struct InviteArguments {
 
 /// The arguments of `reeve certificate`, and which node is told.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  reeve certificate show
+  reeve certificate revoke 016 --reason key-compromise
+  reeve certificate renew")]
 pub struct CertificateArguments {
     #[command(flatten)]
     certificate: certificate::Arguments,
@@ -174,6 +182,7 @@ impl Command {
             Self::Schema(arguments) => schema::run(&arguments, global, output),
             Self::Query(arguments) => query::run(&arguments, global, output),
             Self::Catalogue(arguments) => catalogue::run(&arguments, global, output),
+            Self::Verify(arguments) => verify::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),

@@ -120,12 +120,26 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the store in its folder, or makes it.
     pub fn open(config: &StoreConfig) -> Result<(Self, OpenReport), StoreError> {
+        Self::open_with(config, false)
+    }
+
+    /// Opens a store to be verified: whatever can be opened is, and [`Store::verify`] finds what is
+    /// damaged. Opening may write, so this is for copies.
+    pub(super) fn open_to_verify(config: &StoreConfig) -> Result<(Self, OpenReport), StoreError> {
+        Self::open_with(config, true)
+    }
+
+    fn open_with(
+        config: &StoreConfig,
+        verify_later: bool,
+    ) -> Result<(Self, OpenReport), StoreError> {
         let folder = Folder::lock(&config.folder)?;
         folder.claim(config.engine.name())?;
         let (mut head_file, head) = HeadFile::open(&folder.head())?;
         let clean = head.is_some_and(|head| head.clean);
         let path = folder.engine(config.engine.name());
-        let thorough = !clean || size_of(&path)? < config.engine.check_always_below();
+        let thorough =
+            !verify_later && (!clean || size_of(&path)? < config.engine.check_always_below());
         let engine = open_engine(config.engine, &path, thorough)?;
         let (mut store, mut report) = Self::over(engine, new_identity()?, thorough)?;
         store.compare_with_head(head.as_ref())?;

@@ -35,6 +35,18 @@ impl Folder {
             .truncate(false)
             .open(&lock_path)
             .map_err(|source| StoreError::io("opening", &lock_path, source))?;
+        Self::locked(path, lock_path, lock)
+    }
+
+    /// Locks a folder that is there, and writes nothing.
+    pub fn lock_existing(path: &Path) -> Result<Self, StoreError> {
+        let lock_path = path.join("lock");
+        let lock = File::open(&lock_path)
+            .map_err(|source| StoreError::io("opening", &lock_path, source))?;
+        Self::locked(path, lock_path, lock)
+    }
+
+    fn locked(path: &Path, lock_path: PathBuf, lock: File) -> Result<Self, StoreError> {
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: lock_path }),
@@ -121,7 +133,7 @@ fn allocated(metadata: &fs::Metadata) -> u64 {
     metadata.len()
 }
 
-fn private_builder() -> DirBuilder {
+pub(super) fn private_builder() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

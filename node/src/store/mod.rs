@@ -4,6 +4,7 @@
 //! ```text
 //! thread     one thread owns the store, groups commits
 //! checked    Store: envelopes, anchor, head file, verification; transfer: export and import
+//! scratch    a copy of a stopped node's store, to be verified
 //! port       what an engine must do
 //! redb | sled | memory
 //! ```
@@ -21,6 +22,7 @@ mod head;
 mod memory;
 mod port;
 mod redb;
+mod scratch;
 mod sled;
 mod thread;
 mod transfer;
@@ -29,12 +31,14 @@ mod verify;
 pub use anchor::Identity;
 pub use checked::{EngineKind, OpenReport, Store, StoreConfig};
 pub use error::{KeyName, StoreError};
+pub use folder::size_of;
 pub use memory::{Disk, Faults, Memory};
 pub use port::{
     BATCH_LIMIT, Batch, Closing, Engine, KEY_LIMIT, Page, Row, SHOWN_OLD_BYTES, ScanLimit,
     VALUE_LIMIT,
 };
 pub use redb::Redb;
+pub use scratch::Scratch;
 pub use sled::Sled;
 pub use thread::{Committed, Committing, QUEUE_LENGTH, StoreHandle, StoreThread, Ticket, start};
 pub use transfer::{export, import};

@@ -1,0 +1,199 @@
+//! Whether the stored ledger of a stopped node is whole: for `reeve verify`.
+//!
+//! The entries of what was sent and of the certificates that were issued are the leaves. Put together
+//! again in order they must give the tree whose right edge is stored beside them, node by node, and
+//! what each names must be there. It is fed rows and asks for rows; it never opens a store.
+
+use std::collections::BTreeMap;
+
+use reeve_statement::cose::Signed;
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{Frontier, NodeAddress, issuance_entry, leaf_hash};
+
+use crate::ledger::{frontier_of, node_key};
+use crate::rows::{self, IssuedRow, SentRow};
+
+/// What is wrong with a stored ledger.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerFault {
+    /// The right edge does not decode.
+    #[error("the ledger's right edge cannot be read")]
+    Edge,
+    /// An entry does not decode, or is not of the certificate beside it.
+    #[error("entry {index} of the ledger cannot be read")]
+    Entry {
+        /// Where it should be.
+        index: u64,
+    },
+    /// Entries are missing.
+    #[error("entry {expected} of the ledger is missing, found entry {found}")]
+    Gap {
+        /// The next in order.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// A statement is missing, or is not the one that the entry names.
+    #[error("the statement of entry {index} ({statement}) is missing or another one")]
+    Statement {
+        /// The entry.
+        index: u64,
+        /// The digest it names.
+        statement: Digest,
+    },
+    /// A node of the tree is missing or is not the hash of what is below it.
+    #[error("node {index} of level {level} of the ledger's tree is missing or wrong")]
+    Node {
+        /// Its level, 0 for leaves.
+        level: u8,
+        /// Its place.
+        index: u64,
+    },
+    /// The entries and the tree head disagree about how many there are.
+    #[error("the ledger's head says {head} entries, {found} are there")]
+    Size {
+        /// By the head.
+        head: u64,
+        /// Entries.
+        found: u64,
+    },
+    /// They disagree about what they are.
+    #[error("the ledger's head has root {head}, its entries give {found}")]
+    Root {
+        /// By the head.
+        head: Digest,
+        /// By the entries.
+        found: Digest,
+    },
+}
+
+/// A row that must be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// Its key.
+    pub key: Vec<u8>,
+    expected: Digest,
+    fault: LedgerFault,
+}
+
+impl Needed {
+    /// Holds what is at the key against what must be.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Statement`], [`LedgerFault::Node`].
+    pub fn check(self, value: Option<&[u8]>) -> Result<(), LedgerFault> {
+        let found = value.and_then(|value| match self.fault {
+            LedgerFault::Statement { .. } => Signed::decode(value).ok().map(|it| it.digest()),
+            _ => value.try_into().ok().map(Digest::from_bytes),
+        });
+        if found == Some(self.expected) { Ok(()) } else { Err(self.fault) }
+    }
+}
+
+/// A ledger that is put together again, entry by entry.
+#[derive(Debug)]
+pub struct LedgerCheck {
+    head: Frontier,
+    found: Frontier,
+    /// Entries of certificates that were not come to yet, by place.
+    issued: BTreeMap<u64, Digest>,
+}
+
+impl LedgerCheck {
+    /// The key of the right edge.
+    #[must_use]
+    pub fn edge_key() -> Vec<u8> {
+        rows::key(rows::META, &[b"ledger"])
+    }
+
+    /// A check against the stored right edge; none: a ledger without entries.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Edge`].
+    pub fn new(edge: Option<&[u8]>) -> Result<Self, LedgerFault> {
+        let head = match edge {
+            Some(edge) => frontier_of(edge).ok_or(LedgerFault::Edge)?,
+            None => Frontier::new(),
+        };
+        Ok(Self { head, found: Frontier::new(), issued: BTreeMap::new() })
+    }
+
+    /// Takes the entry of a certificate; all of them come before what was sent.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Entry`].
+    pub fn issued(&mut self, value: &[u8]) -> Result<(), LedgerFault> {
+        let place = u64::try_from(self.issued.len()).unwrap_or(u64::MAX);
+        let row: IssuedRow = reeve_statement::cbor::from_slice("row", value, value.len())
+            .map_err(|_| LedgerFault::Entry { index: place })?;
+        if issuance_entry(&row.certificate) != row.entry {
+            return Err(LedgerFault::Entry { index: row.index });
+        }
+        self.issued.insert(row.index, row.entry);
+        Ok(())
+    }
+
+    /// Takes the next entry of what was sent, in order of keys, and says which rows must be there for
+    /// it and for the certificates before it.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Entry`], [`LedgerFault::Gap`].
+    pub fn sent(&mut self, value: &[u8]) -> Result<Vec<Needed>, LedgerFault> {
+        let mut needed = self.certificates()?;
+        let expected = self.found.size();
+        let row: SentRow = reeve_statement::cbor::from_slice("row", value, value.len())
+            .map_err(|_| LedgerFault::Entry { index: expected })?;
+        if row.index != expected {
+            return Err(LedgerFault::Gap { expected, found: row.index });
+        }
+        let (index, statement) = (row.index, row.statement);
+        let fault = LedgerFault::Statement { index, statement };
+        needed.push(Needed { key: rows::statement(&statement), expected: statement, fault });
+        needed.extend(self.append(statement)?);
+        Ok(needed)
+    }
+
+    /// Goes over the certificates that come next, and says which rows must be there for them. Called
+    /// once more after the last of what was sent.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Entry`].
+    pub fn certificates(&mut self) -> Result<Vec<Needed>, LedgerFault> {
+        let mut needed = Vec::new();
+        while let Some(entry) = self.issued.remove(&self.found.size()) {
+            needed.extend(self.append(entry)?);
+        }
+        Ok(needed)
+    }
+
+    fn append(&mut self, entry: Digest) -> Result<Vec<Needed>, LedgerFault> {
+        let index = self.found.size();
+        let completed = self.found.append(leaf_hash(entry.as_bytes()));
+        let completed = completed.map_err(|_| LedgerFault::Entry { index })?;
+        let node = |(address, hash)| {
+            let NodeAddress { level, index } = address;
+            let fault = LedgerFault::Node { level, index };
+            Needed { key: node_key(level, index), expected: hash, fault }
+        };
+        Ok(completed.into_iter().map(node).collect())
+    }
+
+    /// After the last entry: size and root.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Size`], [`LedgerFault::Root`].
+    pub fn end(self) -> Result<(u64, Digest), LedgerFault> {
+        let (head, found) = (self.head.size(), self.found.size());
+        if let Some(found) = self.issued.keys().next() {
+            return Err(LedgerFault::Gap { expected: self.found.size(), found: *found });
+        }
+        if head != found {
+            return Err(LedgerFault::Size { head, found });
+        }
+        let (head, root) = (self.head.root(), self.found.root());
+        if head != root {
+            return Err(LedgerFault::Root { head, found: root });
+        }
+        Ok((found, root))
+    }
+}

@@ -1,0 +1,256 @@
+//! `reeve verify`: whether the store of a stopped node is whole.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use reeve_protocol::rows;
+use reeve_protocol::stored::{LedgerCheck, LedgerFault, Needed};
+use reeve_statement::digest::Digest;
+use serde::Serialize;
+
+use super::identity::failed;
+use super::{CommandError, Global, Output, Style, plain};
+use crate::house::House;
+use crate::runtime::store_config;
+use crate::store::{KeyName, OpenReport, ScanLimit, Scratch, Store, StoreError};
+
+/// The folder of the copy, in the node's folder or in the one that is given.
+const COPY: &str = "verify.copy";
+
+/// Entries of the ledger that are read at once.
+const ENTRIES: usize = 1_000;
+
+/// How to verify.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+For a stopped node. The store is copied, and the copy is opened and read whole; the store itself is not
+written to. The copy needs as much room as the store, is readable by you only, and is removed again.
+
+Checked are: the engine's own structures, the checksum of every row, the anchor (no row is missing,
+left over or stale), the head file (no acknowledged commit is lost), and the ledger (every statement
+that was sent is there, and together they give the tree head).
+
+Exit code 5: something is damaged. What is found, and what to do, is printed.
+
+Examples:
+  reeve --home /var/lib/reeve verify
+  reeve verify --scratch /mnt/spare --json")]
+pub struct Arguments {
+    /// Copy into this folder, which must be as private as the store; else into the node's folder
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    sound: bool,
+    engine: &'static str,
+    /// The last commit.
+    commit: Option<u64>,
+    closed_in_good_order: Option<bool>,
+    rows: Option<u64>,
+    bytes: Option<u64>,
+    ledger_entries: Option<u64>,
+    ledger_root: Option<String>,
+    damage: Vec<Damage>,
+}
+
+/// One thing that is damaged.
+#[derive(Debug, Serialize)]
+struct Damage {
+    what: String,
+    next: &'static str,
+}
+
+/// What to do when the store as a whole, or what was said, is damaged.
+const RESTORE: &str = "keep this folder as it is, and make the node anew: a further node of the home \
+    brings the records back, the superior has every statement it accepted; or restore the newest \
+    backup of the whole folder, if nothing was sent since it was made (docs/operate.md, Backup)";
+
+/// What to do when records are damaged, of which another node of the home has the same.
+const RECORDS: &str = "if the home has another node, make this one anew and let it replicate; else \
+    restore the newest backup of the whole folder, if nothing was sent since it was made, and import \
+    again what came later (docs/operate.md, Backup)";
+
+/// What to do when the system is at fault and not the store.
+const SYSTEM: &str = "mend that, then verify again";
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let house = House::open(&global.home).map_err(failed)?;
+    let config = store_config(&house);
+    if !config.folder.exists() {
+        return Err(CommandError::Failed(format!(
+            "{} is not there: this node never ran; start it with `reeve run`",
+            config.folder.display()
+        )));
+    }
+    let place = arguments.scratch.as_ref().unwrap_or(&global.home).join(COPY);
+    let scratch = Scratch::copy(&config, &place).map_err(|error| match error {
+        StoreError::Locked { .. } => CommandError::Failed(
+            "the node runs, and its store changes: stop it first, then verify".to_owned(),
+        ),
+        error => CommandError::Failed(format!("the store was not verified: {error}")),
+    })?;
+    let mut report = Report { engine: config.engine.name(), ..Report::default() };
+    match scratch.open() {
+        Ok((store, opened)) => report.read(store, &opened),
+        Err(error) => report.store_error(&error),
+    }
+    report.sound = report.damage.is_empty();
+    output.show(&report, || report.describe())?;
+    match report.damage.len() {
+        0 => Ok(()),
+        found => Err(CommandError::Findings(format!(
+            "the store is damaged ({found} findings); do not start the node on it"
+        ))),
+    }
+}
+
+impl Report {
+    fn read(&mut self, mut store: Store, opened: &OpenReport) {
+        if opened.created {
+            let what = "the store's folder holds no store".to_owned();
+            return self.damage.push(Damage { what, next: RESTORE });
+        }
+        self.commit = Some(opened.sequence);
+        self.closed_in_good_order = Some(opened.clean);
+        if opened.head_missing {
+            let what = "the head file is missing or cannot be read: a loss of the newest commits \
+                        could not be noticed"
+                .to_owned();
+            let next = "compare what the superior has of this unit with the ledger's size; then start \
+                        the node, which makes the file again";
+            self.damage.push(Damage { what, next });
+        }
+        match store.verify() {
+            Ok(found) => {
+                (self.rows, self.bytes) = (Some(found.rows), Some(found.bytes));
+                self.damaged_rows(found.damaged, &found.damaged_keys);
+            }
+            Err(error) => self.store_error(&error),
+        }
+        match ledger(&store) {
+            Ok((size, root)) => {
+                self.ledger_entries = Some(size);
+                self.ledger_root = Some(root.to_string());
+            }
+            Err(Unsound::Ledger(fault)) => {
+                self.damage.push(Damage { what: fault.to_string(), next: RESTORE });
+            }
+            Err(Unsound::Store(error)) => {
+                let what = format!("the ledger cannot be read: {error}");
+                self.damage.push(Damage { what, next: RESTORE });
+            }
+        }
+    }
+
+    fn store_error(&mut self, error: &StoreError) {
+        let next = match error {
+            StoreError::Io { .. } | StoreError::DiskFull { .. } => SYSTEM,
+            _ => RESTORE,
+        };
+        self.damage.push(Damage { what: error.to_string(), next });
+    }
+
+    fn damaged_rows(&mut self, damaged: u64, keys: &[KeyName]) {
+        for key in keys {
+            let of_records = [rows::CHANGE, rows::SNAPSHOT, rows::SHARD, rows::LOG, rows::PAGE];
+            let records = of_records.iter().any(|prefix| key.as_bytes().starts_with(prefix));
+            let what = format!("row {key} is not as it was written");
+            self.damage.push(Damage { what, next: if records { RECORDS } else { RESTORE } });
+        }
+        let named = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        if let Some(more) = damaged.checked_sub(named).filter(|more| *more > 0) {
+            let what = format!("{more} more rows are not as they were written");
+            self.damage.push(Damage { what, next: RESTORE });
+        }
+    }
+
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, value: String| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{label:9}{value}");
+        };
+        let or_not = |number: Option<u64>| number.map_or("not read".to_owned(), |n| n.to_string());
+        let closed = match self.closed_in_good_order {
+            Some(true) => ", closed in good order",
+            Some(false) => ", not closed in good order",
+            None => "",
+        };
+        line("Store", format!("{}, commit {}{closed}", self.engine, or_not(self.commit)));
+        line("Rows", format!("{} as written, {} bytes", or_not(self.rows), or_not(self.bytes)));
+        line(
+            "Ledger",
+            match (self.ledger_entries, &self.ledger_root) {
+                (Some(size), Some(root)) => format!("{size} entries, root {root}"),
+                _ => "not whole".to_owned(),
+            },
+        );
+        for damage in &self.damage {
+            line("Damage", Style::Bad.of(&plain(&damage.what)));
+            line("  next", plain(damage.next));
+        }
+        if self.sound {
+            text.push_str("Checksums, anchor, head file and ledger agree. The store is whole.");
+        }
+        text
+    }
+}
+
+/// Why the ledger cannot be believed.
+enum Unsound {
+    Store(StoreError),
+    Ledger(LedgerFault),
+}
+
+impl From<StoreError> for Unsound {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LedgerFault> for Unsound {
+    fn from(fault: LedgerFault) -> Self {
+        Self::Ledger(fault)
+    }
+}
+
+fn ledger(store: &Store) -> Result<(u64, Digest), Unsound> {
+    let edge = store.get(&LedgerCheck::edge_key())?;
+    let mut check = LedgerCheck::new(edge.as_deref())?;
+    each(store, rows::ISSUED, |entry| Ok(check.issued(entry)?))?;
+    each(store, rows::SENT, |entry| hold(store, check.sent(entry)?))?;
+    hold(store, check.certificates()?)?;
+    Ok(check.end()?)
+}
+
+/// Shows every row whose key begins so, in order.
+fn each(
+    store: &Store,
+    prefix: &[u8],
+    mut visit: impl FnMut(&[u8]) -> Result<(), Unsound>,
+) -> Result<(), Unsound> {
+    let mut after = None;
+    loop {
+        let page = store.scan(prefix, after.as_deref(), ScanLimit::rows(ENTRIES))?;
+        page.rows.iter().try_for_each(|(_, value)| visit(value))?;
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn hold(store: &Store, needed: Vec<Needed>) -> Result<(), Unsound> {
+    for needed in needed {
+        let value = store.get(&needed.key)?;
+        needed.check(value.as_deref())?;
+    }
+    Ok(())
+}
