@@ -116,6 +116,16 @@ pub enum TokenError {
         /// What is wrong.
         reason: String,
     },
+    /// The file holds no secret.
+    #[error(
+        "{}: expected the secret of a token, which begins with {PREFIX}; `reeve token create` \
+         prints one",
+        path.display()
+    )]
+    NoSecret {
+        /// Which file.
+        path: PathBuf,
+    },
     /// An entry says something that does not exist.
     #[error("token {name:?}: {reason}")]
     Entry {
@@ -333,7 +343,12 @@ pub fn ensure_operator(folder: &Path, random: &[u8; 32], now: Timestamp) -> Resu
 /// [`TokenError::File`].
 pub fn read_secret(path: &Path) -> Result<Secret, TokenError> {
     let text = Zeroizing::new(read_bounded(path)?);
-    Ok(Secret(Zeroizing::new(text.lines().next().unwrap_or_default().trim().to_owned())))
+    let line = text.lines().next().unwrap_or_default().trim();
+    // Another file, such as a key, is not shown to whoever listens.
+    if !line.starts_with(PREFIX) {
+        return Err(TokenError::NoSecret { path: path.to_owned() });
+    }
+    Ok(Secret(Zeroizing::new(line.to_owned())))
 }
 
 fn read_bounded(path: &Path) -> Result<String, TokenError> {

@@ -94,7 +94,8 @@ fn records(client: &Client, kind: &Kind, shard: u32) -> Result<Records, CommandE
 fn parse(kind: &Kind, held: &crate::api::RecordView) -> Result<(RecordId, Record), CommandError> {
     let senseless = || {
         CommandError::Failed(
-            "the node's records do not fit its schema; stop the node and run `reeve verify`".to_owned(),
+            "the node's records do not fit its schema; stop the node and run `reeve verify`"
+                .to_owned(),
         )
     };
     let id = RecordId::new(&held.id).map_err(|_| senseless())?;

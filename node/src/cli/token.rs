@@ -14,6 +14,11 @@ use crate::token::{Secret, TOKENS_FILE, Token, Tokens};
 
 /// What to do with tokens.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  reeve token create clinic --role writer --kind case --expires 8760h
+  reeve token list
+  reeve token revoke clinic")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,

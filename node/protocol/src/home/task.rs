@@ -51,6 +51,8 @@ pub(crate) struct Running {
     job: Option<JobId>,
     /// Changes since the last snapshot, of the shards that a job has.
     unsaved: BTreeMap<ShardId, u32>,
+    /// Records that a write is about, whether it changes them or not.
+    records: u64,
 }
 
 impl Task {
@@ -110,7 +112,7 @@ impl Node {
                 self.load_shard(id.clone());
             }
             self.home.running =
-                Some(Running { task, missing, job: None, unsaved: BTreeMap::new() });
+                Some(Running { task, missing, job: None, unsaved: BTreeMap::new(), records: 0 });
             self.start_if_ready();
         }
     }
@@ -239,6 +241,8 @@ impl Node {
 
     fn start_write(&mut self, schema: &Arc<Schema>, task: Task, kind: &KindId, ops: Vec<RecordOp>) {
         let closing = *kind == self.closure_kind();
+        let records: BTreeSet<&RecordId> = ops.iter().map(RecordOp::id).collect();
+        let records = u64::try_from(records.len()).unwrap_or(u64::MAX);
         let ops = self.only_new(schema, &task, kind, ops);
         let mut by_shard: BTreeMap<ShardId, Vec<RecordOp>> = BTreeMap::new();
         for op in ops {
@@ -265,7 +269,7 @@ impl Node {
         let job = self.context.compute(Job::Fold(Box::new(fold)));
         self.home.jobs.insert(job);
         self.home.running =
-            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved });
+            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved, records });
     }
 
     /// In an import that only adds: the operations on records that are not here; it fails if one is
@@ -334,7 +338,8 @@ impl Node {
                         Task::Write { ask, kind: self.closure_kind(), ops: Vec::new(), import };
                     self.fail_write(&task, failure);
                 } else if let Some(ask) = ask {
-                    self.context.reply(ask, Answer::Written(written));
+                    let unchanged = running.records.saturating_sub(written.changed_at_all());
+                    self.context.reply(ask, Answer::Written(Written { unchanged, ..written }));
                 }
                 // That periods are closed is not a record that the file brought.
                 if kind != self.closure_kind() {
@@ -404,7 +409,7 @@ impl Node {
         self.home.jobs.insert(job);
         let task = Task::Merge { peer, changes: Vec::new(), end, more };
         self.home.running =
-            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved });
+            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved, records: 0 });
     }
 
     pub(crate) fn on_merged(&mut self, job: JobId, merged: Merged) {

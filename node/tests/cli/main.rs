@@ -1,0 +1,28 @@
+//! The `reeve` command as its users use it: real processes, real stores, loopback only.
+//!
+//! One federation (a nation and a municipality below it) is founded, run and joined by commands, and
+//! shared by the tests of a process; tests that stop nodes or harm stores found their own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and waits for processes by the real clock"
+)]
+
+mod bad_files;
+mod federation;
+mod figures;
+mod files;
+mod help;
+mod import;
+mod ledger;
+mod policy;
+mod records;
+mod routes;
+mod run;
+mod setup;
+mod tokens;
+mod verify;
