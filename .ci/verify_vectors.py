@@ -1,0 +1,386 @@
+#!/usr/bin/env python3
+"""Verifies the golden vectors with tools that this project did not write.
+
+Written from docs/formats.md alone: the form of a statement, the chain of certificates, the
+signature, what the payload says of itself. Every good vector must verify, and every bad one must be
+refused at the step that its name is about.
+
+    verify_vectors.py openssl FOLDER    signatures and chains by the openssl command; else only the
+                                        standard library
+    verify_vectors.py pycose FOLDER     signatures by pycose, chains by cryptography
+
+Leaves with 1 if a vector was judged wrongly.
+"""
+
+import datetime
+import hashlib
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc)  # all vectors are judged then
+STATEMENT_TYPE = "application/reeve-statement+cbor"
+CLAIMS = "1.3.6.1.4.1.32473.1.1"
+ACTION = "1.3.6.1.4.1.32473.1.2."
+# Body of a statement -> the action that its signer needs.
+ACTIONS = {0: "1", 1: "1", 2: "6", 3: "2", 4: "3", 5: "4"}
+
+# At which step a bad vector must be refused.
+STEPS = {
+    "form": ["truncated", "bytes_left_over", "without_tag", "long_form_length", "content_type"],
+    "chain": ["without_chain", "expired", "not_yet_valid", "revoked", "out_of_area",
+              "superior_s_node", "other_federation_s_chain"],
+    "key": ["key"],
+    "signature": ["altered_payload", "altered_signature"],
+    "payload": ["payload_float", "payload_key_twice", "payload_long_form_integer", "version",
+                "federation", "issuer", "issued_at"],
+    "right": ["not_entitled", "writer", "term"],
+}
+
+
+class Refused(Exception):
+    def __init__(self, step, why):
+        super().__init__(f"{step}: {why}")
+        self.step = step
+
+
+def require(condition, step, why):
+    if not condition:
+        raise Refused(step, why)
+
+
+# --- deterministic CBOR (section Encoding) ---------------------------------------------------------
+
+
+class Reader:
+    """Reads exactly what may be written: shortest forms, definite lengths, ascending integer keys."""
+
+    def __init__(self, data, step):
+        self.data, self.at, self.step = data, 0, step
+
+    def take(self, count):
+        require(self.at + count <= len(self.data), self.step, "cut short")
+        part = self.data[self.at : self.at + count]
+        self.at += count
+        return part
+
+    def head(self):
+        first = self.take(1)[0]
+        major, info = first >> 5, first & 31
+        if major == 7:
+            require(info in (20, 21), self.step, "a float or another simple value")
+            return major, info
+        if info < 24:
+            return major, info
+        require(info <= 27, self.step, "an indefinite length")
+        number = int.from_bytes(self.take(1 << (info - 24)), "big")
+        least = 24 if info == 24 else 1 << (8 << (info - 25))
+        require(number >= least, self.step, "not the shortest form")
+        return major, number
+
+    def value(self):
+        major, number = self.head()
+        if major == 0:
+            return number
+        if major == 1:
+            return -1 - number
+        if major == 2:
+            return self.take(number)
+        if major == 3:
+            return self.take(number).decode("utf-8")
+        if major == 4:
+            return [self.value() for _ in range(number)]
+        if major == 5:
+            return self.map(number)
+        if major == 6:
+            return ("tag", number, self.value())
+        return number == 21
+
+    def map(self, count):
+        found, last = {}, -1
+        for _ in range(count):
+            key = self.value()
+            require(isinstance(key, int) and key > last, self.step, "keys do not ascend")
+            found[key] = self.value()
+            last = key
+        return found
+
+
+def read(data, step):
+    reader = Reader(data, step)
+    try:
+        value = reader.value()
+    except UnicodeDecodeError as error:
+        raise Refused(step, "text that is not UTF-8") from error
+    require(reader.at == len(data), step, "bytes left over")
+    return value
+
+
+def head(major, number):
+    """The head of an item, in the shortest form."""
+    if number < 24:
+        return bytes([major << 5 | number])
+    size = next(size for size in (1, 2, 4, 8) if number < 1 << (8 * size))
+    info = {1: 24, 2: 25, 4: 26, 8: 27}[size]
+    return bytes([major << 5 | info]) + number.to_bytes(size, "big")
+
+
+def sig_structure(protected, payload):
+    """RFC 9052 section 4.4."""
+    parts = [head(2, len(part)) + part for part in (protected, b"", payload)]
+    return head(4, 4) + head(3, 10) + b"Signature1" + b"".join(parts)
+
+
+# --- two sets of tools -----------------------------------------------------------------------------
+
+
+def run(*command, data=b""):
+    return subprocess.run(command, input=data, capture_output=True, check=False)
+
+
+class Openssl:
+    """Certificates and signatures by the openssl command."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.place = pathlib.Path(tempfile.mkdtemp(prefix="reeve-vectors-"))
+
+    def close(self):
+        for path in self.place.iterdir():
+            path.unlink()
+        self.place.rmdir()
+
+    def file(self, name, data):
+        path = self.place / name
+        path.write_bytes(data)
+        return str(path)
+
+    def pem(self, certificate):
+        return run("openssl", "x509", "-inform", "DER", data=certificate).stdout
+
+    def chain(self, chain):
+        leaf = self.file("leaf.pem", self.pem(chain[0]))
+        above = self.file("above.pem", b"".join(self.pem(it) for it in chain[1:]))
+        at = str(int(NOW.timestamp()))
+        command = ["openssl", "verify", "-x509_strict", "-attime", at]
+        command += ["-CAfile", str(self.folder / "roots.pem"), "-untrusted", above]
+        found = run(*command, leaf)
+        require(found.returncode == 0, "chain", found.stderr.decode().strip())
+        lists = ["-crl_check", "-CRLfile", str(self.folder / "revoked.crl.pem")]
+        found = run(*command, *lists, leaf)
+        require(found.returncode == 0, "chain", found.stderr.decode().strip())
+
+    def public_key(self, certificate):
+        key = run("openssl", "x509", "-inform", "DER", "-noout", "-pubkey", data=certificate)
+        der = run("openssl", "pkey", "-pubin", "-outform", "DER", data=key.stdout).stdout
+        return der[-32:]  # RFC 8410: the key ends the structure
+
+    def name(self, certificate):
+        text = run("openssl", "x509", "-inform", "DER", "-noout", "-ext", "subjectAltName",
+                   data=certificate).stdout.decode()
+        names = re.findall(r"DNS:(\S+)", text)
+        require(len(names) == 1, "chain", "not exactly one dNSName")
+        return names[0]
+
+    def actions(self, certificate):
+        text = run("openssl", "x509", "-inform", "DER", "-noout", "-ext", "certificatePolicies",
+                   data=certificate).stdout.decode()
+        return {oid[len(ACTION):] for oid in re.findall(r"Policy: (\S+)", text)
+                if oid.startswith(ACTION)}
+
+    def claims(self, certificate):
+        text = run("openssl", "asn1parse", "-inform", "DER", data=certificate).stdout.decode()
+        found = re.search(re.escape(CLAIMS) + r"\n.*OCTET STRING\s+\[HEX DUMP\]:([0-9A-F]+)", text)
+        require(found, "chain", "no private extension")
+        return inner(bytes.fromhex(found.group(1)))
+
+    def signature(self, cose, protected, payload, signature, certificate):
+        key = run("openssl", "x509", "-inform", "DER", "-noout", "-pubkey", data=certificate).stdout
+        command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin"]
+        command += ["-inkey", self.file("key.pem", key)]
+        command += ["-sigfile", self.file("signature", signature)]
+        command += ["-in", self.file("signed", sig_structure(protected, payload))]
+        found = run(*command)
+        require(found.returncode == 0, "signature", "openssl does not verify it")
+
+
+class Pycose:
+    """Certificates by cryptography, signatures by pycose."""
+
+    def __init__(self, folder):
+        from cryptography import x509
+
+        self.x509 = x509
+        self.roots = x509.load_pem_x509_certificates((folder / "roots.pem").read_bytes())
+        self.list = x509.load_pem_x509_crl((folder / "revoked.crl.pem").read_bytes())
+
+    def close(self):
+        pass
+
+    def load(self, certificate):
+        return self.x509.load_der_x509_certificate(certificate)
+
+    def chain(self, chain):
+        chain = [self.load(it) for it in chain]
+        root = next((it for it in self.roots if it.subject == chain[-1].issuer), None)
+        require(root, "chain", "it leads to no root of the federation")
+        for child, parent in zip(chain, chain[1:] + [root]):
+            self.issued(child, parent)
+        for below, certificate in enumerate([*chain[1:], root]):
+            constraints = certificate.extensions.get_extension_for_class(
+                self.x509.BasicConstraints
+            ).value
+            require(constraints.ca, "chain", "issued by what is no authority")
+            # Authorities below this one; the leaf does not count.
+            require(constraints.path_length is None or below <= constraints.path_length, "chain",
+                    "too many levels")
+            if certificate is not root:
+                self.within(certificate, chain[0])
+        revoked = self.list.get_revoked_certificate_by_serial_number(chain[0].serial_number)
+        of_list = self.list.issuer == chain[0].issuer
+        if of_list:
+            key = chain[1].public_key()
+            require(self.list.is_signature_valid(key), "chain", "the list is not the issuer's")
+        require(not (of_list and revoked), "chain", "revoked")
+
+    def issued(self, child, parent):
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            child.verify_directly_issued_by(parent)
+        except (InvalidSignature, ValueError, TypeError) as error:
+            raise Refused("chain", f"not issued by the next above: {error}") from error
+        valid = child.not_valid_before_utc <= NOW <= child.not_valid_after_utc
+        require(valid, "chain", "expired, or not valid yet")
+
+    def within(self, authority, leaf):
+        constraints = authority.extensions.get_extension_for_class(self.x509.NameConstraints)
+        require(constraints.critical, "chain", "a constraint that is not critical")
+        subtrees = [it.value for it in constraints.value.permitted_subtrees or []]
+        name = self.san(leaf)
+        inside = any(name == tree or name.endswith(f".{tree}") for tree in subtrees)
+        require(inside, "chain", f"{name} is out of area")
+
+    def san(self, certificate):
+        names = certificate.extensions.get_extension_for_class(
+            self.x509.SubjectAlternativeName
+        ).value.get_values_for_type(self.x509.DNSName)
+        require(len(names) == 1, "chain", "not exactly one dNSName")
+        return names[0]
+
+    def name(self, certificate):
+        return self.san(self.load(certificate))
+
+    def public_key(self, certificate):
+        return self.load(certificate).public_key().public_bytes_raw()
+
+    def actions(self, certificate):
+        found = self.load(certificate).extensions.get_extension_for_class(
+            self.x509.CertificatePolicies
+        ).value
+        oids = [it.policy_identifier.dotted_string for it in found]
+        return {oid[len(ACTION):] for oid in oids if oid.startswith(ACTION)}
+
+    def claims(self, certificate):
+        oid = self.x509.ObjectIdentifier(CLAIMS)
+        found = self.load(certificate).extensions.get_extension_for_oid(oid)
+        return inner(found.value.value)
+
+    def signature(self, cose, protected, payload, signature, certificate):
+        from pycose.keys import OKPKey
+        from pycose.messages import Sign1Message
+
+        message = Sign1Message.decode(cose)
+        message.key = OKPKey(crv="Ed25519", x=self.public_key(certificate))
+        require(message.verify_signature(), "signature", "pycose does not verify it")
+
+
+def inner(octets):
+    """The CBOR inside of the private extension's OCTET STRING (short form of the length)."""
+    require(octets[0] == 4 and octets[1] == len(octets) - 2 < 128, "chain", "no OCTET STRING")
+    return read(octets[2:], "chain")
+
+
+# --- a statement (section Statement) ---------------------------------------------------------------
+
+
+def verify(cose, tools, federation):
+    require(len(cose) <= 261_120, "form", "too long")
+    found = read(cose, "form")
+    require(isinstance(found, tuple) and found[1] == 18, "form", "no COSE_Sign1")
+    parts = found[2]
+    require(isinstance(parts, list) and len(parts) == 4, "form", "not four parts")
+    protected_bytes, unprotected, payload, signature = parts
+    protected = read(protected_bytes, "form")
+    require(set(protected) == {1, 3, 4, 15, 34} and protected[1] == -8, "form", "other headers")
+    require(protected[3] == STATEMENT_TYPE, "form", "another content type")
+    require(len(signature) == 64, "form", "no signature of 64 bytes")
+
+    chain = unprotected.get(33, [])
+    require(1 <= len(chain) <= 17, "chain", "none is carried")
+    leaf = chain[0]
+    tools.chain(chain)
+    claims = [tools.claims(certificate) for certificate in chain]
+    path = claims[0][2]
+    # Nodes and writers are issued by the authority of the identical unit.
+    require(claims[1][2] == path and tools.name(chain[1]) == tools.name(leaf), "chain",
+            "issued by the authority of another unit")
+    require(tools.name(leaf).startswith(".".join(reversed(path)) + "."), "chain",
+            "name and extension differ")
+
+    key = tools.public_key(leaf)
+    require(protected[4] == hashlib.sha256(key).digest()[:20], "key", "another key")
+    require(protected[34] == [-16, hashlib.sha256(leaf).digest()], "key", "another certificate")
+    tools.signature(cose, protected_bytes, payload, signature, leaf)
+
+    statement = read(payload, "payload")
+    require(statement[0] == 1, "payload", "another version")
+    require(statement[1] == federation, "payload", "another federation")
+    require(protected[15] == {1: "/".join(statement[2]), 6: statement[6] // 1000}, "payload",
+            "the protected header says otherwise")
+    require(statement[2] == path, "payload", "another issuer than the leaf's unit")
+    body = statement[8][0]
+    require(claims[0][1] != 2, "right", "signed by a writer")
+    for certificate in chain:
+        require(ACTIONS[body] in tools.actions(certificate), "right", "no such action")
+    require(body > 1 or statement[3] == claims[0].get(4), "right", "another term")
+
+
+def judge(path, tools, federation):
+    """What is wrong with the verdict; none: it is right."""
+    try:
+        verify(path.read_bytes(), tools, federation)
+        found = None
+    except Refused as refused:
+        found = refused
+    name = path.stem
+    if name.startswith("good_"):
+        return found and f"{name} was refused: {found}"
+    steps = [step for step, names in STEPS.items() if name.removeprefix("bad_") in names]
+    if not steps:
+        return f"{name}: this script does not know what is wrong with it; add it to STEPS"
+    if found is None:
+        return f"{name} was accepted"
+    return None if found.step == steps[0] else f"{name}: expected {steps[0]}, found {found}"
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in ("openssl", "pycose"):
+        sys.exit(__doc__)
+    folder = pathlib.Path(sys.argv[2])
+    federation = hashlib.sha256((folder / "roots.cbor").read_bytes()).digest()
+    tools = (Openssl if sys.argv[1] == "openssl" else Pycose)(folder)
+    vectors = sorted([*folder.glob("good_*.cbor"), *folder.glob("bad_*.cbor")])
+    try:
+        wrong = [fault for path in vectors if (fault := judge(path, tools, federation))]
+    finally:
+        tools.close()
+    print("\n".join(wrong), end="\n" if wrong else "")
+    good = sum(path.name.startswith("good_") for path in vectors)
+    print(f"{sys.argv[1]}: {good} good and {len(vectors) - good} bad vectors, {len(wrong)} judged wrongly")
+    sys.exit(1 if wrong or not good else 0)
+
+
+main()
