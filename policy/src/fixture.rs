@@ -50,6 +50,7 @@ pub(crate) fn cases() -> Indicator {
         expected_within_hours: None,
         record_range: None,
         contributors: Contributors::Records,
+        cut_off: None,
     }
 }
 

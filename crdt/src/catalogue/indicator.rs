@@ -120,6 +120,7 @@ fn indicator(
         expected_within_hours: plain.expected_within_hours,
         record_range: Some(measured.range),
         contributors: measured.contributors,
+        cut_off: None,
     };
     combinations(&indicator, kind, section, report);
     Some(indicator)

@@ -10,6 +10,7 @@
 //! ```toml
 //! [catalogue]
 //! version = 3                          # required: 1 or more; raise it with every change
+//! cut_off = 18                         # hour from 1 to 23; default: midnight; see Period
 //!
 //! [indicator.confirmed_by_day]         # at most 1,000; name: letter, then letters, digits, _
 //! title      = { en = "Confirmed cases by report date, age band and sex" }  # or one string
@@ -25,12 +26,15 @@
 //! legal_basis = "Infectious Disease Act, s. 7"  # required where a personal floor is 1
 //! contributors = "records"             # records (default) | value; see below
 //! presence   = "hidden"                # hidden (default) | told: may an absent row be told?
-//! expected_within = "36h"              # hours or days (2d) after a period's end; default: no deadline
+//! expected_within = "36h"              # hours or days (2d) after a period's end; default: no deadline.
+//!                                      # then silence is told: late, never reported, or no report from the source
 //! ```
 //!
 //! **Period.** `step` is `day`, `week` (ISO 8601, from Monday), `month` or `now`. The first three
 //! need `field`, a date or timestamp of the kind; a timestamp counts for the day it has in the unit's
-//! time zone, a record where the field is not set counts nowhere. `now` has no field.
+//! time zone, a record where the field is not set counts nowhere. `now` has no field. With a `cut_off`
+//! in the header days end at that hour of the unit's clock: a timestamp at or after it counts for the
+//! next day. Dates are days already and are not moved.
 //!
 //! **Measures.** `count`; `sum(field)`, `mean(field)`, `min(field)`, `max(field)` of an integer or
 //! decimal field, over the records where it is set; `min` and `max` not on personal kinds.
@@ -85,10 +89,10 @@
 //! because a field must have different values (or be set in one and not in the other). Equal cuts
 //! with different measures are allowed.
 
-use reeve_statement::catalogue::Catalogue;
+use reeve_statement::catalogue::{Catalogue, CutOff, Indicator};
 
 use crate::located::{Problems, Report, Section};
-use crate::schema::Schema;
+use crate::schema::{FieldType, Schema};
 
 mod constant;
 mod dimension;
@@ -114,22 +118,53 @@ pub fn parse(file: &str, text: &str, schema: &Schema) -> Result<Catalogue, Probl
 fn read(schema: &Schema, report: &mut Report<'_>) -> Option<Catalogue> {
     let table = report.parse()?;
     let mut root = Section::root(&table);
-    let version = version(&mut root, report);
+    let (version, cut_off) = header(&mut root, report);
     let mut indicators = indicator::indicators(&mut root, schema, report);
     root.finish(report);
     overlap::check(&indicators, report);
     indicators.sort_by(|a, b| a.indicator.id.cmp(&b.indicator.id));
-    let indicators = indicators.into_iter().map(|draft| draft.indicator).collect();
+    let mut indicators: Vec<Indicator> =
+        indicators.into_iter().map(|draft| draft.indicator).collect();
+    for indicator in indicators.iter_mut().filter(|it| puts_moments_into_days(it, schema)) {
+        indicator.cut_off = cut_off;
+    }
     Some(Catalogue { version: version?, schema: schema.hash(), indicators })
 }
 
-fn version(root: &mut Section<'_>, report: &mut Report<'_>) -> Option<u64> {
+/// Whether a cut-off hour bears on it: dates are days already, and the present has no days.
+fn puts_moments_into_days(indicator: &Indicator, schema: &Schema) -> bool {
+    let kind = schema.kind(indicator.kind.as_str());
+    let field = indicator.period_field.as_ref().and_then(|field| kind?.field(field.as_str()));
+    field.is_some_and(|field| matches!(field.field_type, FieldType::Timestamp))
+}
+
+/// Reads `[catalogue]`: version and cut-off hour.
+fn header(root: &mut Section<'_>, report: &mut Report<'_>) -> (Option<u64>, Option<CutOff>) {
     let Some(mut section) = root.section("catalogue", report) else {
         root.missing("catalogue", "a table [catalogue] with version", report);
-        return None;
+        return (None, None);
     };
+    let version = version(&mut section, report);
+    let cut_off = cut_off(&mut section, report);
+    section.finish(report);
+    (version, cut_off)
+}
+
+fn cut_off(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<CutOff> {
+    section.entry("cut_off")?;
+    let (number, span) = section.integer("cut_off", report)?;
+    let cut_off = u8::try_from(number).ok().and_then(CutOff::new);
+    if cut_off.is_none() {
+        let path = section.path_of("cut_off");
+        let next = "leave it out if days end at midnight";
+        report.add(span, &path, "an hour from 1 to 23", number.to_string(), next);
+    }
+    cut_off
+}
+
+fn version(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<u64> {
     let number = section.integer("version", report);
-    let version = match number {
+    match number {
         Some((number, span)) => {
             let version = u64::try_from(number).ok().filter(|version| *version > 0);
             if version.is_none() {
@@ -142,9 +177,7 @@ fn version(root: &mut Section<'_>, report: &mut Report<'_>) -> Option<u64> {
             section.missing("version", "a whole number, 1 or more", report);
             None
         }
-    };
-    section.finish(report);
-    version
+    }
 }
 
 #[cfg(test)]

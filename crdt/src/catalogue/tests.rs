@@ -389,3 +389,19 @@ fn overlapping_personal_indicators_are_refused_per_class() {
     let shown = problem(&pair(public, &format!("{public}group_by = [\"status\"]")));
     assert!(shown.contains("for public (floors 11 and 11)"), "{shown}");
 }
+
+#[test]
+fn a_cut_off_is_an_hour_and_bears_on_moments_only() {
+    let seen = case("seen", "period = { field = \"seen_at\", step = \"day\" }\nfloor = {}");
+    let with = |header: &str, text: &str| read_text(&format!("{header}\n{text}"));
+    let cut = with("cut_off = 18", &format!("{seen}{}", case("reported", ""))).unwrap();
+    let cut_offs: Vec<_> =
+        cut.indicators.iter().map(|it| (it.id.as_str(), it.cut_off.map(|it| it.hour()))).collect();
+    assert_eq!(cut_offs, [("reported", None), ("seen", Some(18))]);
+    assert_eq!(from_slice::<Catalogue>("catalogue", &to_vec(&cut), 1 << 20), Ok(cut));
+    for hour in ["0", "24", "-1"] {
+        let told = with(&format!("cut_off = {hour}"), &seen).unwrap_err().to_string();
+        assert!(told.contains("c.toml:3:") && told.contains("an hour from 1 to 23"), "{told}");
+    }
+    assert!(with("cut_off = \"18:00\"", &seen).is_err());
+}

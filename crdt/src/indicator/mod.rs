@@ -14,7 +14,8 @@
 //! - A table equals what [the definitions](crate::catalogue) yield over all present records, whatever
 //!   the order of facts, and after any restart. It is exact and **unprotected**: only disclosure
 //!   control may turn it into a release.
-//! - A timestamp lies in the day that it has in the unit's time zone.
+//! - A timestamp lies in the day that it has in the unit's time zone, which ends at the catalogue's
+//!   cut-off hour or at midnight.
 //! - All arithmetic is checked. A figure that does not fit is an error of that figure alone.
 //! - No clock: the day that is today, and when facts arrive, come in.
 //!

@@ -211,7 +211,7 @@ impl Plan {
         let step = self.indicator.step;
         into.day = match self.period_slot {
             None => day_of_period(reeve_statement::period::Period::Now),
-            Some(slot) => super::key::first_day(step, day(at(row, slot)?, zone)?)?,
+            Some(slot) => super::key::first_day(step, self.day(at(row, slot)?, zone)?)?,
         };
         into.value = match &self.counted {
             Counted::Records => 1,
@@ -222,7 +222,7 @@ impl Plan {
         if let Counted::Latest { by, at: moment, .. } = &self.counted {
             by.iter().for_each(|slot| push_by(&mut into.key, at(row, *slot)));
             let taken = at(row, *moment)?;
-            into.key.extend(day_bytes(day(taken, zone)?));
+            into.key.extend(day_bytes(self.day(taken, zone)?));
             into.key.extend(number_bytes(ordinal(taken)?));
             into.key.extend(id.as_str().as_bytes());
             self.push_bucket(&mut into.bucket, row);
@@ -234,6 +234,22 @@ impl Plan {
             }
         }
         Some(())
+    }
+
+    /// The day of a date, or that of a moment in the unit's time zone, by the cut-off hour.
+    fn day(&self, value: &Value, zone: &TimeZone) -> Option<i32> {
+        match value {
+            Value::Date(date) => Some(days_of(*date)),
+            Value::Timestamp(at) => {
+                let moment = zone.to_datetime(at.to_jiff()?);
+                let day = match self.indicator.cut_off {
+                    Some(cut_off) => cut_off.day_of(moment)?,
+                    None => moment.date(),
+                };
+                Some(days_of(day))
+            }
+            _ => None,
+        }
     }
 
     fn push_bucket(&self, key: &mut Vec<u8>, row: &Row<'_>) {
@@ -312,15 +328,6 @@ fn push_by(key: &mut Vec<u8>, value: Option<&Value>) {
             push_text(key, text);
         }
         _ => key.push(BY_UNSET),
-    }
-}
-
-/// The day of a date, or that of a moment in the unit's time zone.
-fn day(value: &Value, zone: &TimeZone) -> Option<i32> {
-    match value {
-        Value::Date(date) => Some(days_of(*date)),
-        Value::Timestamp(at) => Some(days_of(zone.to_datetime(at.to_jiff()?).date())),
-        _ => None,
     }
 }
 

@@ -285,3 +285,33 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_day_ends_at_the_cut_off_hour_of_the_units_clock() {
+    let mut engine = Engine::new(&schema(), &world::catalogue_with(Some(18)), ZONE).unwrap();
+    // Rome is an hour ahead of UTC before 2020-03-29, two hours from then on.
+    let seen = ["2020-03-25T16:59:59Z", "2020-03-25T17:00:00Z", "2020-03-30T15:59:59Z"];
+    for (name, at) in ["a", "b", "c"].into_iter().zip(seen) {
+        let record = record("visit", &[("seen_at", at), ("on", "2020-03-25")]);
+        engine.apply(&[fact("visit", name, None, Some(&record))], Timestamp::from_seconds(1));
+    }
+    let total = |indicator: &str, day: &str| {
+        figure(&engine, indicator, day).table.total().unwrap().value.lo()
+    };
+    assert_eq!(total("seen_by_day", "2020-03-25"), 1);
+    assert_eq!(total("seen_by_day", "2020-03-26"), 1, "18:00 is the next day");
+    assert_eq!(total("seen_by_day", "2020-03-30"), 1);
+    assert_eq!(total("visits_by_day", "2020-03-25"), 3, "dates are not moved");
+}
+
+#[test]
+fn a_cut_off_is_part_of_the_definitions_that_it_bears_on_and_of_no_other() {
+    let (plain, cut) = (catalogue(), world::catalogue_with(Some(18)));
+    let bears_on = ["cost_by_week", "seen_by_day", "stock_by_week"];
+    for (one, other) in plain.indicators.iter().zip(&cut.indicators) {
+        let differs = one.definition() != other.definition();
+        assert_eq!(differs, bears_on.contains(&one.id.as_str()), "{}", one.id);
+    }
+    let bytes = reeve_statement::cbor::to_vec(&cut);
+    assert_eq!(reeve_statement::cbor::from_slice("catalogue", &bytes, bytes.len()), Ok(cut));
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reeve_protocol::rows::{IssuedRow, SentRow};
-use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass};
+use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
 use reeve_statement::register::RegisterEntry;
 use serde::{Deserialize, Serialize};
 
@@ -187,8 +187,10 @@ pub struct IndicatorView {
     pub scale: u8,
     /// Levels below the unit that rows tell apart.
     pub area_depth: u8,
-    /// Fewest contributors of a told cell, by class of recipients.
-    pub floors: BTreeMap<String, u32>,
+    /// The hour at which its days end; none: midnight, or it puts no moments into days.
+    pub cut_off: Option<u8>,
+    /// Fewest contributors of a told cell, by class of recipients; none: the class is told nothing.
+    pub floors: BTreeMap<String, Option<u32>>,
     /// The law it rests on.
     pub legal_basis: Option<String>,
     /// Hours after a period's end when it is expected.
@@ -220,7 +222,10 @@ impl From<&Catalogue> for CatalogueView {
 
 impl From<&Indicator> for IndicatorView {
     fn from(indicator: &Indicator) -> Self {
-        let floor = |class: RecipientClass| (class.to_string(), indicator.floors.of(class));
+        let floor = |class: RecipientClass| {
+            let floor = indicator.floors.of(class);
+            (class.to_string(), Some(floor).filter(|floor| *floor != Floors::NEVER))
+        };
         Self {
             indicator: indicator.id.to_string(),
             titles: titles(&indicator.title),
@@ -231,6 +236,7 @@ impl From<&Indicator> for IndicatorView {
             dimensions: indicator.group_by.iter().map(|by| by.field().to_string()).collect(),
             scale: indicator.scale,
             area_depth: indicator.area_depth,
+            cut_off: indicator.cut_off.map(CutOff::hour),
             floors: RecipientClass::ALL.into_iter().map(floor).collect(),
             legal_basis: indicator.legal_basis.clone(),
             expected_within_hours: indicator.expected_within_hours,

@@ -143,15 +143,18 @@ fn describe(catalogue: &CatalogueView) -> String {
             let title = indicator.titles.get("en").or_else(|| indicator.titles.values().next());
             let floor = |class: &str| {
                 indicator.floors.get(class).map_or("-".to_owned(), |floor| match *floor {
-                    u32::MAX => "never".to_owned(),
-                    1 => "exact".to_owned(),
-                    floor => floor.to_string(),
+                    None => "never".to_owned(),
+                    Some(1) => "exact".to_owned(),
+                    Some(floor) => floor.to_string(),
                 })
             };
             vec![
                 indicator.indicator.clone(),
                 indicator.measure.clone(),
-                indicator.step.clone(),
+                match indicator.cut_off {
+                    Some(hour) => format!("{} to {hour}:00", indicator.step),
+                    None => indicator.step.clone(),
+                },
                 indicator.dimensions.join(", "),
                 format!("{}, {}, {}", floor("superior"), floor("neighbour"), floor("public")),
                 title.cloned().unwrap_or_default(),

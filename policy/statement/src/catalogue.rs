@@ -425,6 +425,41 @@ pub enum Contributors {
     Value,
 }
 
+/// The hour of the clock, 1 to 23, at which a day ends for moments: one at or after it counts for the
+/// next day. Without it days end at midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode)]
+#[cbor(transparent)]
+pub struct CutOff(#[n(0)] u8);
+
+impl CutOff {
+    /// The cut-off at an hour; none if a day cannot end then.
+    #[must_use]
+    pub const fn new(hour: u8) -> Option<Self> {
+        if hour >= 1 && hour <= 23 { Some(Self(hour)) } else { None }
+    }
+
+    /// The hour.
+    #[must_use]
+    pub const fn hour(self) -> u8 {
+        self.0
+    }
+
+    /// The day that a moment of the clock counts for; none beyond the last day of the calendar.
+    #[must_use]
+    pub fn day_of(self, moment: jiff::civil::DateTime) -> Option<jiff::civil::Date> {
+        let is_next = u8::try_from(moment.hour()).is_ok_and(|hour| hour >= self.0);
+        if is_next { moment.date().tomorrow().ok() } else { Some(moment.date()) }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for CutOff {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        Self::new(d.u8()?)
+            .ok_or_else(|| minicbor::decode::Error::message("no hour from 1 to 23").at(at))
+    }
+}
+
 /// A named aggregate: kind, filter, dimensions, measure and period.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -487,6 +522,9 @@ pub struct Indicator {
     /// What counts as one contributor.
     #[n(18)]
     pub contributors: Contributors,
+    /// When its days end, if it puts moments into days and they do not end at midnight.
+    #[n(19)]
+    pub cut_off: Option<CutOff>,
 }
 
 fn decode_dimensions<C>(

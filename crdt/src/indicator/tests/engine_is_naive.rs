@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::naive::{Naive, Records, naive};
-use super::world::{ZONE, catalogue, closure, id, record, schema};
+use super::world::{ZONE, catalogue_with, closure, id, record, schema};
 use super::*;
 
 const FIRST: Date = date(2020, 3, 20);
@@ -194,8 +194,8 @@ fn invariant_nothing_is_unknown(engine: &Engine, figures: &Figures) {
     }
 }
 
-fn restarted(stored: &BTreeMap<Vec<u8>, Vec<u8>>) -> Engine {
-    let mut engine = super::engine();
+fn restarted(catalogue: &Catalogue, stored: &BTreeMap<Vec<u8>, Vec<u8>>) -> Engine {
+    let mut engine = Engine::new(&schema(), catalogue, ZONE).unwrap();
     for (key, page) in stored.iter().rev() {
         engine.load_page(key, page).unwrap();
     }
@@ -218,9 +218,10 @@ proptest! {
     #[test]
     fn the_engine_equals_the_oracle(
         batches in prop::collection::vec((prop::collection::vec(events(), 1..16), any::<bool>()), 1..8),
+        cut_off in prop::sample::select(vec![None, Some(1), Some(14), Some(23)]),
     ) {
-        let catalogue = catalogue();
-        let mut engine = super::engine();
+        let catalogue = catalogue_with(cut_off);
+        let mut engine = Engine::new(&schema(), &catalogue, ZONE).unwrap();
         let mut records = Records::new();
         let mut stored = BTreeMap::new();
         let mut before = naive_figures(&catalogue, &records);
@@ -233,7 +234,7 @@ proptest! {
             invariant_nothing_is_unknown(&engine, &after);
             store(&mut engine, &mut stored);
             if restart {
-                let reopened = restarted(&stored);
+                let reopened = restarted(&catalogue, &stored);
                 for indicator in &catalogue.indicators {
                     prop_assert_eq!(reopened.periods(&indicator.id), engine.periods(&indicator.id));
                     for period in engine.periods(&indicator.id) {

@@ -64,10 +64,15 @@ fn compare(value: &Value, scalar: &Scalar) -> Option<core::cmp::Ordering> {
     }
 }
 
-fn local_day(value: &Value, zone: &TimeZone) -> Date {
+fn local_day(indicator: &Indicator, value: &Value, zone: &TimeZone) -> Date {
     match value {
         Value::Date(date) => *date,
-        Value::Timestamp(at) => at.to_jiff().unwrap().to_zoned(zone.clone()).date(),
+        Value::Timestamp(at) => {
+            let clock = at.to_jiff().unwrap().to_zoned(zone.clone()).datetime();
+            // What is left of a day after it has ended is put before the next one.
+            let left = indicator.cut_off.map_or(0, |it| 24 - i64::from(it.hour()));
+            clock.saturating_add(jiff::Span::new().hours(left)).date()
+        }
         _ => unreachable!("a period's field is a date or timestamp"),
     }
 }
@@ -131,7 +136,7 @@ fn counted<'r>(
             else {
                 continue;
             };
-            if local_day(taken, zone) > end {
+            if local_day(indicator, taken, zone) > end {
                 continue;
             }
             let stock = by.iter().map(|field| record.get(field.as_str())).collect();
@@ -141,14 +146,16 @@ fn counted<'r>(
             }
         }
         let oldest = end.saturating_sub(jiff::Span::new().days(i64::from(*max_age_days)));
-        let fresh = |(taken, _, _): &(&Value, &RecordId, &Record)| local_day(taken, zone) >= oldest;
+        let fresh = |(taken, _, _): &(&Value, &RecordId, &Record)| {
+            local_day(indicator, taken, zone) >= oldest
+        };
         return latest.into_values().filter(fresh).map(|(_, _, record)| record).collect();
     }
     let in_period = |record: &&Record| match &indicator.period_field {
         None => true,
-        Some(field) => record
-            .get(field.as_str())
-            .is_some_and(|value| Period::of(indicator.step, local_day(value, zone)) == period),
+        Some(field) => record.get(field.as_str()).is_some_and(|value| {
+            Period::of(indicator.step, local_day(indicator, value, zone)) == period
+        }),
     };
     all.map(|(_, record)| record).filter(in_period).collect()
 }

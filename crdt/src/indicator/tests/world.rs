@@ -179,7 +179,14 @@ pub(super) fn schema() -> Schema {
 }
 
 pub(super) fn catalogue() -> Catalogue {
-    match crate::catalogue::parse("catalogue.toml", CATALOGUE, &schema()) {
+    catalogue_with(None)
+}
+
+/// The same with days that end at this hour.
+pub(super) fn catalogue_with(cut_off: Option<u8>) -> Catalogue {
+    let cut_off = cut_off.map(|hour| format!("version = 1\ncut_off = {hour}"));
+    let text = CATALOGUE.replacen("version = 1", cut_off.as_deref().unwrap_or("version = 1"), 1);
+    match crate::catalogue::parse("catalogue.toml", &text, &schema()) {
         Ok(catalogue) => catalogue,
         Err(problems) => unreachable!("{problems}"),
     }

@@ -25,9 +25,13 @@ impl Node {
     /// When a figure of the period is expected, in this unit's time zone; none: no deadline.
     pub(crate) fn deadline(&self, indicator: &Indicator, period: Period) -> Option<Timestamp> {
         let hours = i64::from(indicator.expected_within_hours?);
-        let after = period.last_day()?.tomorrow().ok()?;
+        let last = period.last_day()?;
+        let end = match indicator.cut_off.and_then(|it| i8::try_from(it.hour()).ok()) {
+            Some(hour) => last.at(hour, 0, 0, 0),
+            None => last.tomorrow().ok()?.at(0, 0, 0, 0),
+        };
         let zone = jiff::tz::TimeZone::get(&self.settings.time_zone).ok()?;
-        let end = after.to_zoned(zone).ok()?.timestamp().as_millisecond();
+        let end = end.to_zoned(zone).ok()?.timestamp().as_millisecond();
         Some(Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000)))
     }
 
