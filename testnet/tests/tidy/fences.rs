@@ -117,6 +117,8 @@ fn the_core_has_no_async_no_clock_and_no_socket() {
         sources().iter().filter(|source| core.iter().any(|at| source.path.starts_with(at)))
     {
         for (number, line) in source.shipped() {
+            // A method may begin with the word.
+            let line = line.replace(".await_", "");
             for word in words.iter().filter(|word| line.contains(*word)) {
                 faults.push(format!("{}:{number} has {word}", source.path));
             }
