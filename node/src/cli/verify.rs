@@ -1,5 +1,6 @@
 //! `reeve verify`: whether the store of a stopped node is whole.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -127,12 +128,14 @@ impl Report {
                         the node, which makes the file again";
             self.damage.push(Damage { what, next });
         }
-        match store.verify() {
-            Ok(found) => {
-                (self.rows, self.bytes) = (Some(found.rows), Some(found.bytes));
-                self.damaged_rows(found.damaged, &found.damaged_keys);
-            }
-            Err(error) => self.store_error(&error),
+        let verified = store.verify();
+        if let Err(error) = &verified {
+            self.store_error(error);
+        }
+        // Where the whole is not what was committed, the rows that are can still be told.
+        if let Ok(found) = verified.or_else(|_| store.survey()) {
+            (self.rows, self.bytes) = (Some(found.rows), Some(found.bytes));
+            self.damaged_rows(found.damaged, &found.damaged_keys);
         }
         match ledger(&store) {
             Ok((size, root)) => {
@@ -177,14 +180,14 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{label:9}{value}");
         };
-        let or_not = |number: Option<u64>| number.map_or("not read".to_owned(), |n| n.to_string());
+        let or_not = |number: Option<u64>| number.map_or("unknown".to_owned(), |n| n.to_string());
         let closed = match self.closed_in_good_order {
             Some(true) => ", closed in good order",
             Some(false) => ", not closed in good order",
             None => "",
         };
         line("Store", format!("{}, commit {}{closed}", self.engine, or_not(self.commit)));
-        line("Rows", format!("{} as written, {} bytes", or_not(self.rows), or_not(self.bytes)));
+        line("Rows", format!("{} as written ({} bytes)", or_not(self.rows), or_not(self.bytes)));
         line(
             "Ledger",
             match (self.ledger_entries, &self.ledger_root) {
@@ -194,7 +197,10 @@ impl Report {
         );
         for damage in &self.damage {
             line("Damage", Style::Bad.of(&plain(&damage.what)));
-            line("  next", plain(damage.next));
+        }
+        let mut told = BTreeSet::new();
+        for next in self.damage.iter().map(|damage| damage.next).filter(|next| told.insert(*next)) {
+            line("To do", plain(next));
         }
         if self.sound {
             text.push_str("Checksums, anchor, head file and ledger agree. The store is whole.");

@@ -234,6 +234,11 @@ impl Store {
         Ok(walked.into_report())
     }
 
+    /// Reads every row, whatever the engine or the anchor say of the whole: which rows are as written.
+    pub fn survey(&self) -> Result<VerifyReport, StoreError> {
+        self.walk().map(Walk::into_report)
+    }
+
     /// Which store this is, for logs and backups.
     pub fn identity(&self) -> Identity {
         self.anchor.identity

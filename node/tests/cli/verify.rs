@@ -69,7 +69,7 @@ fn a_flipped_byte_is_found(engine: &str, file: &str) {
     let word = b"superior-figures";
     let places: Vec<usize> =
         (0..bytes.len() - word.len()).filter(|at| bytes[*at..].starts_with(word)).collect();
-    let mut found = 0;
+    let (mut found, mut named) = (0, 0);
     for place in [places[0], places[places.len() / 2], places[places.len() - 1]] {
         let mut hurt = bytes.clone();
         hurt[place] ^= 1;
@@ -88,10 +88,13 @@ fn a_flipped_byte_is_found(engine: &str, file: &str) {
             "{report}"
         );
         found += 1;
+        named += usize::from(report.to_string().contains("row statement/"));
         let text = alone.site.reeve(&["verify"]).fails(5, &[]).out;
-        assert!(text.contains("Damage") && text.contains("next"), "{text}");
+        assert!(text.contains("Damage") && text.contains("To do"), "{text}");
     }
     assert!(found > 0, "no flipped byte of {} was found", places.len());
+    // sled does not open a log with a flipped byte, or drops its end.
+    assert!(engine == "sled" || named > 0, "the damaged rows are named");
 }
 
 #[test]
