@@ -10,7 +10,10 @@
 
 mod world;
 
+use std::sync::Arc;
+
 use reeve_crdt::record::{RecordId, Value};
+use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{PolicySet, Role};
 use reeve_protocol::NodeKey;
@@ -19,7 +22,7 @@ use reeve_protocol::rows::ImportRow;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::{FieldId, KindId};
-use world::{CATALOGUE, World, operator, person};
+use world::{CATALOGUE, SCHEMA, World, operator, person};
 
 const DAY: &str = "2026-03-01";
 
@@ -253,4 +256,33 @@ fn a_unit_that_never_reported_is_said_to_be_so() {
     world.pass_over(36 * 3_600_000);
     let view = world.figure(nation, DAY).unwrap();
     assert_eq!(view.counts.of(UnitState::NeverReported), 1, "{:?}", view.counts);
+}
+
+#[test]
+fn a_day_that_ends_at_the_cut_off_is_expected_from_then_on() {
+    let mut world = World::new();
+    let schema =
+        SCHEMA.replace("reported_on]\ntype = \"date\"", "reported_on]\ntype = \"timestamp\"");
+    world.schema = Arc::new(Schema::parse("schema.toml", &schema).unwrap());
+    let nation = world.add("it");
+    let leaf = world.add("it/03");
+    world.add("it/05");
+    let catalogue = CATALOGUE.replace("version = 1", "version = 1\ncut_off = 18");
+    world.publish_catalogue(nation, "it", &catalogue.replace("\"36h\"", "\"1h\""));
+    // It is noon of 2026-03-02.
+    for (id, at) in [("a", "2026-03-02T17:59:59Z"), ("b", "2026-03-02T18:00:00Z")] {
+        world.put_case(leaf, id, at, "f");
+    }
+    world.pass(2_000);
+    assert_eq!(world.total(nation, "2026-03-02"), Some(1));
+    assert_eq!(world.total(nation, "2026-03-03"), Some(1), "18:00 is the next day");
+    let hour = 3_600_000;
+    world.pass_over(7 * hour - 60_000);
+    let view = world.figure(nation, "2026-03-02").unwrap();
+    assert_eq!(view.counts.of(UnitState::Awaited), 1, "before 19:00: {:?}", view.counts);
+    world.pass_over(60_000);
+    let view = world.figure(nation, "2026-03-02").unwrap();
+    assert_eq!(view.counts.of(UnitState::NoReport), 1, "after 19:00: {:?}", view.counts);
+    let view = world.figure(nation, "2026-03-03").unwrap();
+    assert_eq!(view.counts.of(UnitState::Awaited), 1, "that day goes on: {:?}", view.counts);
 }
