@@ -29,6 +29,8 @@ enum Command {
     Up(cli::up::Arguments),
     /// Speed, memory and bytes of whole nodes, beside their targets.
     Bench(cli::bench::Arguments),
+    /// Federations under virtual time, with faults drawn from seeds.
+    Sim(cli::sim::Arguments),
     /// Processes that are killed or kept away, and what must hold all the same.
     Trial(cli::trial::Arguments),
 }
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Italy(arguments) => cli::italy::run(&arguments),
         Command::Up(arguments) => cli::up::run(&arguments),
         Command::Bench(arguments) => cli::bench::run(&arguments),
+        Command::Sim(arguments) => cli::sim::run(&arguments),
         Command::Trial(arguments) => cli::trial::run(&arguments),
     };
     done.unwrap_or_else(|error| {

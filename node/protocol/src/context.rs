@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use reeve_statement::time::Timestamp;
 
+use crate::bugs::{Bug, Bugs};
 use crate::counters::Counters;
 use crate::effect::{
     AskId, Channel, Effect, InboundId, JobId, Load, LoadId, NodeKey, Now, RequestId, Row, Ticket,
@@ -27,12 +28,13 @@ pub(crate) struct Context {
     outbox: Vec<Effect>,
     wake: Option<u64>,
     next: u64,
+    bugs: Bugs,
     /// Counted events, for metrics.
     pub(crate) counters: Counters,
 }
 
 impl Context {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bugs: Bugs) -> Self {
         Self {
             now: Now { monotonic: 0, wall: Timestamp::default() },
             rows: Vec::new(),
@@ -42,6 +44,7 @@ impl Context {
             outbox: Vec::new(),
             wake: None,
             next: 1,
+            bugs,
             counters: Counters::default(),
         }
     }
@@ -122,11 +125,14 @@ impl Context {
 
     /// Ends a call: turns what was persisted into one effect and holds back what was spoken.
     pub(crate) fn seal(&mut self) {
-        let spoken = core::mem::take(&mut self.spoken);
+        let mut spoken = core::mem::take(&mut self.spoken);
         let quiet = core::mem::take(&mut self.quiet);
         if self.rows.is_empty() {
             self.outbox.extend(quiet);
         } else {
+            if self.bugs.has(Bug::SpeakEarly) {
+                self.outbox.append(&mut spoken);
+            }
             let ticket = Ticket(self.number());
             let rows = core::mem::take(&mut self.rows);
             self.outbox.push(Effect::Persist { ticket, rows });
@@ -174,7 +180,7 @@ mod tests {
 
     #[test]
     fn nothing_is_spoken_before_it_is_durable() {
-        let mut context = Context::new();
+        let mut context = Context::new(Bugs::default());
         context.persist(vec![1], Some(vec![2]));
         respond(&mut context);
         context.seal();
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_load_sees_what_its_own_call_persisted() {
-        let mut context = Context::new();
+        let mut context = Context::new(Bugs::default());
         context.load(Load::Get(vec![vec![1]]));
         context.persist(vec![1], Some(vec![2]));
         context.seal();

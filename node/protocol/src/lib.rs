@@ -25,6 +25,7 @@
 //! This crate never opens a socket or a file, reads a clock, or draws a random number.
 
 mod asks;
+pub mod bugs;
 mod context;
 pub mod counters;
 pub mod effect;

@@ -13,6 +13,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
 
 use crate::asks::AskedLoad;
+use crate::bugs::Bug;
 use crate::context::Context;
 use crate::effect::{
     Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
@@ -128,7 +129,7 @@ impl Node {
             .map_err(|error| StartError::Name(error.to_string()))?;
         let origin = Origin::of(&name).map_err(|error| StartError::Name(error.to_string()))?;
         let federation = settings.roots.federation();
-        let mut context = Context::new();
+        let mut context = Context::new(settings.bugs);
         context.set_now(now);
         Ok(Self {
             key,
@@ -215,6 +216,7 @@ impl Node {
 
     fn restore_meta(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
+            b"ledger" if self.settings.bugs.has(Bug::ForgetLedger) => {}
             b"ledger" => self.ledger.restore(frontier_of(value)?),
             b"log" => (self.home.incarnation, self.home.log) = pair_of(value)?,
             b"signed" => {

@@ -8,6 +8,7 @@ use reeve_statement::cert::{Chain, RootList};
 use reeve_statement::key::SecretKey;
 use reeve_statement::unit::UnitPath;
 
+use crate::bugs::Bugs;
 use crate::effect::NodeKey;
 
 /// A peer that this node dials.
@@ -34,6 +35,8 @@ pub struct Settings {
     /// Certificates (DER) that this unit's authority issued as far as the folder knows: those that the
     /// ledger does not hold yet are entered at the start, before anything is said.
     pub issued: Vec<Vec<u8>>,
+    /// Deliberate faults: none.
+    pub bugs: Bugs,
     /// The roots of the federation.
     pub roots: RootList,
     /// The key of this node.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reeve_protocol::bugs::Bugs;
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::Question;
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -27,6 +28,7 @@ impl House {
         let mut issued = self.issued()?;
         issued.sort_by_key(|it| (it.validity().not_before, it.digest()));
         Ok(Settings {
+            bugs: Bugs::default(),
             issued: issued.iter().map(|it| it.der().to_vec()).collect(),
             roots: identity.roots.clone(),
             key: self.node_key().clone(),

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod italy;
+pub mod sim;
 pub mod trial;
 pub mod up;
 

@@ -25,6 +25,7 @@ use reeve_statement::period::Period;
 pub(crate) use import::Import;
 pub(crate) use task::{Running, Task};
 
+use crate::bugs::Bug;
 use crate::effect::{InboundId, JobId, LoadId, NodeKey, RequestId};
 use crate::node::Node;
 use crate::rows;
@@ -222,6 +223,13 @@ impl Node {
     /// the import ends that brought them.
     pub(crate) fn take_facts(&mut self, facts: &[Fact], import: Option<u64>) {
         let Some(engine) = &mut self.home.engine else { return };
+        let kept: Vec<Fact>;
+        let facts = if self.settings.bugs.has(Bug::IgnoreDeletes) {
+            kept = facts.iter().filter(|fact| fact.after.is_some()).cloned().collect();
+            &kept
+        } else {
+            facts
+        };
         let dirty = engine.apply(facts, self.context.now().wall);
         self.persist_pages();
         let touched: Vec<(IndicatorId, Period)> = dirty.into_iter().collect();

@@ -13,6 +13,7 @@ use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::statement::{Audience, Body, FigureId, Statement};
 use reeve_statement::unit::UnitId;
 
+use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, NodeKey, RequestId, SendFailure};
 use crate::job::Job;
 use crate::node::Node;
@@ -216,6 +217,9 @@ impl Node {
             return Ok(Judgement::Held);
         }
         match edition.cmp(&held.edition) {
+            core::cmp::Ordering::Less if self.settings.bugs.has(Bug::TakeOlder) => {
+                Ok(Judgement::News)
+            }
             core::cmp::Ordering::Less => Err(Refusal::OldEdition),
             core::cmp::Ordering::Equal if statement.term == held.term => Err(Refusal::Equivocation),
             _ => Ok(Judgement::News),
@@ -307,6 +311,9 @@ impl Node {
             return self.refuse(inbound, Refusal::OutOfPlace);
         };
         let digest = verified.digest();
+        if self.settings.bugs.has(Bug::AcceptUnkept) {
+            return self.answer_report(inbound, &ReportAnswer::Accepted);
+        }
         let row = HeardRow {
             id: id.clone(),
             unit: unit.clone(),

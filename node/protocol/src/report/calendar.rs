@@ -62,7 +62,7 @@ impl Node {
                 self.reports.deadlines.insert((at, id));
                 return;
             }
-            self.await_next(&id);
+            self.expect_next(&id);
             self.mark_due(id);
         }
     }
@@ -103,7 +103,7 @@ impl Node {
             self.context.persist(key, Some(today.to_string().into_bytes()));
             self.reports.in_force.insert(definition, today);
         }
-        self.await_periods();
+        self.expect_periods();
     }
 
     pub(crate) fn restore_in_force(&mut self, definition: &[u8], day: &[u8]) -> Option<()> {
@@ -115,7 +115,7 @@ impl Node {
 
     /// Figures of periods that have ended without a word are looked at, and the deadline of the next
     /// period of each indicator is waited for.
-    pub(crate) fn await_periods(&mut self) {
+    pub(crate) fn expect_periods(&mut self) {
         let Some((_, catalogue)) = &self.reports.catalogue else { return };
         let now = self.context.now().wall;
         let (mut due, mut deadlines) = (Vec::new(), Vec::new());
@@ -140,7 +140,7 @@ impl Node {
     }
 
     /// A period's deadline has passed: the next one's is waited for.
-    fn await_next(&mut self, id: &FigureId) {
+    fn expect_next(&mut self, id: &FigureId) {
         let Some((_, catalogue)) = &self.reports.catalogue else { return };
         let (Some(indicator), Some(period)) = (catalogue.find(&id.indicator), id.period) else {
             return;

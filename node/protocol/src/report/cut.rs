@@ -3,6 +3,7 @@
 //! The order is fixed: decide, compute, disclose, add, compare with the last edition, number, sign,
 //! enter into the ledger, persist. Only [`reeve_policy::disclosure`] makes what is signed here.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use reeve_policy::disclosure::{
     DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said, Subordinate,
     commitment, disclose, roll_up,
 };
-use reeve_statement::catalogue::Indicator;
+use reeve_statement::catalogue::{Floors, Indicator};
 use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
@@ -27,6 +28,7 @@ use reeve_statement::statement::{Audience, Body, FigureId, Onward};
 use reeve_statement::table::{Area, Table};
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::bugs::Bug;
 use crate::node::Node;
 use crate::report::{CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
 use crate::rows::{self, FigureRow, HeardRow};
@@ -162,6 +164,7 @@ impl Node {
             return Outcome::Nothing;
         };
         let Some(indicator) = catalogue.find(&id.indicator) else { return Outcome::Nothing };
+        let indicator: &Indicator = &self.as_disclosed(indicator);
         let permit = match self.policy.decide(&self.question(indicator, period)) {
             Decision::Permit(permit) => permit,
             Decision::Decline(refusal) => return Outcome::Declined(Box::new(refusal)),
@@ -314,9 +317,24 @@ impl Node {
                 }
             })
             .collect();
+        let all = subordinates.len();
+        let summed =
+            if self.settings.bugs.has(Bug::LeaveOneOut) { all.saturating_sub(1) } else { all };
+        let subordinates = subordinates.get(..summed).unwrap_or_default();
         let issuer = &self.settings.unit;
-        roll_up(permit, indicator, period, issuer, own, &subordinates, state)
+        roll_up(permit, indicator, period, issuer, own, subordinates, state)
             .map_err(|error| roll_up_label(&error))
+    }
+
+    /// The definition as it is decided by and disclosed under.
+    fn as_disclosed<'a>(&self, indicator: &'a Indicator) -> Cow<'a, Indicator> {
+        if !self.settings.bugs.has(Bug::ForgetFloor) {
+            return Cow::Borrowed(indicator);
+        }
+        let mut bare = indicator.clone();
+        bare.personal = false;
+        bare.floors = Floors { superior: 1, neighbour: 1, public: 1 };
+        Cow::Owned(bare)
     }
 
     /// Why a subordinate has given nothing: awaited, late, never reported, revoked.
@@ -328,6 +346,9 @@ impl Node {
     ) -> UnitState {
         if self.is_revoked(&entry.unit) {
             return UnitState::Revoked;
+        }
+        if self.settings.bugs.has(Bug::SilenceIsReport) {
+            return UnitState::Reported;
         }
         let ever = self
             .reports
@@ -401,6 +422,8 @@ impl Node {
             return self.note_deadline(id, &figure);
         }
         let (number, previous) = next_edition(last);
+        let reused = self.settings.bugs.has(Bug::ReuseEdition) && number > 1;
+        let number = number.saturating_sub(u64::from(reused));
         let reason = previous.map(|_| revision_reason(last, &figure));
         let edition = Edition {
             edition: number,

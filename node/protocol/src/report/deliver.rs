@@ -3,6 +3,7 @@
 use reeve_statement::cbor::to_vec;
 use reeve_statement::statement::FigureId;
 
+use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -105,6 +106,9 @@ impl Node {
                 self.context.counters.count("deliveries_refused", refusal.label());
                 self.note_accepted(&figure, edition, Some(refusal));
             }
+            None if self.settings.bugs.has(Bug::SilenceIsAcceptance) => {
+                self.note_accepted(&figure, edition, None);
+            }
             Some(ReportAnswer::Chunk(_)) | None => self.retry_later(figure),
         }
         self.deliver();
@@ -125,13 +129,16 @@ impl Node {
         let (key, value) = (rows::figure(id), to_vec(row));
         let dirty = row.dirty;
         self.context.persist(key, Some(value));
-        if dirty {
+        if dirty && !self.settings.bugs.has(Bug::LoseDirty) {
             self.mark_due(id.clone());
         }
     }
 
     /// After a request came: everything that the superior does not have is to be sent.
     pub(crate) fn send_what_is_missing(&mut self) {
+        if self.settings.bugs.has(Bug::NeverResend) {
+            return;
+        }
         let class = Reports::class();
         let missing: Vec<FigureId> = self
             .reports

@@ -7,6 +7,7 @@ use reeve_statement::request::Request;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 use reeve_statement::unit::UnitPath;
 
+use crate::bugs::Bug;
 use crate::effect::{AskId, Channel, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::local::{Answer, Failure};
 use crate::node::Node;
@@ -264,6 +265,9 @@ impl Node {
 
     /// Takes a revocation list from anywhere: its own signature is what counts.
     pub(crate) fn take_list(&mut self, list: SignedList) -> Result<(), Refusal> {
+        if self.settings.bugs.has(Bug::KeepRevoked) {
+            return Ok(());
+        }
         let Some(issuer) = self.trust.take_list(&list, self.context.now().wall)? else {
             return Ok(());
         };

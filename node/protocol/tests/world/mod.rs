@@ -22,6 +22,7 @@ use reeve_crdt::record::{Record, RecordId};
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
+use reeve_protocol::bugs::Bugs;
 use reeve_protocol::effect::{
     AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
 };
@@ -294,6 +295,7 @@ impl World {
             }
         }
         Settings {
+            bugs: Bugs::default(),
             issued: Vec::new(),
             roots: self.registry.roots.clone(),
             key: key(&format!("node {path} {label}")),

@@ -1,0 +1,86 @@
+//! Deliberate faults, to show that the simulator's checks can fail.
+//!
+//! One of them may be chosen at start where the crate is built with the feature `bugs`, which nothing
+//! but the simulator's own test asks for. Elsewhere [`Bugs::has`] is `false` and every fault is
+//! compiled away.
+
+/// A fault that the core can be made to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// Speaks before what it persisted is durable.
+    SpeakEarly,
+    /// Numbers a revision like the edition before it.
+    ReuseEdition,
+    /// Takes an older edition in place of a newer one.
+    TakeOlder,
+    /// Forgets that a figure changed while its last edition was on its way.
+    LoseDirty,
+    /// Tells what is under the floor.
+    ForgetFloor,
+    /// Counts those who said nothing as having reported.
+    SilenceIsReport,
+    /// Does not listen to revocation lists.
+    KeepRevoked,
+    /// Signs after a start before the superior has said what it holds.
+    SignUnasked,
+    /// Forgets where its ledger ended when it stops.
+    ForgetLedger,
+    /// Does not take deleted records out of figures.
+    IgnoreDeletes,
+    /// Answers that a statement was accepted, and keeps nothing of it.
+    AcceptUnkept,
+    /// Does not send again what was under way when it stopped.
+    NeverResend,
+    /// Takes no answer for an acceptance.
+    SilenceIsAcceptance,
+    /// Leaves its newest subordinate out of every sum.
+    LeaveOneOut,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::SpeakEarly,
+        Self::ReuseEdition,
+        Self::TakeOlder,
+        Self::LoseDirty,
+        Self::ForgetFloor,
+        Self::SilenceIsReport,
+        Self::KeepRevoked,
+        Self::SignUnasked,
+        Self::ForgetLedger,
+        Self::IgnoreDeletes,
+        Self::AcceptUnkept,
+        Self::NeverResend,
+        Self::SilenceIsAcceptance,
+        Self::LeaveOneOut,
+    ];
+}
+
+/// The faults of a node: none, unless the crate was built to have some.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bugs {
+    #[cfg(feature = "bugs")]
+    chosen: Option<Bug>,
+}
+
+impl Bugs {
+    /// With one fault.
+    #[cfg(feature = "bugs")]
+    #[must_use]
+    pub const fn with(bug: Bug) -> Self {
+        Self { chosen: Some(bug) }
+    }
+
+    /// Whether the node has this fault.
+    #[cfg(feature = "bugs")]
+    pub(crate) fn has(self, bug: Bug) -> bool {
+        self.chosen == Some(bug)
+    }
+
+    /// Whether the node has this fault: it has none.
+    #[cfg(not(feature = "bugs"))]
+    pub(crate) const fn has(self, _: Bug) -> bool {
+        false
+    }
+}

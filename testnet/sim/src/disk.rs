@@ -1,0 +1,122 @@
+//! A disk that is played: commits become durable later and in order; a crash loses those that are not.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+
+use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
+
+/// Rows by key.
+pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// One node's disk.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    pub(crate) rows: Rows,
+    pending: VecDeque<(Ticket, Vec<Row>)>,
+    /// An image of some time ago.
+    image: Option<Rows>,
+    /// The newest rows, while the node runs on an old image.
+    put_aside: Option<Rows>,
+}
+
+impl Disk {
+    pub(crate) fn persist(&mut self, ticket: Ticket, rows: Vec<Row>) {
+        self.pending.push_back((ticket, rows));
+    }
+
+    /// The oldest commit that is not durable becomes so.
+    pub(crate) fn commit(&mut self) -> Option<Ticket> {
+        let (ticket, rows) = self.pending.pop_front()?;
+        for (key, value) in rows {
+            match value {
+                Some(value) => self.rows.insert(key, value),
+                None => self.rows.remove(&key),
+            };
+        }
+        Some(ticket)
+    }
+
+    /// The node is gone. So many of the commits under way reached the disk although nobody heard of it.
+    pub(crate) fn crash(&mut self, reached: usize) {
+        for _ in 0..reached {
+            self.commit();
+        }
+        self.pending.clear();
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(crate) fn take_image(&mut self) {
+        if self.put_aside.is_none() {
+            self.image = Some(self.rows.clone());
+        }
+    }
+
+    /// Puts an old image in place of the newest rows; false if there is none.
+    pub(crate) fn put_image(&mut self) -> bool {
+        match self.image.take() {
+            Some(image) if self.put_aside.is_none() => {
+                self.put_aside = Some(core::mem::replace(&mut self.rows, image));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts the newest rows back; false if they are in place.
+    pub(crate) fn put_back(&mut self) -> bool {
+        let newest = self.put_aside.take();
+        let found = newest.is_some();
+        if let Some(newest) = newest {
+            self.rows = newest;
+        }
+        found
+    }
+
+    pub(crate) const fn is_old(&self) -> bool {
+        self.put_aside.is_some()
+    }
+
+    /// What a load finds: it sees every commit handed out before it.
+    pub(crate) fn load(&self, what: &Load) -> Loaded {
+        match what {
+            Load::Get(keys) => Loaded::Values(keys.iter().map(|key| self.get(key)).collect()),
+            Load::Scan { prefix, after, limit } => self.scan(prefix, after.as_ref(), *limit),
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        for (_, rows) in self.pending.iter().rev() {
+            if let Some((_, value)) = rows.iter().rev().find(|(other, _)| other == key) {
+                return value.clone();
+            }
+        }
+        self.rows.get(key).cloned()
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&Vec<u8>>, limit: usize) -> Loaded {
+        let from =
+            after.map_or(Bound::Included(prefix.to_vec()), |key| Bound::Excluded(key.clone()));
+        let mut found: BTreeMap<&[u8], Option<&[u8]>> = self
+            .rows
+            .range((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .take(limit.saturating_add(self.pending.iter().map(|(_, rows)| rows.len()).sum()))
+            .map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
+            .collect();
+        for (key, value) in self.pending.iter().flat_map(|(_, rows)| rows) {
+            if key.starts_with(prefix) && after.is_none_or(|after| key > after) {
+                found.insert(key, value.as_deref());
+            }
+        }
+        Loaded::Rows(
+            found
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_vec(), value?.to_vec())))
+                .take(limit)
+                .collect(),
+        )
+    }
+}

@@ -1,0 +1,80 @@
+//! Makes a failing run small: whatever can be left out while the same invariant still breaks, is.
+
+use std::collections::BTreeSet;
+
+use crate::plan::{Faults, Plan};
+use crate::sim::Sim;
+
+/// Most runs that are spent on one failure.
+const RUNS: usize = 200;
+
+/// The smallest run found in which the same invariant breaks; the plan itself if it does not break any.
+#[must_use]
+pub fn minimise(plan: &Plan) -> Plan {
+    let Some(invariant) = broken(plan) else { return plan.clone() };
+    let mut smallest = plan.clone();
+    let mut runs = 0;
+    loop {
+        let mut smaller = None;
+        for candidate in candidates(&smallest) {
+            runs += 1;
+            if runs > RUNS {
+                return smallest;
+            }
+            if broken(&candidate) == Some(invariant) {
+                smaller = Some(candidate);
+                break;
+            }
+        }
+        match smaller {
+            Some(found) => smallest = found,
+            None => return smallest,
+        }
+    }
+}
+
+fn broken(plan: &Plan) -> Option<&'static str> {
+    Sim::new(plan.clone(), false).run().violation.map(|violation| violation.invariant)
+}
+
+/// Plans with one thing less.
+fn candidates(plan: &Plan) -> Vec<Plan> {
+    let mut found = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Plan)| {
+        let mut candidate = plan.clone();
+        change(&mut candidate);
+        if candidate != *plan {
+            found.push(candidate);
+        }
+    };
+    with(&|plan| plan.rounds = 1);
+    with(&|plan| plan.hostile.clear());
+    with(&|plan| plan.homes.clear());
+    with(&|plan| plan.revoked = None);
+    let faults: [fn(&mut Faults); 8] = [
+        |faults| faults.loss = 0,
+        |faults| faults.duplicates = 0,
+        |faults| faults.crashes = 0,
+        |faults| faults.failed_commits = 0,
+        |faults| faults.old_images = 0,
+        |faults| faults.partitions = 0,
+        |faults| faults.clock_jumps = 0,
+        |faults| faults.delay_ms = faults.delay_ms.min(5),
+    ];
+    for fault in faults {
+        with(&|plan| fault(&mut plan.faults));
+    }
+    with(&|plan| plan.faults.commit_ms = plan.faults.commit_ms.min(5));
+    with(&|plan| plan.trouble_ms = (plan.trouble_ms / 2).max(2_000));
+    with(&|plan| plan.writes_per_second = (plan.writes_per_second / 2).max(1));
+    let leaves: BTreeSet<_> = plan.leaves().cloned().collect();
+    for leaf in leaves.iter().filter(|_| plan.units.len() > 2) {
+        with(&|plan| {
+            plan.units.retain(|unit| unit != leaf);
+            plan.homes.remove(leaf);
+            plan.hostile.remove(leaf);
+            plan.revoked = plan.revoked.take().filter(|unit| unit != leaf);
+        });
+    }
+    found
+}

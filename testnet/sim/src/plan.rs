@@ -1,0 +1,176 @@
+//! What a seed draws: the shape of the federation, its faults, who is hostile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use reeve_statement::unit::UnitPath;
+use serde::{Deserialize, Serialize};
+
+/// How large a federation may be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Levels, the top included.
+    pub levels: usize,
+    /// Jurisdictions in all.
+    pub units: usize,
+}
+
+impl Size {
+    /// A size that runs in about a second.
+    pub const SMALL: Self = Self { levels: 4, units: 12 };
+}
+
+/// How often what goes wrong, in events per thousand, and by how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Frames lost, of 1,000.
+    pub loss: u32,
+    /// Frames that arrive twice, of 1,000.
+    pub duplicates: u32,
+    /// Longest way of a frame, in milliseconds; the shortest is 1.
+    pub delay_ms: u64,
+    /// Longest time until a commit is durable, in milliseconds.
+    pub commit_ms: u64,
+    /// Crashes, of 1,000 effects.
+    pub crashes: u32,
+    /// Commits that fail, of 1,000: the node stops, as a driver must.
+    pub failed_commits: u32,
+    /// Restarts on an older image of the disk, of 1,000; the newest is put back afterwards.
+    pub old_images: u32,
+    /// Partitions begun, of 1,000 seconds; one direction or both.
+    pub partitions: u32,
+    /// Greatest error of a wall clock, in milliseconds.
+    pub skew_ms: i64,
+    /// Clock jumps, of 1,000 seconds.
+    pub clock_jumps: u32,
+}
+
+/// A run, drawn from a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// Units, the top first, superiors before subordinates.
+    pub units: Vec<UnitPath>,
+    /// Nodes per home; 1 where nothing is said.
+    pub homes: BTreeMap<UnitPath, u8>,
+    /// Units whose reporting node is hostile.
+    pub hostile: BTreeSet<UnitPath>,
+    /// A unit whose reporting node is revoked half-way.
+    pub revoked: Option<UnitPath>,
+    /// What goes wrong.
+    pub faults: Faults,
+    /// Times of trouble, each followed by quiet and a check of everything.
+    pub rounds: u32,
+    /// Length of a time of trouble, in milliseconds.
+    pub trouble_ms: u64,
+    /// Records written, changed or deleted per second, in all.
+    pub writes_per_second: u32,
+}
+
+impl Plan {
+    /// Draws a run.
+    #[must_use]
+    pub fn of(seed: u64, size: Size) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let units = draw_units(&mut random, size);
+        let mut plan = Self {
+            seed,
+            homes: BTreeMap::new(),
+            hostile: BTreeSet::new(),
+            revoked: None,
+            faults: draw_faults(&mut random),
+            rounds: random.random_range(1..=3),
+            trouble_ms: random.random_range(5_000..=30_000),
+            writes_per_second: random.random_range(1..=20),
+            units,
+        };
+        plan.draw_roles(&mut random);
+        plan
+    }
+
+    /// A run without any fault: for scale, and to see the rest work.
+    #[must_use]
+    pub fn calm(seed: u64, units: Vec<UnitPath>) -> Self {
+        let faults = Faults { delay_ms: 5, commit_ms: 5, ..Faults::default() };
+        Self {
+            seed,
+            units,
+            homes: BTreeMap::new(),
+            hostile: BTreeSet::new(),
+            revoked: None,
+            faults,
+            rounds: 1,
+            trouble_ms: 10_000,
+            writes_per_second: 10,
+        }
+    }
+
+    fn draw_roles(&mut self, random: &mut ChaCha8Rng) {
+        let leaves: Vec<UnitPath> = self.leaves().cloned().collect();
+        for leaf in &leaves {
+            match random.random_range(0..100) {
+                0..10 => drop(self.homes.insert(leaf.clone(), 2)),
+                10..15 => drop(self.homes.insert(leaf.clone(), 3)),
+                _ => {}
+            }
+        }
+        if random.random_bool(0.3) {
+            let most = self.units.len() / 3;
+            for _ in 0..random.random_range(1..=most.max(1)) {
+                let unit = &self.units[random.random_range(1..self.units.len())];
+                self.hostile.insert(unit.clone());
+            }
+        }
+        if random.random_bool(0.2) && leaves.len() > 1 {
+            let leaf = &leaves[random.random_range(0..leaves.len())];
+            self.homes.remove(leaf);
+            self.revoked = Some(leaf.clone());
+        }
+    }
+
+    /// Units without subordinates.
+    pub fn leaves(&self) -> impl Iterator<Item = &UnitPath> {
+        self.units.iter().filter(|unit| !self.units.iter().any(|other| other.is_child_of(unit)))
+    }
+
+    /// Whether neither the unit nor anyone between it and the top is hostile.
+    #[must_use]
+    pub fn is_honest(&self, unit: &UnitPath) -> bool {
+        !self.hostile.iter().any(|hostile| unit.is_within(hostile))
+    }
+}
+
+fn draw_units(random: &mut ChaCha8Rng, size: Size) -> Vec<UnitPath> {
+    let mut units: Vec<UnitPath> = vec!["top".parse().unwrap()];
+    let count = random.random_range(3..=size.units.max(3));
+    while units.len() < count {
+        let above = &units[random.random_range(0..units.len())];
+        if above.depth() < size.levels {
+            let name = format!("{above}/u{}", units.len());
+            units.push(name.parse().unwrap());
+        }
+    }
+    units
+}
+
+fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
+    // Each fault is absent in half of the runs, so that faults are also met alone.
+    let mut some = |most: u32| {
+        if random.random_bool(0.5) { random.random_range(0..=most) } else { 0 }
+    };
+    Faults {
+        loss: some(300),
+        duplicates: some(500),
+        crashes: some(4),
+        failed_commits: some(4),
+        old_images: some(200),
+        partitions: some(100),
+        clock_jumps: some(50),
+        delay_ms: u64::from(some(2_000)).max(2),
+        commit_ms: u64::from(some(200)).max(2),
+        skew_ms: i64::from(some(60_000)),
+    }
+}

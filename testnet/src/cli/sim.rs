@@ -1,0 +1,204 @@
+//! `testnet sim`: federations under virtual time, with faults from seeds.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Args;
+use reeve_sim::{Plan, Report, Sim, Size, minimise};
+use reeve_testnet::stopwatch::now;
+
+use super::Failed;
+
+/// A virtual year, in milliseconds.
+const YEAR_MS: f64 = 365.25 * 86_400_000.0;
+
+/// What to run.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  testnet sim                          100 seeds
+  testnet sim --from 5000 --seeds 500
+  testnet sim --seed 7 --trace         one run, with its last events
+  testnet sim --plan testnet/sim/regressions/early-frames.toml
+  testnet sim --scale 1000             so many jurisdictions, without faults: how fast, how late
+
+Exit codes: 0 every invariant held; 5 one did not, and the run is printed and kept.")]
+pub struct Arguments {
+    /// Run this seed only.
+    #[arg(long, conflicts_with_all = ["seeds", "from", "plan", "scale"])]
+    seed: Option<u64>,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run a plan from a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "scale")]
+    plan: Option<PathBuf>,
+    /// Run so many leaves, each with one change per second, for ten virtual minutes.
+    #[arg(long, value_name = "LEAVES")]
+    scale: Option<usize>,
+    /// For how many virtual seconds, with --scale.
+    #[arg(long, default_value_t = 600, requires = "scale")]
+    seconds: u64,
+    /// Most jurisdictions of a drawn federation.
+    #[arg(long, default_value_t = Size::SMALL.units)]
+    units: usize,
+    /// Most levels of a drawn federation.
+    #[arg(long, default_value_t = Size::SMALL.levels)]
+    levels: usize,
+    /// Print the last events of the run.
+    #[arg(long)]
+    trace: bool,
+    /// Where a failing run is kept, made as small as possible.
+    #[arg(long, value_name = "FOLDER", default_value = "testnet/sim/regressions")]
+    keep: PathBuf,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When a plan cannot be read or kept.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let size = Size { levels: arguments.levels, units: arguments.units };
+    if let Some(leaves) = arguments.scale {
+        scale(leaves, arguments.seconds);
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(file) = &arguments.plan {
+        let plan = Plan::from_toml(&fs::read_to_string(file)?)?;
+        return Ok(one(&plan, arguments.trace));
+    }
+    if let Some(seed) = arguments.seed {
+        return Ok(one(&Plan::of(seed, size), arguments.trace));
+    }
+    many(arguments, size)
+}
+
+fn one(plan: &Plan, trace: bool) -> ExitCode {
+    let report = Sim::new(plan.clone(), true).run();
+    if trace || report.violation.is_some() {
+        anstream::println!("{}", plan.to_toml());
+        for line in &report.lines {
+            anstream::println!("{line}");
+        }
+    }
+    anstream::println!(
+        "seed {}: {} events, {} frames, {} statements, {} crashes, {} acknowledged writes in {} virtual ms",
+        report.seed,
+        report.events,
+        report.frames,
+        report.statements,
+        report.crashes,
+        report.acknowledged,
+        report.virtual_ms
+    );
+    anstream::println!("trace {}", report.trace);
+    match report.violation {
+        None => ExitCode::SUCCESS,
+        Some(violation) => {
+            anstream::println!("BROKEN: {violation}");
+            ExitCode::from(5)
+        }
+    }
+}
+
+/// What many runs came to, together.
+#[derive(Debug, Default)]
+struct Sum {
+    events: u64,
+    statements: u64,
+    acknowledged: u64,
+    crashes: u64,
+    virtual_ms: u64,
+    broken: Vec<Report>,
+}
+
+impl Sum {
+    fn add(&mut self, report: Report) {
+        self.events += report.events;
+        self.statements += report.statements;
+        self.acknowledged += report.acknowledged;
+        self.crashes += report.crashes;
+        self.virtual_ms += report.virtual_ms;
+        if report.violation.is_some() {
+            self.broken.push(report);
+        }
+    }
+}
+
+fn many(arguments: &Arguments, size: Size) -> Result<ExitCode, Failed> {
+    let began = now();
+    let next = AtomicU64::new(arguments.from);
+    let end = arguments.from.saturating_add(arguments.seeds);
+    let sum = Mutex::new(Sum::default());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let report = Sim::new(Plan::of(seed, size), false).run();
+                    if let Ok(mut sum) = sum.lock() {
+                        sum.add(report);
+                    }
+                }
+            });
+        }
+    });
+    let sum = sum.into_inner().unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let years = sum.virtual_ms as f64 / YEAR_MS;
+    anstream::println!(
+        "{} seeds in {:.1} s: {} events, {} statements, {} crashes, {} acknowledged writes, {years:.3} virtual years",
+        arguments.seeds,
+        began.elapsed().as_secs_f64(),
+        sum.events,
+        sum.statements,
+        sum.crashes,
+        sum.acknowledged
+    );
+    for report in &sum.broken {
+        tell_broken(report, size, arguments)?;
+    }
+    Ok(if sum.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+/// Prints a failing run, made as small as possible, and keeps it.
+fn tell_broken(report: &Report, size: Size, arguments: &Arguments) -> Result<(), Failed> {
+    let smallest = minimise(&Plan::of(report.seed, size));
+    let _ = one(&smallest, true);
+    fs::create_dir_all(&arguments.keep)?;
+    let file = arguments.keep.join(format!("seed-{}.toml", report.seed));
+    fs::write(&file, smallest.to_toml())?;
+    anstream::println!("kept as {}", file.display());
+    Ok(())
+}
+
+/// How a federation of so many leaves fares without faults.
+fn scale(leaves: usize, seconds: u64) {
+    let began = now();
+    let report = reeve_sim::scale(leaves, seconds);
+    let wall = began.elapsed().as_secs_f64();
+    anstream::println!(
+        "{leaves} leaves: {} jurisdictions, {} virtual s in {wall:.1} s; {} of {} changes at the top, {} frames, {} statements",
+        report.units,
+        report.virtual_ms / 1_000,
+        report.arrived,
+        report.changes,
+        report.frames,
+        report.statements,
+    );
+    anstream::println!(
+        "lag at the top: median {} ms, 99th percentile {} ms, greatest {} ms (virtual)",
+        report.lag_ms.0,
+        report.lag_ms.1,
+        report.lag_ms.2
+    );
+}
