@@ -128,7 +128,7 @@ fn main() {
         });
         let changes = changes.collect();
         let peer = usize::try_from(index).ok().and_then(|i| peers.get_mut(i)).expect("a shard");
-        applied += remote.on("5 apply", || merge(peer, changes)).facts.len();
+        applied += remote.on("5 apply", || merge(peer, changes, &writers)).facts.len();
     }
     drop(peers);
     let saved: Vec<Vec<u8>> = spent.on("6 save", || shards.iter().map(Shard::save).collect());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use reeve_statement::key::{KeyId, PublicKey};
 use reeve_statement::names::KindId;
+use reeve_statement::time::Timestamp;
 
 use super::change::{Body, SignedChange, VerifiedChange};
 use super::codec::{self, ChangeError};
@@ -35,9 +36,34 @@ impl WritableKinds {
     }
 }
 
+/// For how long a certificate lets a writer write what. Compared with the time that a change carries
+/// and its writer signed, never with a clock: so every node decides alike, whenever a change reaches
+/// it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriterTerm {
+    /// Which kinds.
+    pub kinds: WritableKinds,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when, exclusive.
+    pub until: Timestamp,
+    /// From when on its changes do not count because the certificate, or one above it, was revoked.
+    pub struck_at: Option<Timestamp>,
+}
+
+impl WriterTerm {
+    fn covers(&self, kind: &KindId, at: Timestamp) -> bool {
+        self.kinds.contains(kind) && self.from <= at && at < self.until
+    }
+
+    fn is_struck(&self, at: Timestamp) -> bool {
+        self.struck_at.is_some_and(|struck| struck <= at)
+    }
+}
+
 /// The writers of a home, by key.
 #[derive(Debug, Clone, Default)]
-pub struct WriterDirectory(BTreeMap<KeyId, (PublicKey, WritableKinds)>);
+pub struct WriterDirectory(BTreeMap<KeyId, (PublicKey, Vec<WriterTerm>)>);
 
 impl WriterDirectory {
     /// A home without writers.
@@ -46,9 +72,49 @@ impl WriterDirectory {
         Self::default()
     }
 
-    /// Enters a writer, or replaces what it may write.
+    /// Enters a writer for all times, or replaces what it may write.
     pub fn insert(&mut self, key: PublicKey, kinds: WritableKinds) {
-        self.0.insert(key.key_id(), (key, kinds));
+        let (from, until) = (i64::MIN, i64::MAX);
+        let (from, until) = (Timestamp::from_millis(from), Timestamp::from_millis(until));
+        self.0
+            .insert(key.key_id(), (key, vec![WriterTerm { kinds, from, until, struck_at: None }]));
+    }
+
+    /// Adds what one of a writer's certificates allows.
+    pub fn grant(&mut self, key: PublicKey, term: WriterTerm) {
+        self.0.entry(key.key_id()).or_insert_with(|| (key, Vec::new())).1.push(term);
+    }
+
+    /// A writer's key.
+    #[must_use]
+    pub fn key(&self, key: &KeyId) -> Option<&PublicKey> {
+        self.0.get(key).map(|(key, _)| key)
+    }
+
+    /// Whether a writer may change records of the kind at a time.
+    #[must_use]
+    pub fn may_write_at(&self, key: &KeyId, kind: &KindId, at: Timestamp) -> bool {
+        self.terms(key).any(|term| term.covers(kind, at) && !term.is_struck(at))
+    }
+
+    /// Whether a change was made after its writer was struck off, as its own time says: it does not
+    /// count, and neither does what its actor did afterwards.
+    #[must_use]
+    pub fn is_struck(&self, change: &VerifiedChange) -> bool {
+        let at = Timestamp::from_millis(change.body().time);
+        let (writer, kind) = (&change.signed().actor().writer, &change.signed().shard().kind);
+        self.terms(writer).any(|term| term.covers(kind, at) && term.is_struck(at))
+            && !self.may_write_at(writer, kind, at)
+    }
+
+    /// Whether any of a writer's certificates was revoked.
+    pub fn struck(&self) -> impl Iterator<Item = (&KeyId, Timestamp)> {
+        let least = |terms: &[WriterTerm]| terms.iter().filter_map(|term| term.struck_at).min();
+        self.0.iter().filter_map(move |(key, (_, terms))| Some((key, least(terms)?)))
+    }
+
+    fn terms(&self, key: &KeyId) -> impl Iterator<Item = &WriterTerm> {
+        self.0.get(key).into_iter().flat_map(|(_, terms)| terms)
     }
 
     /// Strikes a writer: no further change of it is accepted from anyone.
@@ -59,7 +125,7 @@ impl WriterDirectory {
     /// Whether the holder of the key may change records of the kind.
     #[must_use]
     pub fn may_write(&self, key: &KeyId, kind: &KindId) -> bool {
-        self.0.get(key).is_some_and(|(_, kinds)| kinds.contains(kind))
+        self.terms(key).any(|term| term.kinds.contains(kind))
     }
 }
 
@@ -78,6 +144,9 @@ pub enum VerifyError {
         /// The kind.
         kind: KindId,
     },
+    /// Enrolled, but not at the time that the change carries, as far as is known here.
+    #[error("no certificate of writer {0} that is known here covers the time of the change")]
+    OutOfTime(KeyId),
     /// The signature does not hold.
     #[error("the signature of writer {0} does not hold; the change was altered or forged")]
     BadSignature(KeyId),
@@ -114,8 +183,11 @@ pub enum VerifyError {
 }
 
 impl SignedChange {
-    /// Checks that an enrolled writer signed this change, may write its kind, kept to the limits,
-    /// and wrote records that the schema accepts.
+    /// Checks that an enrolled writer signed this change, may write its kind at the time that it
+    /// carries, kept to the limits, and wrote records that the schema accepts. One by a writer who was
+    /// struck off before is verified too; [`Shard::settle`] knows that it does not count.
+    ///
+    /// [`Shard::settle`]: super::Shard::settle
     ///
     /// # Errors
     /// [`VerifyError`], a different one for each of these.
@@ -126,16 +198,22 @@ impl SignedChange {
     ) -> Result<VerifiedChange, VerifyError> {
         let writer = self.actor().writer;
         let kind = &self.shard().kind;
-        let Some((key, kinds)) = writers.0.get(&writer) else {
+        let Some((key, _)) = writers.0.get(&writer) else {
             return Err(VerifyError::UnknownWriter(writer));
         };
-        if !kinds.contains(kind) {
+        if !writers.may_write(&writer, kind) {
             return Err(VerifyError::NotPermitted { writer, kind: kind.clone() });
         }
         let (body, signature) = self.envelope()?;
         key.verify(&codec::to_be_signed(body), &signature)
             .map_err(|_| VerifyError::BadSignature(writer))?;
-        self.open(schema)
+        let change = self.open(schema)?;
+        let at = Timestamp::from_millis(change.body().time);
+        let kind = &change.signed().shard().kind;
+        if writers.may_write_at(&writer, kind, at) || writers.is_struck(&change) {
+            return Ok(change);
+        }
+        Err(VerifyError::OutOfTime(writer))
     }
 
     /// Reads a change of this node's own log, which was verified before it got there. Everything is

@@ -5,7 +5,7 @@
 
 use reeve_statement::key::PublicKey;
 
-use super::actor::ActorId;
+use super::actor::{Actor, ActorId};
 use super::change::{SignedChange, VerifiedChange};
 use super::codec::{ChangeError, Reader, to_be_signed};
 use super::directory::VerifyError;
@@ -65,6 +65,24 @@ impl ForkProof {
         // One order, so that a fork has one proof.
         let (one, other) = if one.hash() < other.hash() { (one, other) } else { (other, one) };
         Ok(Self { key, one, other })
+    }
+
+    /// The shard in which the writer forked, if the proof holds.
+    #[must_use]
+    pub fn shard(&self) -> &ShardId {
+        self.one.shard()
+    }
+
+    /// Who forked, if the proof holds.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        self.one.actor()
+    }
+
+    /// The number that it used twice, if the proof holds.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.one.seq()
     }
 
     /// The proof as CBOR: `[key: bstr .size 32, one: bstr, other: bstr]`.

@@ -43,7 +43,9 @@
 //!
 //! A writer that signs two changes with one sequence number is cut off from there on: its changes
 //! from that number on count on no node, whichever of them arrived first, while changes by others
-//! that depend on them stand ([`ForkProof`], [`Shard::cut_off`]).
+//! that depend on them stand ([`ForkProof`], [`Shard::cut_off`]). So are the changes of a writer who was
+//! struck off, from the first on that carries a later time ([`WriterTerm`]): a node that applied it
+//! before it heard of that builds the shard again ([`Shard::recut`]).
 
 use std::fmt;
 
@@ -70,7 +72,7 @@ pub use actor::{Actor, ActorId, Author};
 pub use cache::CacheError;
 pub use change::{SignedChange, VerifiedChange};
 pub use codec::ChangeError;
-pub use directory::{VerifyError, WritableKinds, WriterDirectory};
+pub use directory::{VerifyError, WritableKinds, WriterDirectory, WriterTerm};
 pub use document::{Document, DocumentError};
 pub use fork::{ForkError, ForkProof, VerifiedFork};
 pub use layout::LayoutError;

@@ -14,6 +14,7 @@ use reeve_statement::digest::Digest;
 
 use super::actor::ActorId;
 use super::change::{Body, SignedChange, VerifiedChange};
+use super::directory::WriterDirectory;
 use super::fork::VerifiedFork;
 use super::history::{Clock, History, Past, Place};
 use super::layout::{SEPARATOR, split};
@@ -38,6 +39,8 @@ pub enum Applied {
     /// The change is new: log it. What it did to which record; nothing if it only lost against
     /// concurrent ones.
     New(Vec<Fact>),
+    /// The change is new and does not count; log it all the same, because others may depend on it.
+    Absorbed,
     /// The shard had it already.
     Known,
 }
@@ -232,13 +235,38 @@ impl Shard {
         Ok(Applied::New(self.integrate(body, past)))
     }
 
+    /// Applies a change, or absorbs it if it does not count: beyond a cut, or made after its writer was
+    /// struck off, which cuts its actor off from there on.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; the shard's records are then as they were.
+    pub fn settle(
+        &mut self,
+        change: &VerifiedChange,
+        writers: &WriterDirectory,
+    ) -> Result<Applied, ApplyError> {
+        let (actor, seq) = (change.body().head.actor.id(), change.body().head.seq);
+        let held = self.history.at(&actor, seq).is_some();
+        if !held && writers.is_struck(change) {
+            self.check_shard(change.body())?;
+            self.history.cut(actor, seq);
+        }
+        match self.apply(change) {
+            Err(ApplyError::CutOff { .. }) => {
+                let news = self.absorb(change)?;
+                Ok(if news { Applied::Absorbed } else { Applied::Known })
+            }
+            done => done,
+        }
+    }
+
     /// Keeps the name and past of a change beyond its writer's cut, so that changes of others that
-    /// depend on it apply; its operations do not count. Fetch it by hash when one of those is
-    /// [`ApplyError::Missing`] it.
+    /// depend on it apply; its operations do not count. Whether it was not kept already. Fetch it by
+    /// hash when one of those is [`ApplyError::Missing`] it.
     ///
     /// # Errors
     /// [`ApplyError`]: it depends on unknown changes, is altered, or its actor is not cut off there.
-    pub fn absorb(&mut self, change: &VerifiedChange) -> Result<(), ApplyError> {
+    pub fn absorb(&mut self, change: &VerifiedChange) -> Result<bool, ApplyError> {
         let body = change.body();
         let (actor, seq) = (body.head.actor.id(), body.head.seq);
         self.check_shard(body)?;
@@ -251,11 +279,20 @@ impl Shard {
                 found: seq,
             });
         }
+        if self.history.knows(&body.head.hash) {
+            return Ok(false);
+        }
         let mut past = self.history.past(&body.deps).map_err(ApplyError::Missing)?;
         check_hash(body)?;
         past.last_op = u32::try_from(body.last_op()).unwrap_or(u32::MAX);
         self.history.absorb(body.head.hash, past);
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether the change of this hash is here: applied, or absorbed.
+    #[must_use]
+    pub fn knows(&self, hash: &Digest) -> bool {
+        self.history.knows(hash)
     }
 
     /// Drops everything that a forked writer did from the fork on, by building the shard again from
@@ -273,13 +310,39 @@ impl Shard {
             let (expected, found) = (self.id.clone(), fork.shard().clone());
             return Err(CutError::OtherShard { expected, found });
         }
+        let mut cuts = self.history.cuts().clone();
+        let from = cuts.entry(fork.actor()).or_insert(fork.seq());
+        *from = fork.seq().min(*from);
+        self.recut(&cuts, log, fork.changes())
+    }
+
+    /// Builds the shard again from its log, with these cuts and no others: each actor's changes from a
+    /// number on do not count. Of `others`, which need not be in the log (the two changes of a fork),
+    /// those are kept whose past is here.
+    ///
+    /// # Errors
+    /// [`CutError`] if the log is not that of this shard; the shard is then as it was.
+    pub fn recut(
+        &mut self,
+        cuts: &BTreeMap<ActorId, u64>,
+        log: &[VerifiedChange],
+        others: &[VerifiedChange],
+    ) -> Result<Vec<Fact>, CutError> {
         let mut rebuilt =
             Self::new(self.home, Arc::clone(&self.kind), self.id.index, self.id.epoch);
-        for (actor, from) in self.history.cuts() {
+        for (actor, from) in cuts {
             rebuilt.history.cut(*actor, *from);
         }
-        rebuilt.history.cut(fork.actor(), fork.seq());
-        rebuilt.replay(log.iter().chain(fork.changes()))?;
+        rebuilt.replay(log.iter())?;
+        let mut others: Vec<&VerifiedChange> = others.iter().collect();
+        others.sort_by_key(|change| change.body().start_op);
+        for change in others {
+            match rebuilt.absorb(change) {
+                // What it depends on has not come yet; then it comes from wherever that does.
+                Ok(_) | Err(ApplyError::Missing(_)) => {}
+                Err(error) => return Err(CutError::Log(error)),
+            }
+        }
         let facts = self.difference(&rebuilt);
         *self = rebuilt;
         Ok(facts)
@@ -295,7 +358,7 @@ impl Shard {
         log.sort_by_key(|change| change.body().start_op);
         for change in log {
             let done = match self.apply(change) {
-                Err(ApplyError::CutOff { .. }) => self.absorb(change),
+                Err(ApplyError::CutOff { .. }) => self.absorb(change).map(|_| ()),
                 done => done.map(|_| ()),
             };
             match done {

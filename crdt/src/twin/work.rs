@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use reeve_statement::digest::Digest;
 
-use super::change::VerifiedChange;
+use super::change::{SignedChange, VerifiedChange};
+use super::directory::WriterDirectory;
 use super::shard::{Applied, ApplyError, Shard};
 use crate::record::Fact;
 
@@ -13,6 +14,10 @@ use crate::record::Fact;
 pub struct Merged {
     /// The changes that were new, in the order in which they were applied: log them.
     pub applied: Vec<VerifiedChange>,
+    /// How many of them do not count, because their actor was cut off or their writer struck off.
+    pub absorbed: u64,
+    /// Pairs that prove a fork: the hash of the change that is here, and the other one.
+    pub forks: Vec<(Digest, SignedChange)>,
     /// What they did to which record, in the same order.
     pub facts: Vec<Fact>,
     /// Changes that depend on some that are not here; give them again when those have come.
@@ -24,14 +29,18 @@ pub struct Merged {
 }
 
 /// Applies a batch of changes of one shard, whatever their order.
-pub fn merge(shard: &mut Shard, changes: Vec<VerifiedChange>) -> Merged {
+pub fn merge(shard: &mut Shard, changes: Vec<VerifiedChange>, writers: &WriterDirectory) -> Merged {
     let mut merged = Merged::default();
     let mut changes = changes;
     // A change has a greater counter than all it depends on, so one pass applies all it can.
     changes.sort_by_key(|change| change.body().start_op);
     for change in changes {
-        match shard.apply(&change) {
+        match shard.settle(&change, writers) {
             Ok(Applied::Known) => {}
+            Ok(Applied::Absorbed) => {
+                merged.absorbed = merged.absorbed.saturating_add(1);
+                merged.applied.push(change);
+            }
             Ok(Applied::New(facts)) => {
                 merged.facts.extend(facts);
                 merged.applied.push(change);
@@ -40,7 +49,12 @@ pub fn merge(shard: &mut Shard, changes: Vec<VerifiedChange>) -> Merged {
                 merged.missing.extend(missing);
                 merged.waiting.push(change);
             }
-            Err(error) => merged.refused.push((change, error)),
+            Err(error) => {
+                if let ApplyError::Fork { held, offered } = &error {
+                    merged.forks.push((*held, SignedChange::clone(offered)));
+                }
+                merged.refused.push((change, error));
+            }
         }
     }
     let waiting = merged.waiting.iter().map(|change| change.signed().hash());

@@ -401,6 +401,21 @@ pub struct SubordinateStatus {
     pub behind: Vec<(IndicatorId, Period, UnitState)>,
 }
 
+/// A writer that signed two changes for one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkStatus {
+    /// In which shard.
+    pub shard: reeve_crdt::twin::ShardId,
+    /// The writer's key.
+    pub writer: reeve_statement::key::KeyId,
+    /// The node at which it wrote.
+    pub node: reeve_statement::key::KeyId,
+    /// Its first change that does not count.
+    pub seq: u64,
+    /// When this node found it or heard of it.
+    pub found_at: Timestamp,
+}
+
 /// How the node fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -439,6 +454,8 @@ pub struct Status {
     pub ledger_size: u64,
     /// Root of its ledger.
     pub ledger_root: Digest,
+    /// Writers of this home that forked.
+    pub forks: Vec<ForkStatus>,
     /// Imports that began and did not end.
     pub interrupted_imports: Vec<ImportRow>,
     /// Asks of records waiting to be written.

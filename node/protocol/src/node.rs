@@ -25,7 +25,7 @@ use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::report::{Reports, SWEEP_MS};
 use crate::rows::{
-    self, FigureRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
+    self, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
 };
 use crate::settings::Settings;
 use crate::trust::Trust;
@@ -184,6 +184,8 @@ impl Node {
         } else if key.starts_with(rows::MEMBER) {
             let now = self.context.now().wall;
             self.trust.admit(row!(MemberRow), now);
+        } else if key.starts_with(rows::FORK) {
+            self.restore_fork(row!(ForkRow)).ok_or_else(|| damaged("no proof".to_owned()))?;
         } else if key.starts_with(rows::ISSUED) {
             self.issued.insert(row!(IssuedRow).entry);
         } else if key.starts_with(rows::IMPORT) {
@@ -233,6 +235,7 @@ impl Node {
             _ if key.starts_with(rows::IN_FORCE) => {
                 self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
             }
+            b"struck" => self.restore_striking(value),
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 let unit = chain.leaf().claims()?.unit.leaf().clone();
@@ -293,6 +296,7 @@ impl Node {
         }
         self.enter_found();
         self.begin_writing();
+        self.resume_striking();
         if self.restored_catalogue.take().is_some() {
             self.check_engine();
         }
@@ -312,10 +316,10 @@ impl Node {
         if self.home.schema.is_none() {
             return;
         }
+        self.fill_directory();
         let writer = self.settings.writer.chain.clone();
         let verified = self.trust.verify_any(&writer, self.context.now().wall);
-        if let Ok(verified) = verified {
-            self.enter_writer(&verified);
+        if verified.is_ok() {
             let key = self.settings.writer.key.clone();
             let node = self.settings.key.public().key_id();
             self.home.author = Some(Arc::new(Author::new(key, node, self.home.incarnation)));
@@ -363,6 +367,7 @@ impl Node {
         let rest = Some(loaded)
             .and_then(|loaded| self.on_shard_loaded(load, loaded))
             .and_then(|loaded| self.on_statement_reloaded(load, loaded))
+            .and_then(|loaded| self.on_log_loaded(load, loaded))
             .and_then(|loaded| self.on_served(load, loaded))
             .and_then(|loaded| self.on_chunk_loaded(load, loaded))
             .and_then(|loaded| self.on_asked_loaded(load, loaded));
@@ -380,6 +385,7 @@ impl Node {
             }
             JobResult::Folded(folded) => self.on_folded(job, *folded),
             JobResult::Merged(merged) => self.on_merged(job, *merged),
+            JobResult::Recut(recut) => self.on_recut(job, *recut),
         }
     }
 

@@ -16,7 +16,9 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
-use crate::wire::{Hello, HelloAnswer, HomeAnswer, ReportAnswer, WIRE_VERSION, decode};
+use crate::wire::{
+    DISTRIBUTED, Hello, HelloAnswer, HomeAnswer, ReportAnswer, WIRE_VERSION, decode,
+};
 
 /// A connected peer that said hello.
 #[derive(Debug)]
@@ -36,6 +38,9 @@ pub(crate) struct Greeted {
 /// reaches it, in milliseconds: a tenth of a second on a slow line, with room. Nothing that it says is
 /// listened to meanwhile.
 const PART_MS: u64 = 500;
+
+/// Most bytes of writers' chains in a hello: half of what a hello may be. The others follow one by one.
+const HELLO_WRITERS_BYTES: usize = 32 * 1024;
 
 /// Most frames kept of a dialled peer that began to speak before its answer to the hello was here:
 /// streams overtake each other. Half of what its adapter takes from one peer.
@@ -190,7 +195,15 @@ impl Node {
     /// by key before anything is said.
     fn hello(&mut self, peer: NodeKey) -> Hello {
         self.peers.told.insert(peer, self.settings.chain.leaf_digest());
-        let writers = if self.is_home_member(&peer) { self.known_writers() } else { Vec::new() };
+        let mut writers =
+            if self.is_home_member(&peer) { self.known_writers() } else { Vec::new() };
+        writers.truncate(DISTRIBUTED);
+        let mut room = HELLO_WRITERS_BYTES;
+        writers.retain(|writer| {
+            let left = room.checked_sub(writer.0.len());
+            room = left.unwrap_or(0);
+            left.is_some()
+        });
         Hello {
             version: WIRE_VERSION,
             federation: self.federation,

@@ -39,6 +39,8 @@ pub const IMPORT: &[u8] = b"import/";
 pub const CURSOR: &[u8] = b"cursor/";
 /// Certificates that this unit's authority issued, by ledger index (*restored*).
 pub const ISSUED: &[u8] = b"issued/";
+/// Forks of writers, proved, by shard and actor (*restored*).
+pub const FORK: &[u8] = b"fork/";
 /// Disclosure state per figure (*restored*).
 pub const DISCLOSURE: &[u8] = b"disclosure/";
 
@@ -59,9 +61,9 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 13] = [
-    CRL, META, ISSUED, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD, REQUEST,
-    PAGE,
+pub const RESTORED: [&[u8]; 14] = [
+    CRL, META, ISSUED, FORK, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD,
+    REQUEST, PAGE,
 ];
 
 /// A key: a prefix and the parts after it.
@@ -207,6 +209,18 @@ pub struct SentRow {
     /// Ids of the policies that determined it.
     #[n(9)]
     pub determining: Vec<String>,
+}
+
+/// A fork of a writer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ForkRow {
+    /// When this node found it or heard of it.
+    #[n(0)]
+    pub found_at: Timestamp,
+    /// The proof: the writer's key and two changes that it signed for one place.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub proof: Vec<u8>,
 }
 
 /// One certificate that this unit's authority issued.

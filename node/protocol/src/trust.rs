@@ -206,6 +206,26 @@ impl Trust {
         Ok(verified)
     }
 
+    /// Verifies a chain at the time when its youngest certificate began, whatever was revoked since:
+    /// whether it was ever good.
+    pub(crate) fn verify_once(&self, chain: &Chain) -> Result<VerifiedChain, Refusal> {
+        let begins = chain.certificates().map(|it| it.validity().not_before);
+        let at = begins.fold(chain.leaf().validity().not_before, Timestamp::max);
+        verify_chain(chain, &self.roots, &CrlSet::default(), at).map_err(|e| refusal_of(&e))
+    }
+
+    /// Since when the first certificate of a chain is revoked, if one is.
+    pub(crate) fn revoked_at(&self, chain: &Chain) -> Option<Timestamp> {
+        let certificates: Vec<&Certificate> = chain.certificates().collect();
+        let top = certificates.last().and_then(|top| self.root_with_key(&top.authority_key_id()));
+        let issuers = certificates.iter().skip(1).copied().chain(top);
+        let revoked = |(certificate, issuer): (&&Certificate, &Certificate)| {
+            let list = self.crls.list_of(issuer.key())?;
+            Some(list.revoked().get(certificate.serial())?.at)
+        };
+        certificates.iter().zip(issuers).filter_map(revoked).min()
+    }
+
     /// Verifies any chain.
     pub(crate) fn verify_any(
         &self,

@@ -252,6 +252,9 @@ pub enum HomeMessage {
     /// The renewed chain of the node that this goes to, itself first.
     #[n(5)]
     Certificate(#[n(0)] Blob),
+    /// The proof that a writer of this home forked.
+    #[n(6)]
+    Fork(#[n(0)] Blob),
 }
 
 /// Answer on the home channel.

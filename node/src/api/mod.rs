@@ -23,7 +23,9 @@ pub use problem::{FieldProblem, Problem};
 pub use records::{
     BeginImport, Begun, Closing, Ended, Operation, RecordView, Records, WriteRequest, Written,
 };
-pub use status::{Behind, PeerView, RefusedFigure, StatusView, StorageView, SubordinateView};
+pub use status::{
+    Behind, ForkView, PeerView, RefusedFigure, StatusView, StorageView, SubordinateView,
+};
 
 /// Media type of failures (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";

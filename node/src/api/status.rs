@@ -1,6 +1,6 @@
 //! The status document.
 
-use reeve_protocol::local::{PeerStatus, Status, SubordinateStatus};
+use reeve_protocol::local::{ForkStatus, PeerStatus, Status, SubordinateStatus};
 use reeve_statement::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,33 @@ pub struct RefusedFigure {
     pub reason: String,
 }
 
+/// A writer that signed two different changes for one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForkView {
+    /// The writer's key identifier.
+    pub writer: String,
+    /// The key identifier of the node at which it wrote.
+    pub node: String,
+    /// In which shard.
+    pub shard: String,
+    /// Its first change there that does not count.
+    pub from: u64,
+    /// When this node found it or heard of it.
+    pub found_at: String,
+}
+
+impl From<&ForkStatus> for ForkView {
+    fn from(fork: &ForkStatus) -> Self {
+        Self {
+            writer: fork.writer.to_string(),
+            node: fork.node.to_string(),
+            shard: fork.shard.to_string(),
+            from: fork.seq,
+            found_at: fork.found_at.to_string(),
+        }
+    }
+}
+
 /// How the node fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
@@ -99,6 +126,8 @@ pub struct StatusView {
     pub ledger_size: u64,
     /// Root of its ledger.
     pub ledger_root: String,
+    /// Writers of this home that forked, and are cut off.
+    pub forks: Vec<ForkView>,
     /// Imports that began and did not end.
     pub interrupted_imports: Vec<Ended>,
     /// Requests with records that wait to be written.
@@ -179,6 +208,7 @@ impl StatusView {
             superior_ledger: status.superior_ledger,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
+            forks: status.forks.iter().map(ForkView::from).collect(),
             interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),
             queued_writes: status.queued_writes,
             pending_persists: status.pending_persists,

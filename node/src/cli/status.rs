@@ -81,6 +81,13 @@ fn describe(status: &StatusView) -> String {
     );
     let bytes = status.storage.bytes.map_or("size not known".to_owned(), size);
     line("Storage", format!("{}, {bytes}", plain(&status.storage.engine)));
+    for fork in &status.forks {
+        let told = format!(
+            "writer {} signed two changes {} of {} and is cut off there; revoke it",
+            fork.writer, fork.from, fork.shard
+        );
+        line("Fork", Style::Bad.of(&plain(&told)));
+    }
     for import in &status.interrupted_imports {
         let told = format!("{} of {}", plain(&import.name), import.begun_at);
         line("Interrupted", Style::Doubtful.of(&format!("import {told}; import the file again")));

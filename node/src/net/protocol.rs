@@ -53,9 +53,10 @@ impl Protocol {
     /// The longest request, in bytes.
     pub const fn max_request(self) -> usize {
         match self {
-            // A delivery carries a whole statement.
-            Self::Report => FRAME,
-            Self::Hello | Self::Home | Self::Ledger | Self::Enrol => REQUEST,
+            // A delivery carries a whole statement; what a home passes on, a revocation list or two
+            // changes that prove a fork.
+            Self::Report | Self::Home => FRAME,
+            Self::Hello | Self::Ledger | Self::Enrol => REQUEST,
         }
     }
 

@@ -190,7 +190,7 @@ fn a_large_write_becomes_several_changes() {
     let written = one.write(&author(1), (0..1_500).map(put).collect(), at(1)).unwrap();
     assert!(written.changes.len() > 5);
     let mut other = shard("team", 0);
-    let merged = super::merge(&mut other, all_received(&written));
+    let merged = super::merge(&mut other, all_received(&written), &directory());
     assert_eq!((merged.applied.len(), merged.facts.len()), (written.changes.len(), 1_500));
     assert_eq!(records(&one), records(&other));
     assert_eq!(one.heads(), other.heads());

@@ -6,7 +6,7 @@ use super::*;
 use crate::twin::change::{Body, KeyOp};
 use crate::twin::{
     Applied, ApplyError, ChangeError, Document, DocumentError, ForkError, ForkProof, VerifyError,
-    WriteError, automerge, codec, merge,
+    WriteError, WriterTerm, automerge, codec, merge,
 };
 
 /// A change with one field of its body altered and signed again by its writer.
@@ -203,10 +203,10 @@ fn changes_wait_for_what_they_depend_on() {
     let ops = vec![delete(&case_id(0))];
     let second = shard_one.write(&author(1), ops, at(2)).unwrap().changes[0].clone();
     assert_eq!(peer.apply(&received(&second)), Err(ApplyError::Missing(vec![first.hash()])));
-    let merged = merge(&mut peer, vec![received(&second)]);
+    let merged = merge(&mut peer, vec![received(&second)], &directory());
     assert_eq!(merged.missing, BTreeSet::from([first.hash()]));
     let again = [merged.waiting, vec![received(&first)]].concat();
-    let merged = merge(&mut peer, again);
+    let merged = merge(&mut peer, again, &directory());
     assert_eq!((merged.applied.len(), merged.waiting.len()), (2, 0));
     assert_eq!(peer.heads(), shard_one.heads());
 }
@@ -285,7 +285,7 @@ fn no_record_shows_in_errors_or_debug() {
     let late = rehashed(&written.changes[0], 1, |body| body.head.seq = 2);
     let late = verified(late).unwrap();
     let refused = shard.apply(&late).unwrap_err();
-    let merged = merge(&mut shard, vec![late]);
+    let merged = merge(&mut shard, vec![late], &directory());
     let shown =
         format!("{change:?} {written:?} {error} {error:?} {refused} {refused:?} {merged:?}");
     assert!(!shown.contains(CANARY), "{shown}");
@@ -314,4 +314,50 @@ fn writes_that_do_not_fit() {
     assert!(matches!(refuse(set("t", "size", None)), WriteError::Field(_)));
     assert!(matches!(refuse(set("t", "x", None)), WriteError::Field(_)));
     assert!(matches!(refuse(set("t", "size", Some(Value::Integer(100)))), WriteError::Field(_)));
+}
+
+/// The writer of seed 2 may write from 10 on, and was struck off at 20.
+fn terms() -> WriterDirectory {
+    let mut writers = directory();
+    writers.remove(&secret(2).public().key_id());
+    let (kinds, struck_at) = (WritableKinds::All, Some(at(20)));
+    let term = WriterTerm { kinds, from: at(10), until: at(100), struck_at };
+    writers.grant(secret(2).public(), term);
+    writers
+}
+
+#[test]
+fn changes_count_by_the_time_they_carry_whenever_they_come() {
+    let (mut one, first) = one_case();
+    let write = |shard: &mut Shard, seed: u8, n: usize, time: i64| {
+        let ops = vec![put("case", &case_id(n), case("closed", None))];
+        received(&shard.write(&author(seed), ops, at(time)).unwrap().changes[0])
+    };
+    let good = write(&mut one, 2, 1, 19);
+    let late = write(&mut one, 2, 2, 20);
+    let backdated = write(&mut one, 2, 3, 15);
+    let honest = write(&mut one, 1, 4, 30);
+    let log = vec![received(&first), good.clone(), late.clone(), backdated, honest];
+    // One node hears of the revocation first and gets the changes afterwards.
+    let mut other = shard("case", 0);
+    let merged = merge(&mut other, log.clone(), &terms());
+    assert_eq!((merged.applied.len(), merged.absorbed, merged.refused.len()), (5, 2, 0));
+    let again = merge(&mut other, log.clone(), &terms());
+    assert!(again.applied.is_empty(), "what does not count is logged once");
+    // The other one has them already.
+    let cuts = BTreeMap::from([(author(2).id(), late.signed().seq())]);
+    let facts = one.recut(&cuts, &log, &[]).unwrap();
+    assert_eq!(facts.len(), 2);
+    assert_eq!(records(&one), records(&other));
+    assert_eq!((one.len(), one.heads()), (3, other.heads()));
+    assert!(one.get(&id(&case_id(1))).is_some() && one.get(&id(&case_id(4))).is_some());
+    // Undone when the revocation was not of this certificate after all.
+    one.recut(&BTreeMap::new(), &log, &[]).unwrap();
+    assert_eq!(one.len(), 5);
+    // Before its certificate began, and after it ended, nothing is believed or held against it.
+    for time in [9, 100] {
+        let change = write(&mut shard("case", 0), 2, 1, time).signed().clone();
+        let error = change.verify(&terms(), &schema()).unwrap_err();
+        assert!(matches!(error, VerifyError::OutOfTime(_)), "{error}");
+    }
 }

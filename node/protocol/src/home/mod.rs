@@ -5,6 +5,7 @@
 //! the state of the indicators and the log are one commit. Nothing of a record leaves this module
 //! but into the store, to nodes of this home, and to whoever the policy lets read it.
 
+pub(crate) mod fork;
 mod import;
 mod replicate;
 mod task;
@@ -16,12 +17,14 @@ use reeve_crdt::indicator::Engine;
 use reeve_crdt::record::Fact;
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::{
-    Author, HomeId, Shard, ShardId, SignedChange, VerifiedChange, WriterDirectory,
+    ActorId, Author, HomeId, Shard, ShardId, SignedChange, VerifiedChange, WriterDirectory,
 };
 use reeve_statement::digest::Digest;
+use reeve_statement::key::KeyId;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
 
+pub(crate) use fork::{Cause, Fork};
 pub(crate) use import::Import;
 pub(crate) use task::{Running, Task};
 
@@ -77,6 +80,14 @@ pub(crate) struct Home {
     pub(crate) resident: BTreeMap<ShardId, Resident>,
     /// Changes of other nodes that wait for changes they depend on.
     pub(crate) waiting: BTreeMap<ShardId, Vec<VerifiedChange>>,
+    /// Changes that had to wait were dropped, because too many did: they are pulled again.
+    pub(crate) overflowed: bool,
+    /// Forks that were proved.
+    pub(crate) forks: BTreeMap<(ShardId, ActorId), Fork>,
+    /// Writers whose shards are being built again, because what counts of them has changed.
+    pub(crate) striking: BTreeSet<KeyId>,
+    /// Loads of a shard's whole log.
+    pub(crate) recutting: BTreeSet<LoadId>,
     pub(crate) tick: u64,
     pub(crate) queue: VecDeque<Task>,
     pub(crate) running: Option<Running>,
@@ -113,6 +124,10 @@ impl Home {
             pages: BTreeSet::new(),
             resident: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            overflowed: false,
+            forks: BTreeMap::new(),
+            striking: BTreeSet::new(),
+            recutting: BTreeSet::new(),
             tick: 0,
             queue: VecDeque::new(),
             running: None,
@@ -148,7 +163,8 @@ impl Home {
         };
         for bytes in tail {
             let change = SignedChange::from_own_log(bytes, schema).ok()?;
-            shard.apply(&change).ok()?;
+            // What does not count is in the log too, because others may depend on it.
+            shard.settle(&change, &self.writers).ok()?;
         }
         Some(shard)
     }
@@ -160,6 +176,8 @@ impl Home {
             if held < WAITING_CHANGES {
                 let shard = change.signed().shard().clone();
                 self.waiting.entry(shard).or_default().push(change);
+            } else {
+                self.overflowed = true;
             }
         }
     }

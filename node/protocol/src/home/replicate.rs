@@ -3,12 +3,15 @@
 //!
 //! A change that is refused is counted and passed over; it does not hold up the ones behind it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reeve_crdt::twin::{ShardId, SignedChange, WritableKinds};
+use reeve_crdt::twin::{ShardId, SignedChange, WritableKinds, WriterDirectory, WriterTerm};
 use reeve_statement::cbor::to_vec;
-use reeve_statement::cert::{Chain, Role, VerifiedChain};
+use reeve_statement::cert::{Chain, Role};
 use reeve_statement::digest::Digest;
+use reeve_statement::key::KeyId;
+use reeve_statement::time::Timestamp;
 
 use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::home::Task;
@@ -17,10 +20,11 @@ use crate::refusal::Refusal;
 use crate::report::VerifiedFor;
 use crate::rows;
 use crate::trust::Standing;
-use crate::wire::{Blob, CHANGES, CHANGES_BYTES, DISTRIBUTED, HomeAnswer, HomeMessage, decode};
+use crate::wire::{Blob, CHANGES, CHANGES_BYTES, HomeAnswer, HomeMessage, decode};
 
-/// Most writers of one home that are believed: as many as one hello can name.
-const WRITERS: usize = DISTRIBUTED;
+/// Most certificates of one home's writers that are believed: tens of writers, each renewed every year
+/// for decades. A hello names the first of them, and the others follow one by one.
+const WRITERS: usize = 1_024;
 
 /// How often a home peer is asked for changes although it did not nudge, in milliseconds.
 const PULL_EVERY_MS: u64 = 60 * 1_000;
@@ -44,6 +48,7 @@ impl Node {
         for chain in self.known_writers() {
             self.tell(peer, Channel::Home, to_vec(&HomeMessage::Writer(chain)));
         }
+        self.tell_forks(peer);
         self.home.pull_busy.remove(&peer);
         self.pull(peer);
         if let Some(bytes) = self.catalogue_bytes.clone() {
@@ -59,12 +64,14 @@ impl Node {
     pub(crate) fn known_writers(&self) -> Vec<Blob> {
         let own = self.settings.writer.chain.to_cbor();
         let others = self.home.writer_chains.values().filter(|chain| **chain != own);
-        core::iter::once(&own).chain(others).take(DISTRIBUTED).cloned().map(Blob).collect()
+        core::iter::once(&own).chain(others).cloned().map(Blob).collect()
     }
 
     /// The writers that a home peer names are believed as far as their chains go.
     pub(crate) fn take_writers(&mut self, chains: &[Blob]) {
         let mut news = Vec::new();
+        let struck: BTreeSet<KeyId> = self.home.writers.struck().map(|(key, _)| *key).collect();
+        let mut again = BTreeSet::new();
         for bytes in chains {
             let admitted = Chain::from_cbor(&bytes.0)
                 .map_err(|_| Refusal::BadChain)
@@ -76,6 +83,9 @@ impl Node {
                     self.context.persist(key, Some(bytes.0.clone()));
                     news.push(bytes.clone());
                     if let Ok(chain) = Chain::from_cbor(&bytes.0) {
+                        let key = chain.leaf().key().key_id();
+                        // What did not count by its other certificate may count by this one.
+                        again.extend(struck.contains(&key).then_some(key));
                         self.adopt_writer(&chain);
                     }
                 }
@@ -83,7 +93,12 @@ impl Node {
             }
         }
         if !news.is_empty() {
+            self.fill_directory();
             self.after_new_writers(&news);
+        }
+        if !again.is_empty() {
+            self.strike(again);
+            self.work();
         }
     }
 
@@ -107,9 +122,10 @@ impl Node {
         }
     }
 
-    /// Believes a writer of this home as far as its chain goes; whether it is new.
+    /// Believes a writer of this home as far as its chain goes; whether it is new. One that was revoked
+    /// or has expired is entered too: what it wrote before counts.
     pub(crate) fn restore_writer(&mut self, chain: &Chain) -> Result<(Digest, bool), Refusal> {
-        let verified = self.trust.verify_any(chain, self.context.now().wall)?;
+        let verified = self.trust.verify_once(chain)?;
         if verified.role() != Role::Writer || *verified.unit() != self.settings.unit {
             return Err(Refusal::NoRight);
         }
@@ -119,36 +135,43 @@ impl Node {
             return Err(Refusal::OverLimit);
         }
         self.home.writer_chains.insert(digest, chain.to_cbor());
-        self.enter_writer(&verified);
         Ok((digest, !held))
     }
 
-    /// After a list came: a writer whose certificate was revoked writes no more.
+    /// After a list came: what a writer whose certificate was revoked wrote from then on does not count.
     pub(crate) fn review_writers(&mut self) {
-        let now = self.context.now().wall;
-        let chains: Vec<(Digest, Vec<u8>)> =
-            self.home.writer_chains.iter().map(|(leaf, chain)| (*leaf, chain.clone())).collect();
-        for (leaf, bytes) in chains {
-            let Ok(chain) = Chain::from_cbor(&bytes) else { continue };
-            if self.trust.verify_any(&chain, now).err() != Some(Refusal::Revoked) {
-                continue;
-            }
-            self.home.writer_chains.remove(&leaf);
-            Arc::make_mut(&mut self.home.writers).remove(&chain.leaf().key().key_id());
-            self.context.persist(rows::key(rows::META, &[b"writer/", leaf.as_bytes()]), None);
+        let before: BTreeMap<KeyId, Timestamp> =
+            self.home.writers.struck().map(|(key, at)| (*key, at)).collect();
+        self.fill_directory();
+        let struck = self.home.writers.struck();
+        let news: BTreeSet<KeyId> =
+            struck.filter(|(key, at)| before.get(key) != Some(at)).map(|(key, _)| *key).collect();
+        for _ in &news {
             self.context.counters.count("writer", "revoked");
         }
+        self.strike(news);
+        self.work();
     }
 
-    /// Enters a verified writer of this home; one without named kinds may write all.
-    pub(crate) fn enter_writer(&mut self, writer: &VerifiedChain) {
-        let kinds = writer.writable_kinds();
-        let kinds = if kinds.is_empty() {
-            WritableKinds::All
-        } else {
-            WritableKinds::Only(kinds.iter().cloned().chain([self.closure_kind()]).collect())
-        };
-        Arc::make_mut(&mut self.home.writers).insert(*writer.key(), kinds);
+    /// Fills the directory from the chains of the writers; one without named kinds may write all.
+    pub(crate) fn fill_directory(&mut self) {
+        let chains = self.home.writer_chains.values().filter_map(|it| Chain::from_cbor(it).ok());
+        let own = core::iter::once(self.settings.writer.chain.clone());
+        let mut directory = WriterDirectory::new();
+        for chain in own.chain(chains) {
+            let Ok(writer) = self.trust.verify_once(&chain) else { continue };
+            let kinds = writer.writable_kinds();
+            let kinds = if kinds.is_empty() {
+                WritableKinds::All
+            } else {
+                WritableKinds::Only(kinds.iter().cloned().chain([self.closure_kind()]).collect())
+            };
+            let validity = chain.leaf().validity();
+            let (from, until) = (validity.not_before, validity.end());
+            let struck_at = self.trust.revoked_at(&chain);
+            directory.grant(*writer.key(), WriterTerm { kinds, from, until, struck_at });
+        }
+        self.home.writers = Arc::new(directory);
     }
 
     fn pull(&mut self, peer: NodeKey) {
@@ -166,12 +189,25 @@ impl Node {
         self.home.pulling.insert(request, peer);
     }
 
+    /// Pulls everything again from all home peers: changes that had to wait were dropped.
+    pub(crate) fn pull_again(&mut self) {
+        self.context.counters.count("changes", "pulled_again");
+        self.home.cursors.clear();
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        for peer in home {
+            self.pull(peer);
+        }
+    }
+
     /// Pulls from home peers that did not answer, and now and then from all: a nudge may get lost.
     pub(crate) fn review_pulls(&mut self) {
         let now = self.context.now().monotonic;
         let all = now >= self.home.next_pull;
         if all {
             self.home.next_pull = now.saturating_add(PULL_EVERY_MS);
+            if core::mem::take(&mut self.home.overflowed) {
+                self.home.cursors.clear();
+            }
         }
         let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
         for peer in home {
@@ -206,6 +242,12 @@ impl Node {
             }
             Ok(HomeMessage::Writer(chain)) => {
                 self.take_writers(&[chain]);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
+            Ok(HomeMessage::Fork(proof)) => {
+                if let Err(refusal) = self.take_fork(&proof.0) {
+                    self.context.counters.count("refused_forks", refusal.label());
+                }
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Certificate(chain)) => {
@@ -309,7 +351,7 @@ impl Node {
     }
 
     /// Whether the schema has a shard; a peer may name any.
-    fn has_shard(&self, shard: &ShardId) -> bool {
+    pub(crate) fn has_shard(&self, shard: &ShardId) -> bool {
         let kind = self.home.schema.as_ref().and_then(|schema| schema.kind(shard.kind.as_str()));
         shard.epoch == 0 && kind.is_some_and(|kind| shard.index < kind.shards)
     }
@@ -330,7 +372,8 @@ impl Node {
             self.note_refused_change(*refusal);
         }
         // While changes wait for others the durable cursor stays, so that a restart pulls them again.
-        let durable = self.home.waiting.is_empty() && !self.home.passed_over;
+        let complete = self.home.waiting.is_empty() && !self.home.overflowed;
+        let durable = complete && !self.home.passed_over;
         let moved = self.home.cursors.get(&peer) != Some(&end);
         if durable && moved {
             let mut row = end.0.to_be_bytes().to_vec();

@@ -10,13 +10,13 @@ use reeve_crdt::twin::{RecordOp, Shard, ShardId, SignedChange};
 use reeve_statement::names::KindId;
 
 use crate::effect::{AskId, JobId, Load, LoadId, Loaded, NodeKey};
-use crate::home::{CHANGES_PER_SNAPSHOT, SHARDS_PER_STEP, changes_prefix, snapshot_key};
+use crate::home::{CHANGES_PER_SNAPSHOT, Cause, SHARDS_PER_STEP, changes_prefix, snapshot_key};
 use crate::job::{Fold, Folded, Job, Merge, Merged, shard_of};
 use crate::local::{Answer, Failure, ImportMode, Sweep, Written};
 use crate::node::Node;
 
 /// Most changes read back for one shard in one go.
-const TAIL_PAGE: usize = 512;
+pub(super) const TAIL_PAGE: usize = 512;
 
 /// Work on records.
 pub(crate) enum Task {
@@ -32,6 +32,8 @@ pub(crate) enum Task {
     Read { ask: AskId, kind: KindId, id: RecordId },
     /// Read one shard.
     List { ask: AskId, kind: KindId, shard: u32 },
+    /// Build a shard again from its log, with what does not count cut off.
+    Recut { shard: ShardId, cause: Cause, log: Vec<Vec<u8>> },
     /// Feed every record to a new engine.
     Rebuild { engine: Box<Engine>, shards: Vec<ShardId>, next: usize },
 }
@@ -46,13 +48,13 @@ pub(crate) struct Loading {
 
 /// The task at work.
 pub(crate) struct Running {
-    task: Task,
-    missing: BTreeSet<ShardId>,
-    job: Option<JobId>,
+    pub(super) task: Task,
+    pub(super) missing: BTreeSet<ShardId>,
+    pub(super) job: Option<JobId>,
     /// Changes since the last snapshot, of the shards that a job has.
-    unsaved: BTreeMap<ShardId, u32>,
+    pub(super) unsaved: BTreeMap<ShardId, u32>,
     /// Records that a write is about, whether it changes them or not.
-    records: u64,
+    pub(super) records: u64,
 }
 
 impl Task {
@@ -66,6 +68,7 @@ impl Task {
             }
             Self::Sweep { kind, next, .. } => step_of(schema, kind, *next),
             Self::Finish { .. } => Vec::new(),
+            Self::Recut { shard, .. } => vec![shard.clone()],
             Self::Read { kind, id, .. } => {
                 shard_of(schema, kind.as_str(), id).into_iter().collect()
             }
@@ -204,6 +207,12 @@ impl Node {
                 self.start_sweep(&schema, import, kind, &sweep, next);
             }
             Task::Finish { ask, import } => self.finish_import(ask, import),
+            Task::Recut { shard, cause, log } => {
+                self.load_log(&shard, None);
+                let task = Task::Recut { shard, cause, log };
+                let (missing, unsaved) = (BTreeSet::new(), BTreeMap::new());
+                self.home.running = Some(Running { task, missing, job: None, unsaved, records: 0 });
+            }
             Task::Read { ask, kind, id } => {
                 let shard = shard_of(&schema, kind.as_str(), &id);
                 let record = shard
@@ -224,7 +233,7 @@ impl Node {
         self.context.reply(ask, Answer::Records { records, shards });
     }
 
-    fn take_resident(
+    pub(super) fn take_resident(
         &mut self,
         ids: impl Iterator<Item = ShardId>,
     ) -> (Vec<Shard>, BTreeMap<ShardId, u32>) {
@@ -256,7 +265,12 @@ impl Node {
         }
         let (shards, unsaved) = self.take_resident(by_shard.keys().cloned());
         let damaged = shards.len() != by_shard.len();
-        let Some(author) = self.home.author.clone().filter(|_| !damaged) else {
+        let at = self.context.now().wall;
+        let author = self.home.author.clone().filter(|author| {
+            // What no other node would count is not written.
+            !damaged && self.home.writers.may_write_at(&author.actor().writer, kind, at)
+        });
+        let Some(author) = author else {
             let failure = if damaged { Failure::Damaged("shard") } else { Failure::NoWriter };
             for shard in shards {
                 let saved = unsaved.get(shard.id()).copied().unwrap_or(0);
@@ -360,7 +374,7 @@ impl Node {
     }
 
     /// Shards that a job gave back are kept; one with many changes since its snapshot gets a new one.
-    fn give_back(
+    pub(super) fn give_back(
         &mut self,
         shards: Vec<Shard>,
         unsaved: &BTreeMap<ShardId, u32>,
@@ -415,8 +429,11 @@ impl Node {
     pub(crate) fn on_merged(&mut self, job: JobId, merged: Merged) {
         self.home.jobs.remove(&job);
         let Some(running) = self.home.running.take() else { return };
-        let Merged { shards, applied, facts, waiting, refused, unknown_writer } = merged;
+        let Merged { shards, applied, absorbed, forks, facts, waiting, refused, unknown_writer } =
+            merged;
         let news = !applied.is_empty();
+        self.context.counters.add("changes", "absorbed", absorbed);
+        let again = news && core::mem::take(&mut self.home.overflowed);
         self.home.passed_over |= unknown_writer;
         self.home.keep_waiting(waiting);
         self.give_back(shards, &running.unsaved, &applied);
@@ -427,6 +444,10 @@ impl Node {
         if let Task::Merge { peer, end, more, .. } = running.task {
             self.after_merge(peer, end, more, &refused);
         }
+        if again {
+            self.pull_again();
+        }
+        self.on_forks(forks);
         if news {
             self.nudge_home();
         }

@@ -122,6 +122,7 @@ impl Node {
             superior_ledger: self.ahead,
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
+            forks: self.view_forks(),
             interrupted_imports: self.interrupted.values().cloned().collect(),
             queued_writes: self.home.queue.len(),
             pending_persists: self.context.pending_persists(),

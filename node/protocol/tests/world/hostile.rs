@@ -36,6 +36,7 @@ pub struct Hostile {
 /// A request that a node sent to a hostile peer.
 pub struct Caught {
     pub from: NodeKey,
+    pub to: NodeKey,
     pub request: RequestId,
     pub channel: Channel,
     pub bytes: Vec<u8>,

@@ -639,7 +639,7 @@ impl World {
                 site.inbox.push_back(Input::Computed(job, Box::new(what.run())));
             }
             Effect::Send { request, peer, channel, bytes } if self.hostile.contains(&peer) => {
-                self.caught.push(hostile::Caught { from: key, request, channel, bytes });
+                self.caught.push(hostile::Caught { from: key, to: peer, request, channel, bytes });
             }
             Effect::Send { request, peer, channel, bytes } => {
                 if !self.linked(key, peer) {

@@ -342,7 +342,7 @@ async fn a_node_that_takes_no_events_holds_requests_back_and_answers_pings() {
     };
     let (superior, mut subordinate) = pair(TCP, quick).await;
     // 64 KiB each, and nobody takes them: most must stay with the sender.
-    let bytes = vec![5; Protocol::Home.max_request()];
+    let bytes = vec![5; Protocol::Ledger.max_request()];
     for protocol in Protocol::BETWEEN_NODES {
         for number in 0..60 {
             let request = number + 1_000 * (*protocol as u64);
