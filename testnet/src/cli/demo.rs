@@ -8,7 +8,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use reeve_testnet::demo::{Demo, DemoSpec, Line};
 
-use super::{Failed, runtime};
+use super::{Failed, runtime, told_to_stop};
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -60,13 +60,13 @@ async fn show(arguments: &Arguments) -> Result<ExitCode, Failed> {
     };
     let mut demo = tokio::select! {
         demo = Demo::raise(&spec) => demo?,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        told = told_to_stop() => return Ok(told.map(|()| ExitCode::SUCCESS)?),
     };
     let mut shown = 0;
     while arguments.days.is_none_or(|days| shown < days) {
         let stop = tokio::select! {
             shown = day(&mut demo, arguments.pace) => shown.map(|()| false)?,
-            _ = tokio::signal::ctrl_c() => true,
+            told = told_to_stop() => told.map(|()| true)?,
         };
         if stop {
             break;

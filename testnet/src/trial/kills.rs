@@ -20,7 +20,7 @@ use super::book::{Book, held_by, nothing_impossible};
 use super::cases::Known;
 use super::figures::{Counts, add, records, wait};
 use super::load::{Tally, write};
-use super::{TrialError, broken, raise, stores};
+use super::{TrialError, broken, keep_status, raise, stores};
 use crate::processes::{Houses, LOG_FILE, Leash, Process, ProcessError, Processes, SERVING};
 use crate::stopwatch::now;
 
@@ -94,9 +94,10 @@ pub fn run(
     let (houses, processes) = raise(&spec.folder, &UNITS, spec.engine, leash)?;
     let mut trial = Trial::new(spec, processes);
     for round in 1..=spec.kills {
-        let done = trial.round(round == spec.kills);
-        let failed = |error| TrialError::Round { round, seed: spec.seed, error: Box::new(error) };
-        done.map_err(failed)?;
+        if let Err(error) = trial.round(round == spec.kills) {
+            keep_status(trial.processes.list());
+            return Err(TrialError::Round { round, seed: spec.seed, error: Box::new(error) });
+        }
         told(round);
     }
     trial.end(&houses)

@@ -21,7 +21,7 @@ use reeve::store::StoreError;
 use reeve_examples::epidemic::{CATALOGUE, schema_expecting};
 use reeve_statement::unit::UnitPath;
 
-use crate::processes::{Houses, Launcher, Leash, ProcessError, Processes};
+use crate::processes::{Houses, Launcher, Leash, Process, ProcessError, Processes};
 use crate::town::{TownError, TownSpec};
 
 /// Cases expected in one home: they fill a few shards.
@@ -79,6 +79,21 @@ impl From<HouseError> for TrialError {
 /// What must hold did not.
 fn broken(unit: &UnitPath, what: impl Into<String>) -> TrialError {
     TrialError::Broken { unit: unit.clone(), what: what.into() }
+}
+
+/// The files in a node's folder that say how it fared when a trial failed, and by which question.
+const STATUS: [(&str, &str); 2] = [("status.json", "/v1/status"), ("metrics.txt", "/metrics")];
+
+/// Writes down how each node fares that still answers, for whoever looks into a trial that failed.
+fn keep_status(processes: &[Process]) {
+    for process in processes {
+        for (file, path) in STATUS {
+            if let Ok(answer) = process.client.bytes(path, "*/*") {
+                // The trial failed for another reason, which is to be told.
+                let _ = std::fs::write(process.folder.join(file), answer);
+            }
+        }
+    }
 }
 
 /// Founds a federation and starts its processes; all follow the epidemic pack's catalogue.
