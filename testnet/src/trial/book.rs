@@ -10,7 +10,6 @@ use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{Frontier, leaf_hash};
 use reeve_statement::unit::UnitPath;
-use serde::de::DeserializeOwned;
 
 use super::{TrialError, broken};
 use crate::processes::Process;
@@ -107,8 +106,7 @@ impl Book {
         if size < from {
             return Err(broken(unit, format!("its ledger shrank to {size} from {from}")));
         }
-        let sent: Vec<SentEntry> = list(process, "sent", from, |entry: &SentEntry| entry.index)?;
-        let issued = list(process, "issued", from, |entry: &IssuedEntry| entry.index)?;
+        let (sent, issued) = (sent(process, from, size)?, issued(process, from)?);
         let sent_at = sent.iter().map(|entry| (entry.index, &entry.statement));
         let issued_at = issued.iter().map(|entry| (entry.index, &entry.entry));
         let entries: BTreeMap<u64, &String> = sent_at.chain(issued_at).collect();
@@ -124,7 +122,7 @@ impl Book {
         }
         self.ledgers.insert(unit.clone(), seen);
         let mut last = BTreeMap::new();
-        for entry in sent.into_iter().filter(|entry| entry.index < size) {
+        for entry in sent {
             let Some(figure) = entry.figure.clone() else { continue };
             let statement = entry.statement.parse();
             let statement = statement.map_err(|_| broken(unit, "a statement without a digest"))?;
@@ -136,19 +134,30 @@ impl Book {
     }
 }
 
-/// All entries of one of a node's lists, from an index of its ledger on.
-fn list<T: DeserializeOwned>(
-    process: &Process,
-    name: &str,
-    mut from: u64,
-    index: impl Fn(&T) -> u64,
-) -> Result<Vec<T>, TrialError> {
+/// What a node said from an index of its ledger up to a size of it, in the order in which it did.
+fn sent(process: &Process, from: u64, size: u64) -> Result<Vec<SentEntry>, TrialError> {
+    let (mut all, mut before) = (Vec::new(), size);
+    while before > from {
+        // The newest come first.
+        let path = format!("/v1/sent?before={before}&limit={PAGE}");
+        let page: Vec<SentEntry> =
+            process.client.get(&path).map_err(|error| process.failed(error))?;
+        before = page.last().map_or(from, |oldest| oldest.index);
+        all.extend(page.into_iter().filter(|entry| entry.index >= from));
+    }
+    all.reverse();
+    Ok(all)
+}
+
+/// The certificates that a node entered from an index of its ledger on.
+fn issued(process: &Process, mut from: u64) -> Result<Vec<IssuedEntry>, TrialError> {
     let mut all = Vec::new();
     loop {
-        let path = format!("/v1/{name}?from={from}&limit={PAGE}");
-        let page: Vec<T> = process.client.get(&path).map_err(|error| process.failed(error))?;
+        let path = format!("/v1/issued?from={from}&limit={PAGE}");
+        let page: Vec<IssuedEntry> =
+            process.client.get(&path).map_err(|error| process.failed(error))?;
         let Some(last) = page.last() else { return Ok(all) };
-        from = index(last) + 1;
+        from = last.index + 1;
         all.extend(page);
     }
 }
