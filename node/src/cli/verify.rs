@@ -91,7 +91,17 @@ pub(super) fn run(
         )));
     }
     let place = arguments.scratch.as_ref().unwrap_or(&global.home).join(COPY);
+    if place.exists() {
+        return Err(CommandError::Failed(format!(
+            "{} is there: another `reeve verify` is at work, or was killed; delete it then",
+            place.display()
+        )));
+    }
     let scratch = Scratch::copy(&config, &place).map_err(|error| match error {
+        StoreError::DiskFull { .. } => CommandError::Failed(format!(
+            "there is no room for a copy of the store at {}; make some, or use --scratch",
+            place.display()
+        )),
         StoreError::Locked { .. } => CommandError::Failed(
             "the node runs, and its store changes: stop it first, then verify".to_owned(),
         ),

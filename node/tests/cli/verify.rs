@@ -46,6 +46,14 @@ fn a_whole_store_is_whole_and_left_as_it_is(engine: &str) {
     let text = alone.site.reeve(&["verify"]).ok().out;
     assert!(text.contains("The store is whole") && text.contains("closed in good order"), "{text}");
     assert!(files(&alone.site.folder) == before, "nothing was written");
+    let left = alone.site.folder.join("verify.copy");
+    std::fs::create_dir(&left).unwrap();
+    alone.site.reeve(&["verify"]).fails(1, &["verify.copy", "was killed"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let scratch = ["verify", "--scratch", elsewhere.path().to_str().unwrap()];
+    alone.site.reeve(&scratch).ok();
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "the copy is removed");
+    std::fs::remove_dir(left).unwrap();
     alone.start();
 }
 
