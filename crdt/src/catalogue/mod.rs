@@ -26,8 +26,7 @@
 //! legal_basis = "Infectious Disease Act, s. 7"  # required where a personal floor is 1
 //! contributors = "records"             # records (default) | value; see below
 //! presence   = "hidden"                # hidden (default) | told: may an absent row be told?
-//! expected_within = "36h"              # hours or days (2d) after a period's end; default: no deadline.
-//!                                      # then silence is told: late, never reported, or no report from the source
+//! expected_within = "36h"              # hours or days (2d) after a period's end; default: no deadline
 //! ```
 //!
 //! **Period.** `step` is `day`, `week` (ISO 8601, from Monday), `month` or `now`. The first three
