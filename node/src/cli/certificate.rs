@@ -55,14 +55,16 @@ pub struct Show {
 Makes the authority's next revocation list, keeps it in crls/, and hands it to the running node, which
 passes it on and drops the peers that it concerns. The authority of the federation's first unit was
 certified by the root: with --root-key the list is the root's, and the passphrase that of its key.
+All certificates of the same key are revoked, also those before a renewal; with a serial number and
+--reason superseded, that one alone. A label means a node and its writer.
 
 Examples:
   reeve certificate revoke 016 --reason key-compromise
   reeve certificate revoke 5f0c9a... --reason superseded
   reeve certificate revoke it --reason key-compromise --root-key /media/safe/root.key")]
 pub struct Revoke {
-    /// Id of a subordinate unit, or the serial number of a certificate
-    #[arg(value_name = "UNIT|SERIAL")]
+    /// Id of a subordinate unit, label of a node of this home, or a serial number
+    #[arg(value_name = "UNIT|LABEL|SERIAL")]
     what: String,
     /// Why
     #[arg(long, value_enum)]
@@ -259,6 +261,12 @@ fn revoke(
     let clerk = Clerk::new(now(), &mut entropy);
     let passphrase = arguments.passphrase.read()?;
     let (reason, what) = (arguments.reason.reason(), &arguments.what);
+    // One that a newer certificate of the same key replaces is revoked alone.
+    let alone = Serial::from_hex(what).filter(|_| reason == Reason::Superseded);
+    let chosen = |mut found: Vec<Certificate>| {
+        found.retain(|it| alone.as_ref().is_none_or(|serial| serial == it.serial()));
+        found
+    };
     let serials = |found: &[Certificate]| -> Vec<Serial> {
         found.iter().map(|it| it.serial().clone()).collect()
     };
@@ -266,14 +274,14 @@ fn revoke(
         Some(path) => {
             let root = house.root(path, &passphrase).map_err(failed)?;
             let issuer = root.certificate().key().key_id();
-            let found = house.issued_to(&issuer, what).map_err(failed)?;
+            let found = chosen(house.issued_to(&issuer, what).map_err(failed)?);
             let held = house.revoke_by_root(&root, &serials(&found), reason, &clerk);
             (found, held.map_err(failed)?)
         }
         None => {
             let authority = house.authority(&passphrase).map_err(failed)?;
             let issuer = authority.key().public().key_id();
-            let found = house.issued_to(&issuer, what).map_err(failed)?;
+            let found = chosen(house.issued_to(&issuer, what).map_err(failed)?);
             let held = house.revoke(&authority, &serials(&found), reason, &clerk);
             (found, held.map_err(failed)?)
         }

@@ -14,6 +14,7 @@ use super::authority::{Authority, Root};
 use super::clerk::Clerk;
 use super::error::HouseError;
 use super::identity::read_chain;
+use super::renewal::label_of;
 use super::{House, files};
 
 /// A revocation list with the chain of the authority that signed it; a root's list has no chain.
@@ -150,31 +151,40 @@ impl House {
         Ok((last.map_or(1, |list| list.number().saturating_add(1)), revoked))
     }
 
-    /// The certificates that an issuer (this unit's authority, or a root) issued to the authority of
-    /// a unit, or the one with a serial number.
+    /// What an issuer (this unit's authority, or a root) issued to the authority of a unit, to a node
+    /// and writer of this home by their label, or by serial number: the first of these that there is.
+    /// All certificates of the same keys are meant, also earlier ones: who holds the key can still
+    /// show them.
     ///
     /// # Errors
     /// When there is none, or a file cannot be read.
-    pub fn issued_to(
-        &self,
-        issuer: &KeyId,
-        unit_or_serial: &str,
-    ) -> Result<Vec<Certificate>, HouseError> {
-        let serial = Serial::from_hex(unit_or_serial);
-        let mut found = self.issued()?;
+    pub fn issued_to(&self, issuer: &KeyId, what: &str) -> Result<Vec<Certificate>, HouseError> {
+        let serial = Serial::from_hex(what);
+        let mut all = self.issued()?;
         // What a root certified is recorded at the founder only; the chain says it too.
         let above = self.identity()?.authority.certificates();
-        found.extend(above.filter(|it| !found.contains(it)).cloned().collect::<Vec<_>>());
-        found.retain(|certificate| {
-            let claims = certificate.claims().filter(|it| it.role == Role::Authority);
-            let unit = claims.map(|claims| claims.unit.leaf().as_str());
-            certificate.authority_key_id() == *issuer
-                && (unit == Some(unit_or_serial) || serial.as_ref() == Some(certificate.serial()))
+        all.extend(above.filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
+        all.retain(|it| it.authority_key_id() == *issuer);
+        let is_serial = |it: &&Certificate| serial.as_ref() == Some(it.serial());
+        let is_unit = |it: &&Certificate| is_authority_of(it, what);
+        let is_label = |it: &&Certificate| label_of(it) == Some(what);
+        let ways: [&dyn Fn(&&Certificate) -> bool; 3] = [&is_serial, &is_unit, &is_label];
+        let keys = ways.into_iter().map(|way| {
+            let meant = all.iter().filter(|it| way(it));
+            meant.map(|it| *it.key()).collect::<Vec<_>>()
         });
+        let keys = keys.into_iter().find(|keys| !keys.is_empty()).unwrap_or_default();
+        let found: Vec<Certificate> =
+            all.into_iter().filter(|it| keys.contains(it.key())).collect();
         if found.is_empty() {
             let folder = self.folder().join(files::ISSUED);
-            return Err(HouseError::NeverIssued { what: unit_or_serial.to_owned(), folder });
+            return Err(HouseError::NeverIssued { what: what.to_owned(), folder });
         }
         Ok(found)
     }
+}
+
+fn is_authority_of(certificate: &Certificate, unit: &str) -> bool {
+    let claims = certificate.claims().filter(|it| it.role == Role::Authority);
+    claims.is_some_and(|claims| claims.unit.leaf().as_str() == unit)
 }

@@ -3,15 +3,15 @@
 
 use std::path::Path;
 
-use reeve_statement::cert::{Certificate, Chain, CrlSet, Role, Serial, verify_chain};
+use reeve_statement::cert::{Certificate, Chain, CrlSet, Role, verify_chain};
 use reeve_statement::key::KeyId;
 use reeve_statement::time::Timestamp;
 
+use super::House;
 use super::authority::{Authority, Root};
 use super::clerk::Clerk;
 use super::error::HouseError;
 use super::identity::Identity;
-use super::{House, files};
 
 /// End of each certificate in a file of several.
 const PEM_END: &str = "-----END CERTIFICATE-----";
@@ -60,28 +60,16 @@ impl House {
 
     /// Of each key that a unit, label or serial number means, the certificate that ends last.
     fn last_issued(&self, issuer: &KeyId, what: &str) -> Result<Vec<Certificate>, HouseError> {
-        let serial = Serial::from_hex(what);
-        let all = self.issued()?;
-        let mut found: Vec<&Certificate> = Vec::new();
-        for certificate in all.iter().filter(|it| it.authority_key_id() == *issuer) {
-            let meant =
-                is_named(certificate, what) || serial.as_ref() == Some(certificate.serial());
-            if meant && !found.iter().any(|it| it.key() == certificate.key()) {
-                found.push(certificate);
+        let mut last: Vec<Certificate> = Vec::new();
+        for certificate in self.issued_to(issuer, what)? {
+            let end = |it: &Certificate| it.validity().not_after;
+            match last.iter_mut().find(|it| it.key() == certificate.key()) {
+                Some(held) if end(held) >= end(&certificate) => {}
+                Some(held) => *held = certificate,
+                None => last.push(certificate),
             }
         }
-        if found.is_empty() {
-            let folder = self.folder().join(files::ISSUED);
-            return Err(HouseError::NeverIssued { what: what.to_owned(), folder });
-        }
-        let mut last = Vec::new();
-        for one in found {
-            let of_key = all.iter().filter(|it| it.key() == one.key());
-            let of_issuer = of_key.filter(|it| it.authority_key_id() == *issuer);
-            let newest = of_issuer.max_by_key(|it| it.validity().not_after).unwrap_or(one);
-            self.check_not_revoked(issuer, newest)?;
-            last.push(newest.clone());
-        }
+        last.iter().try_for_each(|it| self.check_not_revoked(issuer, it))?;
         Ok(last)
     }
 
@@ -142,15 +130,6 @@ impl House {
         // One that was not verified is never written over one that was.
         identity.verify(&CrlSet::default(), crate::clock::wall())?;
         house.enter(identity)
-    }
-}
-
-/// Whether a certificate is the authority of a unit, or a node or writer of a label.
-fn is_named(certificate: &Certificate, what: &str) -> bool {
-    let Some(claims) = certificate.claims() else { return false };
-    match claims.role {
-        Role::Authority => claims.unit.leaf().as_str() == what,
-        Role::Node | Role::Writer => label_of(certificate) == Some(what),
     }
 }
 

@@ -299,7 +299,12 @@ fn what_was_issued_is_renewed_with_its_key_and_taken_by_file() {
     let error = house.take_renewed(&text(&renewed), NOW).unwrap_err();
     assert!(matches!(error, HouseError::NotRenewed { .. }), "it has that one: {error}");
 
-    // A revoked key is certified no more.
+    // A revoked key is certified no more; all its certificates are meant, and the writer's.
+    let issuer = authority.key().public().key_id();
+    let by_serial = region.issued_to(&issuer, &node.leaf().serial().to_string()).unwrap();
+    assert_eq!(by_serial.len(), 2, "before and after the renewal");
+    assert!(by_serial.iter().all(|it| it.key() == node.leaf().key()));
+    assert_eq!(region.issued_to(&issuer, "health").unwrap().len(), 4);
     let serials = [node.leaf().serial().clone()];
     region.revoke(&authority, &serials, Reason::KeyCompromise, &clerk).unwrap();
     let error = region.renew_issued(&authority, "health", &mut clerk).unwrap_err();
