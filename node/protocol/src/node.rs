@@ -358,6 +358,8 @@ impl Node {
         } else if let Some(peer) = self.reports.asked.remove(&request) {
             let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
             self.on_asked(peer, answer);
+        } else if let Some(shown) = self.reports.showing.remove(&request) {
+            self.on_shown(shown, result);
         } else if let Some(peer) = self.peers.telling.remove(&request) {
             self.on_told(peer, result);
         }

@@ -125,6 +125,7 @@ impl Node {
         self.peers.early.remove(&peer);
         self.peers.telling.retain(|_, other| *other != peer);
         self.reports.inventories.remove(&peer);
+        self.reports.asks_held.remove(&peer);
         if let Some(gone) = gone {
             self.forget_greeted(peer, gone.standing);
         }

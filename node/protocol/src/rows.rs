@@ -293,6 +293,9 @@ pub struct RequestRow {
     /// The signed statement, without its chain.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub bytes: Vec<u8>,
+    /// Size of the ledger with it.
+    #[n(3)]
+    pub size: u64,
 }
 
 /// A peer that was admitted: a node of a subordinate, of the superior or of this home.

@@ -145,6 +145,9 @@ pub enum Upward {
         #[n(1)]
         checkpoint: String,
     },
+    /// The issuer's newest signed ledger checkpoint alone, before others hear of what is in it.
+    #[n(1)]
+    Head(#[n(0)] String),
 }
 
 /// A figure that the superior holds of the subordinate.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use reeve_policy::disclosure::Input;
 use reeve_statement::cbor::to_vec;
+use reeve_statement::cert::VerifiedChain;
 use reeve_statement::cert::name::dns_name;
 use reeve_statement::chunk::ChunkError;
 use reeve_statement::cose::{Signed, Verified, VerifyError};
@@ -92,8 +93,10 @@ impl Node {
     }
 
     fn on_upward(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
-        let Ok(Upward::Deliver { statement, checkpoint }) = decode::<Upward>(bytes) else {
-            return self.refuse(inbound, Refusal::Malformed);
+        let (statement, checkpoint) = match decode::<Upward>(bytes) {
+            Ok(Upward::Deliver { statement, checkpoint }) => (statement, checkpoint),
+            Ok(Upward::Head(checkpoint)) => return self.take_head(inbound, peer, &checkpoint),
+            Err(_) => return self.refuse(inbound, Refusal::Malformed),
         };
         let busy = self.reports.verifying.values().filter(
             |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer),
@@ -179,7 +182,7 @@ impl Node {
             Ok(Judgement::News) => {}
             Err(refusal) => return self.refuse(inbound, refusal),
         }
-        if let Err(refusal) = self.judge_checkpoint(peer, &verified, &checkpoint) {
+        if let Err(refusal) = self.judge_checkpoint(peer, verified.signer(), &checkpoint) {
             return self.refuse(inbound, refusal);
         }
         let missing = missing_chunks(verified.statement());
@@ -249,10 +252,9 @@ impl Node {
     fn judge_checkpoint(
         &self,
         peer: NodeKey,
-        verified: &Verified,
+        signer: &VerifiedChain,
         note: &str,
     ) -> Result<(), Refusal> {
-        let signer = verified.signer();
         let name = dns_name(signer.unit(), self.settings.roots.domain())
             .map_err(|_| Refusal::Malformed)?;
         let origin = Origin::of(&name).map_err(|_| Refusal::Malformed)?;
@@ -263,6 +265,22 @@ impl Node {
         let smaller = checkpoint.size < floor;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
         if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(()) }
+    }
+
+    /// A subordinate shows its ledger alone.
+    fn take_head(&mut self, inbound: InboundId, peer: NodeKey, note: &str) {
+        let Some(greeted) = self.peers.greeted(&peer) else {
+            return self.refuse(inbound, Refusal::OutOfPlace);
+        };
+        let (signer, unit) = (greeted.chain.clone(), greeted.unit.leaf().clone());
+        let Some(term) = signer.term() else {
+            return self.refuse(inbound, Refusal::NoRight);
+        };
+        if let Err(refusal) = self.judge_checkpoint(peer, &signer, note) {
+            return self.refuse(inbound, refusal);
+        }
+        self.keep_head(&unit, term, note);
+        self.answer_report(inbound, &ReportAnswer::Accepted);
     }
 
     fn fetch_or_accept(&mut self, fetching: Fetching) {

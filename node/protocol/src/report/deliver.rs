@@ -17,6 +17,8 @@ use crate::wire::{Blob, ReportAnswer, Upward, decode};
 pub(crate) struct Delivery {
     pub(crate) figure: FigureId,
     pub(crate) edition: u64,
+    /// Size of the ledger that was shown with it.
+    pub(crate) ledger: u64,
 }
 
 impl Node {
@@ -82,11 +84,12 @@ impl Node {
         let edition = row.edition;
         let bytes = self.peers.as_told(&superior, bytes);
         let checkpoint = self.ledger.checkpoint(&self.settings.key);
+        let ledger = self.ledger.frontier().size();
         let message = to_vec(&Upward::Deliver { statement: Blob(bytes), checkpoint });
         self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
         self.context.counters.count("deliveries", "sent");
         let request = self.context.send(superior, Channel::Report, message);
-        self.reports.deliveries.insert(request, Delivery { figure: id, edition });
+        self.reports.deliveries.insert(request, Delivery { figure: id, edition, ledger });
     }
 
     pub(crate) fn on_delivered(
@@ -94,13 +97,17 @@ impl Node {
         request: RequestId,
         result: Result<Vec<u8>, SendFailure>,
     ) {
-        let Some(Delivery { figure, edition }) = self.reports.deliveries.remove(&request) else {
+        let Some(Delivery { figure, edition, ledger }) = self.reports.deliveries.remove(&request)
+        else {
             return;
         };
         self.reports.in_flight.remove(&figure);
         let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
         match answer {
-            Some(ReportAnswer::Accepted) => self.note_accepted(&figure, edition, None),
+            Some(ReportAnswer::Accepted) => {
+                self.note_shown(ledger);
+                self.note_accepted(&figure, edition, None);
+            }
             Some(ReportAnswer::Refused(Refusal::Busy)) => self.retry_later(figure),
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("deliveries_refused", refusal.label());

@@ -1,20 +1,18 @@
 //! What flows down: requests, catalogues, declarations and revocation lists; and taking them.
 
 use reeve_statement::cbor::to_vec;
-use reeve_statement::cose::{Signed, Verified};
+use reeve_statement::cose::Verified;
 use reeve_statement::digest::Digest;
-use reeve_statement::request::Request;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
-use reeve_statement::unit::UnitPath;
 
 use crate::bugs::Bug;
 use crate::effect::{AskId, Channel, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::local::{Answer, Failure};
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::report::Subscription;
 use crate::report::accept::VerifiedFor;
-use crate::report::{Reports, Subscription};
-use crate::rows::{self, RequestRow};
+use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Blob, Downward, HomeMessage, ReportAnswer, SignedList, decode};
 
@@ -40,71 +38,6 @@ impl Node {
         }
         for message in messages {
             self.tell(peer, Channel::Report, to_vec(&message));
-        }
-    }
-
-    /// Asks for every indicator of the catalogue: with the request of the last time, unless it would
-    /// say something else now.
-    pub(super) fn ask_subordinate(&mut self, peer: NodeKey) {
-        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
-            return;
-        };
-        let catalogue_version = self.catalogue_version();
-        if catalogue_version == 0 || self.settings.term.is_none() {
-            return;
-        }
-        let request = Request {
-            class: Reports::class(),
-            indicators: Vec::new(),
-            from: None,
-            to: None,
-            subscribe: true,
-            purpose: self.settings.purpose.purpose.clone(),
-            legal_basis: self.settings.purpose.legal_basis.clone(),
-            response_level: 0,
-            catalogue_version,
-        };
-        let Some(bytes) = self.request_to(unit, request) else { return };
-        let sent = self.context.send(peer, Channel::Report, to_vec(&Downward::Ask(Blob(bytes))));
-        self.reports.asked.insert(sent, peer);
-    }
-
-    /// The signed request, without the chain that the hello told.
-    fn request_to(&mut self, unit: UnitPath, request: Request) -> Option<Vec<u8>> {
-        let signer = self.settings.chain.leaf_digest();
-        let content = Digest::of_parts(&[
-            signer.as_bytes(),
-            unit.to_string().as_bytes(),
-            b"\0",
-            &to_vec(&request),
-        ]);
-        if let Some(held) = self.reports.requests.get(unit.leaf())
-            && held.content == content
-        {
-            return Some(held.bytes.clone());
-        }
-        if !self.may_sign() {
-            return None;
-        }
-        let leaf = unit.leaf().clone();
-        let audience = Audience::Unit(unit);
-        let (_, bytes) = self.issue(audience, Onward::Superiors, Body::Request(request), None)?;
-        let bytes = Signed::decode(&bytes).ok()?.without_chain().to_bytes();
-        let row = RequestRow { unit: leaf.clone(), content, bytes: bytes.clone() };
-        self.context
-            .persist(rows::key(rows::REQUEST, &[leaf.as_str().as_bytes()]), Some(to_vec(&row)));
-        self.reports.requests.insert(leaf, row);
-        Some(bytes)
-    }
-
-    /// The answer to a request: a refusal is shown in the status, and tried again at the next hello.
-    pub(crate) fn on_asked(&mut self, peer: NodeKey, answer: Option<ReportAnswer>) {
-        match answer {
-            Some(ReportAnswer::Accepted) => self.context.counters.count("requests", "accepted"),
-            Some(ReportAnswer::Refused(refusal)) => {
-                self.context.counters.count("requests_refused", refusal.label());
-            }
-            Some(ReportAnswer::Chunk(_)) | None => self.give_up(peer),
         }
     }
 

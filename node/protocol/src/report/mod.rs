@@ -12,6 +12,7 @@ mod distribute;
 mod due;
 mod own;
 mod reconcile;
+mod request;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,6 +128,12 @@ pub(crate) struct Reports {
     pub(crate) requests: BTreeMap<UnitId, RequestRow>,
     /// Whether a superior has said what it holds since this node started.
     pub(crate) reconciled: bool,
+    /// Size of the own ledger that the superior is known to have seen.
+    pub(crate) shown: u64,
+    /// Checkpoints on their way to the superior, with their sizes.
+    pub(crate) showing: BTreeMap<RequestId, (NodeKey, u64)>,
+    /// Requests that wait until the superior has seen the ledger with them.
+    pub(crate) asks_held: BTreeMap<NodeKey, (Vec<u8>, u64)>,
     /// What superiors are listing as held.
     pub(crate) inventories: BTreeMap<NodeKey, Inventory>,
     /// Requests sent down, to know their answers by.

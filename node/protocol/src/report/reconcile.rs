@@ -74,6 +74,10 @@ impl Node {
         if page.pages > HAVE_PAGES || page.page >= page.pages {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
         }
+        if self.settings.term.is_none() {
+            // Another node of this home reports; what the superior holds is of that one's ledger.
+            return self.answer_report(inbound, &ReportAnswer::Accepted);
+        }
         let own = self.ledger.frontier().size();
         self.ahead = Some(page.ledger_size).filter(|size| *size > own);
         if self.ahead.is_some() {
@@ -89,9 +93,11 @@ impl Node {
             }
             self.reconcile(have);
         }
+        self.reports.shown = page.ledger_size.min(own);
         if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
             let first = !core::mem::replace(&mut self.reports.reconciled, true);
             self.send_what_was_lost(&inventory.held);
+            self.show_ledger();
             if first && self.may_sign() {
                 self.begin_to_sign();
             }
@@ -139,7 +145,11 @@ impl Node {
             }
             row.accepted = have.edition;
             if complete {
+                let changed = row.dirty;
                 self.reports.unsent.remove(&have.id);
+                if changed {
+                    self.mark_due(have.id);
+                }
             } else {
                 self.reports.unsent.insert(have.id);
             }
