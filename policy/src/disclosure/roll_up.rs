@@ -119,19 +119,6 @@ pub enum RollUpError {
         /// What the statement is about.
         found: String,
     },
-    /// A subordinate's figure is less protected than this permit demands; adding would tell it.
-    #[error(
-        "{unit} gave its figure at floor {found}, this release needs at least {needed}; ask it for \
-         a figure of that class or lower your own @min_cell"
-    )]
-    InputTooFine {
-        /// The subordinate.
-        unit: UnitId,
-        /// Its floor.
-        found: u32,
-        /// Ours.
-        needed: u32,
-    },
     /// Too many rows.
     #[error("the sum has {0} rows, at most {TABLE_ROWS} fit; lower the indicator's area_depth")]
     TooManyRows(usize),
@@ -288,7 +275,7 @@ impl<'a> Adding<'a> {
         Ok(())
     }
 
-    /// Refuses statements that the caller mixed up and those that would tell too much.
+    /// Refuses statements that the caller mixed up.
     fn check(&self, unit: &UnitId, input: &Input) -> Result<(), RollUpError> {
         let release = &input.release;
         let ours = input.issuer.is_child_of(self.issuer) && input.issuer.leaf() == unit;
@@ -298,17 +285,20 @@ impl<'a> Adding<'a> {
             let found = format!("{} on {indicator} {period}", input.issuer);
             return Err(RollUpError::WrongInput { unit: unit.clone(), found });
         }
-        let needed = self.about.protection.floor;
-        let found = release.decision.conditions.floor;
-        if self.indicator.personal && found < needed && needed > 1 {
-            return Err(RollUpError::InputTooFine { unit: unit.clone(), found, needed });
-        }
         Ok(())
+    }
+
+    /// Whether a figure is less protected than this release must be: to add it would tell it. Until
+    /// its unit gives one under the present definition it is set aside.
+    fn is_too_fine(&self, input: &Input) -> bool {
+        let needed = self.about.protection.floor;
+        let found = input.release.decision.conditions.floor;
+        self.indicator.personal && found < needed && needed > 1
     }
 
     /// The state in which a figure is not added; none: it is added.
     fn judged(&mut self, subordinate: &Subordinate<'_>, input: &Input) -> Option<UnitState> {
-        if input.release.definition != self.about.definition {
+        if input.release.definition != self.about.definition || self.is_too_fine(input) {
             return Some(UnitState::OtherDefinition);
         }
         let rounding = input.release.decision.conditions.rounding;

@@ -623,7 +623,6 @@ fn roll_up_label(error: &reeve_policy::disclosure::RollUpError) -> &'static str 
     match error {
         E::Overflow { .. } => "overflow",
         E::TooManyRows(_) => "too_many_rows",
-        E::InputTooFine { .. } => "input_too_fine",
         E::TooMany(_) => "too_many_subordinates",
         _ => "roll_up",
     }
