@@ -54,6 +54,11 @@ impl Disk {
         }
     }
 
+    /// How many entries the ledger of the image has; none: there is no image.
+    pub(crate) fn ledger_of_image(&self) -> Option<u64> {
+        ledger_size(self.image.as_ref()?)
+    }
+
     /// Puts an old image in place of the newest rows; false if there is none.
     pub(crate) fn put_image(&mut self) -> bool {
         match self.image.take() {
@@ -119,4 +124,10 @@ impl Disk {
                 .collect(),
         )
     }
+}
+
+/// How many entries the ledger has that these rows keep the edge of.
+fn ledger_size(rows: &Rows) -> Option<u64> {
+    let edge = rows.get(b"meta/ledger".as_slice())?;
+    Some(u64::from_be_bytes(edge.get(..8)?.try_into().ok()?))
 }

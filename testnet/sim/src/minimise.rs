@@ -51,7 +51,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.hostile.clear());
     with(&|plan| plan.homes.clear());
     with(&|plan| plan.revoked = None);
-    let faults: [fn(&mut Faults); 8] = [
+    let faults: [fn(&mut Faults); 10] = [
         |faults| faults.loss = 0,
         |faults| faults.duplicates = 0,
         |faults| faults.crashes = 0,
@@ -59,6 +59,8 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         |faults| faults.old_images = 0,
         |faults| faults.partitions = 0,
         |faults| faults.clock_jumps = 0,
+        |faults| faults.catalogues = 0,
+        |faults| faults.policies = 0,
         |faults| faults.delay_ms = faults.delay_ms.min(5),
     ];
     for fault in faults {

@@ -2,7 +2,7 @@
 //! given.
 
 use reeve_protocol::effect::{Channel, NodeKey};
-use reeve_protocol::rows::{self, HeardRow};
+use reeve_protocol::rows::{self, HeadRow, HeardRow};
 use reeve_protocol::wire::{ReportAnswer, Upward, decode};
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cose::Signed;
@@ -17,6 +17,7 @@ use crate::invariants::{
     invariant_nothing_is_accepted_from_the_revoked, invariant_nothing_under_its_floor_is_told,
 };
 use crate::registry::NOON;
+use crate::setup::REPORTING;
 use crate::sim::{Owed, Sim};
 
 /// Frames of a hostile node that are kept to be sent again.
@@ -162,6 +163,18 @@ impl Sim {
         let durable = disk.rows.contains_key(&rows::statement(&digest));
         let found = invariant_commit_then_speak(durable, &format_args!("acceptance of {digest}"));
         self.violated("commit_then_speak", found);
+    }
+
+    /// Whether a node's superior was shown more of its ledger than its image holds.
+    pub(crate) fn is_image_noticed(&self, key: NodeKey) -> bool {
+        let unit = &self.places[&key].unit;
+        let Some(above) = unit.parent() else { return false };
+        let superior = &self.disks[&self.key_of(&above, REPORTING)];
+        let head = rows::key(rows::HEAD, &[unit.leaf().as_str().as_bytes()]);
+        let seen = superior.rows.get(&head);
+        let seen = seen.and_then(|row| from_slice::<HeadRow>("head", row, ROW_BYTES).ok());
+        let image = self.disks[&key].ledger_of_image();
+        seen.zip(image).is_some_and(|(seen, image)| seen.size > image)
     }
 
     /// Subordinates whose figure a node holds, verified and durable.

@@ -45,6 +45,10 @@ pub struct Faults {
     pub skew_ms: i64,
     /// Clock jumps, of 1,000 seconds.
     pub clock_jumps: u32,
+    /// New versions of the catalogue, of 1,000 seconds.
+    pub catalogues: u32,
+    /// Homes that decline everything for a while, of 1,000 seconds.
+    pub policies: u32,
 }
 
 /// A run, drawn from a seed.
@@ -169,6 +173,8 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         old_images: some(200),
         partitions: some(100),
         clock_jumps: some(50),
+        catalogues: some(100),
+        policies: some(100),
         delay_ms: u64::from(some(2_000)).max(2),
         commit_ms: u64::from(some(200)).max(2),
         skew_ms: i64::from(some(60_000)),

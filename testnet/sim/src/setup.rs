@@ -13,7 +13,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
-use crate::model::{CANARY, CATALOGUE, DAYS, Name, Said, WARDS};
+use crate::model::{CANARY, DAYS, Name, Said, WARDS, catalogue_text};
 use crate::registry::{NOON, key, node_key, seed};
 use crate::sim::{Place, Sim};
 
@@ -33,6 +33,9 @@ pub(crate) fn person(role: Role) -> Person {
     }
 }
 
+/// The policy of a new node.
+const POLICY: &str = include_str!("../../../policy/src/authz/default.cedar");
+
 /// The label of the node that reports.
 pub(crate) const REPORTING: &str = "1";
 
@@ -45,13 +48,41 @@ impl Sim {
                 self.add(&unit, &label.to_string());
             }
         }
-        let top = self.plan.units[0].clone();
-        let catalogue = reeve_crdt::catalogue::parse("catalogue.toml", CATALOGUE, &self.schema);
-        let bytes = self.registry.catalogue(&top, catalogue.unwrap());
-        let top = self.key_of(&top, REPORTING);
-        let answer = self.ask(top, Role::Operator, Question::Publish(bytes));
+        let publish = self.next_catalogue();
+        let top = self.key_of(&self.plan.units[0], REPORTING);
+        let answer = self.ask(top, Role::Operator, publish);
         assert!(matches!(answer, Some(Answer::Done)), "{answer:?}");
         self.run_until(self.now + 2_000);
+    }
+
+    /// The next version of the catalogue, signed at the top.
+    fn next_catalogue(&mut self) -> Question {
+        self.catalogue += 1;
+        let text = catalogue_text(self.catalogue);
+        let catalogue = reeve_crdt::catalogue::parse("catalogue.toml", &text, &self.schema);
+        let top = self.plan.units[0].clone();
+        Question::Publish(self.registry.catalogue(&top, catalogue.unwrap()))
+    }
+
+    /// The top publishes another catalogue, if it is up.
+    pub(crate) fn change_catalogue(&mut self) {
+        let top = self.key_of(&self.plan.units[0], REPORTING);
+        if self.is_up(top) {
+            let publish = self.next_catalogue();
+            self.send_ask(top, Role::Operator, publish);
+        }
+    }
+
+    /// A home declines what its superior asks from now on, or no longer.
+    pub(crate) fn change_policy(&mut self, at: NodeKey, declines: bool) {
+        let permits = r#"Relation::"superior""#;
+        let text = if declines {
+            POLICY.replace(permits, r#"Relation::"neighbour""#)
+        } else {
+            POLICY.to_owned()
+        };
+        let policy = PolicySet::parse(&text, "policy.cedar").unwrap();
+        self.send_ask(at, Role::Operator, Question::SetPolicy(Box::new(policy)));
     }
 
     fn add(&mut self, unit: &UnitPath, label: &str) {

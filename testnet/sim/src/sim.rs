@@ -168,6 +168,8 @@ pub struct Sim {
     pub(crate) violation: Option<Violation>,
     lives: u64,
     pub(crate) next_ask: u64,
+    /// Version of the newest catalogue.
+    pub(crate) catalogue: u64,
     next_inbound: u64,
     pub(crate) frames: u64,
     pub(crate) statements: u64,
@@ -216,6 +218,7 @@ impl Sim {
             violation: None,
             lives: 0,
             next_ask: 0,
+            catalogue: 0,
             next_inbound: 0,
             frames: 0,
             statements: 0,
@@ -576,9 +579,13 @@ impl Sim {
         }
     }
 
-    /// An old image is noticed by the superior; where there is none, or it lies, nobody can notice.
-    /// Other nodes of a home are not tried yet: an older twin needs a new incarnation.
+    /// An old image is noticed by a superior that was shown more of the ledger than it holds; where there
+    /// is none, or it lies, or forgot as much itself, nobody can notice. Other nodes of a home are not
+    /// tried yet.
     fn may_have_old_image(&self, key: NodeKey) -> bool {
+        if self.disks.values().any(Disk::is_old) || !self.is_image_noticed(key) {
+            return false;
+        }
         let place = &self.places[&key];
         let alone = self.plan.homes.get(&place.unit).is_none_or(|nodes| *nodes == 1);
         let honest = place.unit.parent().is_some_and(|above| self.plan.is_honest(&above));
@@ -635,11 +642,24 @@ impl Sim {
         if self.chance(self.plan.faults.partitions) {
             self.network.heal();
         }
+        self.politics();
         if self.chance(self.plan.faults.clock_jumps) {
             let most = self.plan.faults.skew_ms.max(1);
             let place = images[self.random.random_range(0..images.len())];
             let skew = self.random.random_range(-most..=most);
             self.places.get_mut(&place).unwrap().skew = skew;
+        }
+    }
+
+    fn politics(&mut self) {
+        if self.chance(self.plan.faults.catalogues) {
+            self.change_catalogue();
+        }
+        if self.chance(self.plan.faults.policies) {
+            let keys: Vec<NodeKey> = self.sites.keys().copied().collect();
+            if let Some(at) = keys.get(self.random.random_range(0..keys.len().max(1))) {
+                self.change_policy(*at, true);
+            }
         }
     }
 
@@ -669,6 +689,9 @@ impl Sim {
                 self.happen(Event::PutBack(key));
             }
             self.start(key);
+            if self.plan.faults.policies > 0 {
+                self.change_policy(key, false);
+            }
         }
     }
 }

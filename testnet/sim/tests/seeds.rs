@@ -13,7 +13,7 @@ fn a_seed_is_one_run() {
         let one = Sim::new(Plan::of(seed, Size::SMALL), false).run();
         let other = Sim::new(Plan::of(seed, Size::SMALL), true).run();
         assert_eq!(one.trace, other.trace, "lines for people change nothing");
-        assert!(one.events > 1_000, "{} events", one.events);
+        assert!(one.violation.is_none() && one.acknowledged > 0, "{one:?}");
     }
 }
 
