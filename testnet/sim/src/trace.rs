@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use reeve_statement::digest::Digest;
 
 /// Lines kept for the report of a violation.
-const KEPT: usize = 400;
+const KEPT: usize = 20_000;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,3 +27,17 @@ fn no_invariant_breaks() {
         }
     }
 }
+
+#[test]
+fn what_failed_once_fails_no_more() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions");
+    let mut tried = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        let plan = Plan::from_toml(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        let report = Sim::new(plan, false).run();
+        assert_eq!(report.violation, None, "{}", file.display());
+        tried += 1;
+    }
+    assert!(tried > 0, "no runs are kept in {folder}");
+}

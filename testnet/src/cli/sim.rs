@@ -12,8 +12,8 @@ use reeve_testnet::stopwatch::now;
 
 use super::Failed;
 
-/// A virtual year, in milliseconds.
-const YEAR_MS: f64 = 365.25 * 86_400_000.0;
+/// An hour, in milliseconds.
+const HOUR_MS: f64 = 3_600_000.0;
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -154,9 +154,9 @@ fn many(arguments: &Arguments, size: Size) -> Result<ExitCode, Failed> {
     });
     let sum = sum.into_inner().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let years = sum.virtual_ms as f64 / YEAR_MS;
+    let hours = sum.virtual_ms as f64 / HOUR_MS;
     anstream::println!(
-        "{} seeds in {:.1} s: {} events, {} statements, {} crashes, {} acknowledged writes, {years:.3} virtual years",
+        "{} seeds in {:.1} s: {} events, {} statements, {} crashes, {} acknowledged writes, {hours:.1} virtual hours",
         arguments.seeds,
         began.elapsed().as_secs_f64(),
         sum.events,

@@ -221,9 +221,7 @@ impl Node {
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();
         let disclosed = match &own {
-            None if leaf && self.computes(indicator) && self.is_overdue(indicator, period) => {
-                return Outcome::NoReport;
-            }
+            None if leaf && self.is_silent(indicator, period, id) => return Outcome::NoReport,
             None if leaf => return Outcome::Nothing,
             None => None,
             Some(Err(label)) => return Outcome::Failed(label),
@@ -273,10 +271,12 @@ impl Node {
         self.reports.figures.contains_key(id) || self.reports.heard.contains_key(id)
     }
 
-    /// Whether this node keeps records that the indicator counts.
-    fn computes(&self, indicator: &Indicator) -> bool {
-        let schema = self.home.schema.as_ref();
+    /// Whether this node keeps what the indicator counts, has nothing of the period, and must say so:
+    /// because it is overdue, or because it told something of it before.
+    fn is_silent(&self, indicator: &Indicator, period: Period, id: &FigureId) -> bool {
+        let schema = self.home.schema.as_ref().filter(|_| self.home.engine.is_some());
         schema.is_some_and(|schema| schema.kind(indicator.kind.as_str()).is_some())
+            && (self.is_overdue(indicator, period) || self.reports.figures.contains_key(id))
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything that a sum is made of")]
