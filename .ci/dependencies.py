@@ -26,7 +26,9 @@ ALLOWED = {
     "reeve-protocol": {"reeve-statement", "reeve-crdt", "reeve-policy"},
     "reeve": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-examples": {"reeve-statement", "reeve-crdt", "reeve-policy"},
+    "reeve-sim": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-testnet": {
+        "reeve-sim",
         "reeve-statement",
         "reeve-crdt",
         "reeve-policy",
@@ -47,6 +49,7 @@ UNREACHABLE = {
     "reeve-crdt": RUNTIMES | NETWORK | STORES | {"cedar-policy", "reeve-policy"},
     "reeve-policy": RUNTIMES | NETWORK | STORES | {"automerge", "reeve-crdt"},
     "reeve-protocol": RUNTIMES | NETWORK | STORES,
+    "reeve-sim": RUNTIMES | NETWORK | STORES,
 }
 CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 

@@ -1,7 +1,7 @@
 //! Deliberate faults, to show that the simulator's checks can fail.
 //!
 //! One of them may be chosen at start where the crate is built with the feature `bugs`, which nothing
-//! but the simulator's own test asks for. Elsewhere [`Bugs::has`] is `false` and every fault is
+//! but the simulator's own test asks for. Elsewhere a node has none of them, and every fault is
 //! compiled away.
 
 /// A fault that the core can be made to have.
@@ -17,8 +17,6 @@ pub enum Bug {
     LoseDirty,
     /// Tells what is under the floor.
     ForgetFloor,
-    /// Counts those who said nothing as having reported.
-    SilenceIsReport,
     /// Does not listen to revocation lists.
     KeepRevoked,
     /// Signs after a start before the superior has said what it holds.
@@ -39,13 +37,12 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
         Self::LoseDirty,
         Self::ForgetFloor,
-        Self::SilenceIsReport,
         Self::KeepRevoked,
         Self::SignUnasked,
         Self::ForgetLedger,

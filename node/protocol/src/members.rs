@@ -17,7 +17,7 @@ use crate::effect::{Load, NodeKey};
 use crate::home::Task;
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::Subscription;
+use crate::report::{Newcomer, Subscription};
 use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
 
@@ -36,7 +36,7 @@ impl Node {
         let verified = self.trust.verify(&parsed, key, now)?;
         let unit = verified.unit().clone();
         match standing(&self.settings.unit, &unit) {
-            Some(Standing::Subordinate) => self.enter(unit.leaf().clone(), names, time_zone),
+            Some(Standing::Subordinate) => self.enter(unit.leaf().clone(), names, time_zone)?,
             Some(Standing::Home | Standing::Superior) => {}
             None => return Err(Refusal::OutOfArea),
         }
@@ -48,13 +48,25 @@ impl Node {
     }
 
     /// Enters a subordinate into the register, signs and logs the new version.
-    fn enter(&mut self, unit: UnitId, names: Titles, time_zone: Option<String>) {
+    fn enter(
+        &mut self,
+        unit: UnitId,
+        names: Titles,
+        time_zone: Option<String>,
+    ) -> Result<(), Refusal> {
         let (previous, mut register) = match &self.reports.register {
             Some((digest, register)) => (Some(*digest), register.clone()),
             None => (None, Register { version: 0, previous: None, entries: Vec::new() }),
         };
-        if register.entries.iter().any(|entry| entry.unit == unit) {
-            return;
+        // Only the reporting node keeps the register.
+        if self.settings.term.is_none() || register.entries.iter().any(|entry| entry.unit == unit) {
+            return Ok(());
+        }
+        if !self.may_sign() {
+            let newcomer = Newcomer { unit, names, time_zone };
+            self.context.persist(newcomer.key(), Some(to_vec(&newcomer)));
+            self.reports.newcomers.insert(newcomer.unit.clone(), newcomer);
+            return Ok(());
         }
         register.version = register.version.saturating_add(1);
         register.previous = previous;
@@ -69,13 +81,24 @@ impl Node {
         });
         register.entries.sort_by(|a, b| a.unit.cmp(&b.unit));
         let body = Body::Register(register.clone());
-        let Some((digest, _)) = self.issue(Audience::Federation, Onward::Anyone, body, None) else {
-            return;
-        };
+        let issued = self.issue(Audience::Federation, Onward::Anyone, body, None);
+        let (digest, _) = issued.ok_or(Refusal::ClockSkew)?;
         let row = to_vec(&(digest, &register));
         self.context.persist(rows::key(rows::META, &[b"register"]), Some(row));
         self.reports.register = Some((digest, register));
         self.mark_everything_due();
+        Ok(())
+    }
+
+    /// Enters those that were admitted before this node could sign.
+    pub(crate) fn enter_newcomers(&mut self) {
+        for (_, newcomer) in core::mem::take(&mut self.reports.newcomers) {
+            self.context.persist(newcomer.key(), None);
+            let Newcomer { unit, names, time_zone } = newcomer;
+            if let Err(refusal) = self.enter(unit, names, time_zone) {
+                self.context.counters.count("not_entered", refusal.label());
+            }
+        }
     }
 
     pub(crate) fn restore_register(&mut self, value: &[u8]) -> Option<()> {

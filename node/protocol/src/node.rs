@@ -23,7 +23,7 @@ use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::peers::Peers;
 use crate::refusal::Refusal;
-use crate::report::{Reports, SWEEP_MS};
+use crate::report::{Newcomer, Reports, SWEEP_MS};
 use crate::rows::{
     self, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
 };
@@ -241,6 +241,10 @@ impl Node {
                 let unit = chain.leaf().claims()?.unit.leaf().clone();
                 self.renewed_below.insert(unit, chain);
             }
+            _ if key.starts_with(rows::NEWCOMER) => {
+                let newcomer: Newcomer = from_slice("newcomer", value, ROW_BYTES).ok()?;
+                self.reports.newcomers.insert(newcomer.unit.clone(), newcomer);
+            }
             _ if key.starts_with(b"writer/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 // A writer whose certificate was revoked or has ended is not admitted again.
@@ -400,6 +404,7 @@ impl Node {
             self.review_peers();
             self.publish_allow_list();
             self.review_deadlines();
+            self.review_refused();
             self.review_pulls();
             self.review_imports();
             self.review_day();
@@ -411,12 +416,17 @@ impl Node {
         self.context.wake_at(self.next_sweep);
     }
 
+    /// Whether the wall clock went back too far to be believed.
+    pub(crate) fn is_clock_behind(&self) -> bool {
+        self.reports.last_signed.since(self.context.now().wall) > CLOCK_BACK_MS
+    }
+
     /// The time to sign with: never below the last signed one, and none if the clock went back too
     /// far to be believed.
     pub(crate) fn signing_time(&mut self) -> Option<Timestamp> {
         let now = self.context.now().wall;
         let last = self.reports.last_signed;
-        if last.since(now) > CLOCK_BACK_MS {
+        if self.is_clock_behind() {
             self.context.counters.count("signing", "clock_went_back");
             return None;
         }

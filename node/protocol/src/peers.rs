@@ -3,7 +3,7 @@
 //! Nothing but a hello is listened to before the peer's chain was verified against its key. A peer
 //! whose chain stops being valid is dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Chain, VerifiedChain};
@@ -43,8 +43,12 @@ const PART_MS: u64 = 500;
 const HELLO_WRITERS_BYTES: usize = 32 * 1024;
 
 /// Most frames kept of a dialled peer that began to speak before its answer to the hello was here:
-/// streams overtake each other. Half of what its adapter takes from one peer.
-const EARLY_FRAMES: usize = 8;
+/// streams overtake each other. As many as the adapter takes from one peer at once.
+const EARLY_FRAMES: usize = 16;
+
+/// Most messages that a peer is told at once; the next goes out when one is answered. Half of what its
+/// adapter takes.
+const TELLING: usize = 8;
 
 /// A frame that came before the answer to the hello.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub(crate) struct Peers {
     pub(crate) greeting: BTreeMap<RequestId, NodeKey>,
     /// What was told to peers and is not answered yet.
     pub(crate) telling: BTreeMap<RequestId, NodeKey>,
+    /// What is to be told to peers after that.
+    untold: BTreeMap<NodeKey, VecDeque<(Channel, Vec<u8>)>>,
     /// Frames of peers whose answer to the hello is still on its way.
     early: BTreeMap<NodeKey, Vec<Early>>,
     /// Under which certificate this node said hello to each connected peer.
@@ -124,6 +130,7 @@ impl Node {
         self.peers.told.remove(&peer);
         self.peers.early.remove(&peer);
         self.peers.telling.retain(|_, other| *other != peer);
+        self.peers.untold.remove(&peer);
         self.reports.inventories.remove(&peer);
         self.reports.asks_held.remove(&peer);
         if let Some(gone) = gone {
@@ -143,15 +150,28 @@ impl Node {
     /// Tells a peer something that it must hear: without an answer the connection is given up, and
     /// everything is told anew on the next one.
     pub(crate) fn tell(&mut self, peer: NodeKey, channel: Channel, message: Vec<u8>) {
-        let request = self.context.send(peer, channel, message);
-        self.peers.telling.insert(request, peer);
+        let under_way = self.peers.telling.values().filter(|other| **other == peer).count();
+        if under_way >= TELLING {
+            self.peers.untold.entry(peer).or_default().push_back((channel, message));
+        } else {
+            let request = self.context.send(peer, channel, message);
+            self.peers.telling.insert(request, peer);
+        }
     }
 
     /// A peer has heard it, or not.
     pub(crate) fn on_told(&mut self, peer: NodeKey, result: Result<Vec<u8>, SendFailure>) {
         let Ok(bytes) = result else { return self.give_up(peer) };
+        if let Some((channel, message)) =
+            self.peers.untold.get_mut(&peer).and_then(VecDeque::pop_front)
+        {
+            self.tell(peer, channel, message);
+        }
         if let Ok(ReportAnswer::Refused(refusal)) = decode::<ReportAnswer>(&bytes) {
             self.context.counters.count("distribution_refused", refusal.label());
+            if matches!(refusal, Refusal::OutOfPlace | Refusal::Busy) {
+                self.give_up(peer);
+            }
         } else if let Ok(HomeAnswer::Refused(refusal)) = decode::<HomeAnswer>(&bytes) {
             self.context.counters.count("home_refused", refusal.label());
         }

@@ -93,6 +93,24 @@ refusals! {
     StaleList = 28 "stale_list" "a revocation list is too old; its issuer must sign a new one",
     /// The peer was not admitted here.
     UnknownPeer = 29 "unknown_peer" "this node was not admitted; use `reeve invite` and `reeve join`",
+    /// Nothing is signed yet: the superior has not said what it holds of this node's ledger.
+    Unreconciled = 30 "unreconciled" "the superior has not said yet what it holds of this node's ledger; connect to it, and try again",
+}
+
+impl Refusal {
+    /// Whether the same statement may be taken later, without being signed anew.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(
+            self,
+            Self::OutOfPlace
+                | Self::BadChain
+                | Self::NotYetValid
+                | Self::ClockSkew
+                | Self::BadParts
+                | Self::StaleList
+        )
+    }
 }
 
 impl fmt::Display for Refusal {

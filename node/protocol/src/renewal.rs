@@ -22,9 +22,9 @@ use crate::wire::{Blob, Downward, HomeMessage};
 const FOUND: &str = "found at the start";
 
 impl Node {
-    /// Enters what was issued while this node did not run, before it speaks to anybody.
+    /// Enters what was issued while this node did not run, as soon as it may sign.
     pub(crate) fn enter_found(&mut self) {
-        if self.settings.term.is_none() {
+        if !self.may_sign() {
             return;
         }
         for certificate in core::mem::take(&mut self.settings.issued) {
@@ -48,6 +48,9 @@ impl Node {
         if self.ahead.is_some() {
             // An older copy of the ledger must not grow another way.
             return Err(Refusal::LedgerRegressed);
+        }
+        if !self.may_sign() {
+            return Err(Refusal::Unreconciled);
         }
         let claims = certificate.claims().filter(|_| self.is_issued_here(&certificate));
         let claims = claims.ok_or(Refusal::OtherIssuer)?;

@@ -17,6 +17,8 @@ use crate::refusal::Refusal;
 pub const META: &[u8] = b"meta/";
 /// Under [`META`]: the day from which on a definition is in force here, by its digest.
 pub const IN_FORCE: &[u8] = b"in-force/";
+/// Under [`META`]: a subordinate that is to enter the register, by its unit.
+pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).
 pub const MEMBER: &[u8] = b"member/";
 /// Revocation lists, by issuer (*restored*).

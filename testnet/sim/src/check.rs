@@ -175,8 +175,9 @@ impl Sim {
             if !only_leaves_below {
                 continue;
             }
-            let heard = u64::try_from(self.heard_by(at)).unwrap();
             for day in DAYS {
+                let heard = self.heard_by(at, "cases", day.parse().unwrap());
+                let heard = u64::try_from(heard).unwrap();
                 let Some(view) = self.figure(at, "cases", day) else { continue };
                 let found =
                     invariant_completeness_is_earned(view.counts.included(), heard + 1, &unit);

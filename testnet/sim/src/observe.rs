@@ -7,6 +7,7 @@ use reeve_protocol::wire::{ReportAnswer, Upward, decode};
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
+use reeve_statement::period::Period;
 use reeve_statement::statement::{Body, Statement};
 use reeve_statement::time::Timestamp;
 
@@ -177,13 +178,16 @@ impl Sim {
         seen.zip(image).is_some_and(|(seen, image)| seen.size > image)
     }
 
-    /// Subordinates whose figure a node holds, verified and durable.
-    pub(crate) fn heard_by(&self, at: NodeKey) -> usize {
+    /// Subordinates whose word about a figure a node holds, verified and durable.
+    pub(crate) fn heard_by(&self, at: NodeKey, indicator: &str, period: Period) -> usize {
         let rows = self.disks[&at].rows.range(rows::HEARD.to_vec()..);
         let mut units = std::collections::BTreeSet::new();
         for (_, row) in rows.take_while(|(key, _)| key.starts_with(rows::HEARD)) {
             let row = from_slice::<HeardRow>("heard", row, ROW_BYTES).unwrap();
-            units.insert(row.unit);
+            let every = row.id.period.is_none();
+            if row.id.indicator.as_str() == indicator && (every || row.id.period == Some(period)) {
+                units.insert(row.unit);
+            }
         }
         units.len()
     }

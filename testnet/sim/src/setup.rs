@@ -23,6 +23,9 @@ const RECORDS_PER_NODE: u32 = 30;
 /// How long anything that is asked in quiet may take, in milliseconds.
 const ANSWER_MS: u64 = 60_000;
 
+/// How long a newcomer may take to meet its superior, in quiet, in milliseconds.
+const MEETING_MS: u64 = 1_000;
+
 pub(crate) fn person(role: Role) -> Person {
     Person {
         name: format!("{CANARY} person"),
@@ -104,6 +107,8 @@ impl Sim {
                 self.admit(key, host);
             }
         }
+        // It signs nothing before it has met its superior.
+        self.run_until(self.now + MEETING_MS);
     }
 
     fn admit(&mut self, host: NodeKey, newcomer: NodeKey) {

@@ -41,7 +41,6 @@ found! {
     takes_an_older_one TakeOlder,
     forgets_that_a_figure_changed LoseDirty,
     forgets_the_floor ForgetFloor,
-    counts_silence_as_a_report SilenceIsReport,
     does_not_listen_to_lists KeepRevoked,
     signs_unasked SignUnasked,
     forgets_its_ledger ForgetLedger,

@@ -13,7 +13,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::key::KeyId;
 
 use super::task::{Running, TAIL_PAGE};
-use super::{CHANGES_PER_SNAPSHOT, Task, changes_prefix};
+use super::{CHANGES_PER_SNAPSHOT, QUEUED_TASKS, Task, changes_prefix};
 use crate::effect::{Channel, JobId, Load, LoadId, Loaded, NodeKey};
 use crate::job::{Job, Recut, Recutted};
 use crate::local::ForkStatus;
@@ -85,6 +85,9 @@ impl Node {
         }
         if self.home.forks.len() >= FORKS {
             return Err(Refusal::OverLimit);
+        }
+        if self.home.queue.len() >= QUEUED_TASKS {
+            return Err(Refusal::Busy);
         }
         proof.verify(&schema).map_err(|_| Refusal::BadSignature)?;
         let shard = proof.shard().clone();

@@ -513,6 +513,7 @@ impl Node {
         self.home.rebuilding = self.home.rebuilding.saturating_sub(1);
         self.persist_pages();
         self.mark_everything_due();
+        self.expect_periods();
     }
 }
 

@@ -177,13 +177,13 @@ impl Node {
         checkpoint: String,
     ) {
         self.context.counters.count("statements", "verified");
-        match self.judge(peer, &verified) {
-            Ok(Judgement::Held) => return self.answer_report(inbound, &ReportAnswer::Accepted),
+        let judged = self.judge(peer, &verified).and_then(|judged| {
+            self.judge_checkpoint(peer, verified.signer(), &checkpoint).map(|()| judged)
+        });
+        match judged {
+            Ok(Judgement::Held) => return self.take_held(inbound, &verified, &checkpoint),
             Ok(Judgement::News) => {}
             Err(refusal) => return self.refuse(inbound, refusal),
-        }
-        if let Err(refusal) = self.judge_checkpoint(peer, verified.signer(), &checkpoint) {
-            return self.refuse(inbound, refusal);
         }
         let missing = missing_chunks(verified.statement());
         let fetching = Fetching {
@@ -196,6 +196,13 @@ impl Node {
             peer,
         };
         self.fetch_or_accept(fetching);
+    }
+
+    /// The statement is here already; the ledger that came with it may be news.
+    fn take_held(&mut self, inbound: InboundId, verified: &Verified, checkpoint: &str) {
+        let statement = verified.statement();
+        self.keep_head(statement.issuer.leaf(), statement.term, checkpoint);
+        self.answer_report(inbound, &ReportAnswer::Accepted);
     }
 
     /// Whether a verified statement is news, held already, or to be refused.
@@ -261,6 +268,9 @@ impl Node {
         let checkpoint =
             Checkpoint::verify(note, &origin, signer.key()).map_err(|_| Refusal::BadSignature)?;
         let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
+        if signer.term().is_some_and(|term| term < held.term) {
+            return Err(Refusal::OldTerm);
+        }
         let floor = self.peers.greeted(&peer).map_or(held.size, |peer| peer.ledger_floor);
         let smaller = checkpoint.size < floor;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
@@ -316,7 +326,7 @@ impl Node {
         // The world may have moved on while chunks were fetched.
         match self.judge(peer, &verified) {
             Ok(Judgement::News) => {}
-            Ok(Judgement::Held) => return self.answer_report(inbound, &ReportAnswer::Accepted),
+            Ok(Judgement::Held) => return self.take_held(inbound, &verified, &checkpoint),
             Err(refusal) => return self.refuse(inbound, refusal),
         }
         let statement = verified.statement();

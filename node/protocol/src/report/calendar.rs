@@ -145,7 +145,11 @@ impl Node {
         let (Some(indicator), Some(period)) = (catalogue.find(&id.indicator), id.period) else {
             return;
         };
-        let next = period.next();
+        if period.step() != indicator.step {
+            return;
+        }
+        // A clock that jumped does not make this node walk through decades.
+        let next = period.next().max(self.first_expected(indicator).unwrap_or(period));
         if let Some(at) = self.deadline(indicator, next) {
             let id = own_id(indicator, next);
             self.reports.deadlines.insert((at, id));

@@ -94,6 +94,10 @@ impl Node {
 
     /// Cuts figures that are due, a bounded number per call.
     pub(crate) fn cut_due(&mut self) {
+        if self.is_clock_behind() {
+            // Nothing can be signed; figures keep their marks until the clock is right again.
+            return;
+        }
         let now = self.context.now().monotonic;
         let mut waiting = Vec::new();
         let mut cuts = 0;
@@ -164,6 +168,10 @@ impl Node {
             return Outcome::Nothing;
         };
         let Some(indicator) = catalogue.find(&id.indicator) else { return Outcome::Nothing };
+        if indicator.step != period.step() {
+            // A period of an earlier definition.
+            return Outcome::Nothing;
+        }
         let indicator: &Indicator = &self.as_disclosed(indicator);
         let permit = match self.policy.decide(&self.question(indicator, period)) {
             Decision::Permit(permit) => permit,
@@ -346,9 +354,6 @@ impl Node {
     ) -> UnitState {
         if self.is_revoked(&entry.unit) {
             return UnitState::Revoked;
-        }
-        if self.settings.bugs.has(Bug::SilenceIsReport) {
-            return UnitState::Reported;
         }
         let ever = self
             .reports

@@ -1,13 +1,14 @@
 //! Delivering figures to the superior: one at a time per figure, a few at a time in all.
 
 use reeve_statement::cbor::to_vec;
+use reeve_statement::digest::Digest;
 use reeve_statement::statement::FigureId;
 
 use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, Reports};
+use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, REFUSED_RETRY_MS, Reports};
 use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Blob, ReportAnswer, Upward, decode};
@@ -25,7 +26,13 @@ impl Node {
     /// The connected node of the superior, if it has asked for figures.
     pub(crate) fn superior(&self) -> Option<NodeKey> {
         self.reports.subscription.as_ref()?;
-        self.peers.of(Standing::Superior).map(|(key, _)| *key).next()
+        self.reporting_superior()
+    }
+
+    /// The connected node of the superior that reports for it, and so keeps what is told here.
+    pub(super) fn reporting_superior(&self) -> Option<NodeKey> {
+        let mut superiors = self.peers.of(Standing::Superior);
+        superiors.find(|(_, peer)| peer.chain.term().is_some()).map(|(key, _)| *key)
     }
 
     /// Whether the last edition of a figure may be replaced: it was taken, refused, or nobody waits.
@@ -69,8 +76,13 @@ impl Node {
         {
             self.send_delivery(id, bytes);
         } else {
+            // It cannot be told any more; the next edition, which differs from it, replaces it.
             self.context.counters.count("damaged", "statement");
             self.reports.in_flight.remove(&id);
+            if let Some(row) = self.reports.figures.get_mut(&id) {
+                row.content = Digest::ZERO;
+            }
+            self.mark_due(id);
         }
         None
     }
@@ -111,7 +123,7 @@ impl Node {
             Some(ReportAnswer::Refused(Refusal::Busy)) => self.retry_later(figure),
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("deliveries_refused", refusal.label());
-                self.note_accepted(&figure, edition, Some(refusal));
+                self.note_refused(&figure, edition, refusal);
             }
             None if self.settings.bugs.has(Bug::SilenceIsAcceptance) => {
                 self.note_accepted(&figure, edition, None);
@@ -126,6 +138,32 @@ impl Node {
         self.reports.unsent.insert(figure);
         self.reports.hold_until = self.context.now().monotonic.saturating_add(BUSY_RETRY_MS);
         self.context.wake_at(self.reports.hold_until);
+    }
+
+    /// The superior does not take an edition. Some refusals may pass: what was refused so is sent again
+    /// when nodes meet anew, and after a while.
+    fn note_refused(&mut self, id: &FigureId, edition: u64, refusal: Refusal) {
+        if !refusal.may_pass() {
+            return self.note_accepted(id, edition, Some(refusal));
+        }
+        let Some(row) = self.reports.figures.get_mut(id) else { return };
+        row.refused = Some(refusal);
+        let (key, value, dirty) = (rows::figure(id), to_vec(row), row.dirty);
+        self.context.persist(key, Some(value));
+        if dirty {
+            self.mark_due(id.clone());
+        }
+        let at = self.context.now().monotonic.saturating_add(REFUSED_RETRY_MS);
+        self.reports.retry_at = Some(self.reports.retry_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// What was refused for a while is sent again.
+    pub(crate) fn review_refused(&mut self) {
+        let now = self.context.now().monotonic;
+        if self.reports.retry_at.is_some_and(|at| at <= now) {
+            self.reports.retry_at = None;
+            self.send_what_is_missing();
+        }
     }
 
     /// The superior has taken or refused an edition; what came since may now be cut.

@@ -127,6 +127,7 @@ impl Node {
             Some(Subscription { digest, request, from: statement.issuer.clone() });
         self.answer_report(inbound, &ReportAnswer::Accepted);
         self.mark_everything_due();
+        self.expect_periods();
         self.send_what_is_missing();
     }
 

@@ -17,8 +17,9 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
 use reeve_policy::disclosure::{DisclosureState, Input};
-use reeve_statement::catalogue::{Catalogue, RecipientClass};
+use reeve_statement::catalogue::{Catalogue, RecipientClass, Titles};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
@@ -34,7 +35,7 @@ pub(crate) use due::Due;
 pub(crate) use reconcile::Inventory;
 
 use crate::effect::{JobId, NodeKey, RequestId};
-use crate::rows::{FigureRow, HeadRow, HeardRow, RequestRow};
+use crate::rows::{self, FigureRow, HeadRow, HeardRow, RequestRow};
 
 /// Most figures cut in one call of the core: a call is bounded work.
 pub const CUTS_PER_CALL: usize = 16;
@@ -49,11 +50,32 @@ pub const FRESH_STATEMENTS: usize = 256;
 /// milliseconds.
 pub const BUSY_RETRY_MS: u64 = 500;
 
+/// How long to wait before what was refused for a passing reason is sent again, in milliseconds.
+pub const REFUSED_RETRY_MS: u64 = 30_000;
+
 /// How far a statement may be dated in the future, in milliseconds: five minutes of clock skew.
 pub const FUTURE_MS: i64 = 5 * 60 * 1_000;
 
 /// How often deadlines and certificates are looked at, in milliseconds.
 pub const SWEEP_MS: u64 = 1_000;
+
+/// A subordinate that is to enter the register.
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Newcomer {
+    #[n(0)]
+    pub(crate) unit: UnitId,
+    #[n(1)]
+    pub(crate) names: Titles,
+    #[n(2)]
+    pub(crate) time_zone: Option<String>,
+}
+
+impl Newcomer {
+    pub(crate) fn key(&self) -> Vec<u8> {
+        rows::key(rows::META, &[rows::NEWCOMER, self.unit.as_str().as_bytes()])
+    }
+}
 
 /// What the superior asked for.
 #[derive(Debug, Clone)]
@@ -134,6 +156,10 @@ pub(crate) struct Reports {
     pub(crate) showing: BTreeMap<RequestId, (NodeKey, u64)>,
     /// Requests that wait until the superior has seen the ledger with them.
     pub(crate) asks_held: BTreeMap<NodeKey, (Vec<u8>, u64)>,
+    /// Subordinates that are to enter the register as soon as this node signs.
+    pub(crate) newcomers: BTreeMap<UnitId, Newcomer>,
+    /// When refused figures are sent again, monotonic.
+    pub(crate) retry_at: Option<u64>,
     /// What superiors are listing as held.
     pub(crate) inventories: BTreeMap<NodeKey, Inventory>,
     /// Requests sent down, to know their answers by.

@@ -31,7 +31,7 @@ pub(crate) struct Inventory {
 impl Node {
     /// Whether this node signs statements: it has a term, and knows that its ledger is the one that
     /// its superior saw. The top has nobody who could tell it.
-    pub(super) fn may_sign(&self) -> bool {
+    pub(crate) fn may_sign(&self) -> bool {
         let known = self.reports.reconciled
             || self.settings.unit.depth() == 1
             || self.settings.bugs.has(Bug::SignUnasked);
@@ -39,6 +39,10 @@ impl Node {
     }
 
     pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
+        if self.settings.term.is_none() {
+            // Subordinates report to the node of this home that reports, and it knows what it holds.
+            return;
+        }
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
         else {
             return;
@@ -78,16 +82,22 @@ impl Node {
             // Another node of this home reports; what the superior holds is of that one's ledger.
             return self.answer_report(inbound, &ReportAnswer::Accepted);
         }
+        let could = self.may_sign();
         let own = self.ledger.frontier().size();
         self.ahead = Some(page.ledger_size).filter(|size| *size > own);
         if self.ahead.is_some() {
             self.context.counters.count("reconcile", "ledger_behind_superior");
         }
         let inventory = self.reports.inventories.entry(peer).or_default();
-        inventory.pages.insert(page.page);
+        if !inventory.pages.insert(page.page) {
+            // Said before: a page is counted once.
+            return self.answer_report(inbound, &ReportAnswer::Accepted);
+        }
         let complete = u32::try_from(inventory.pages.len()).is_ok_and(|n| n >= page.pages);
         let term = self.settings.term.unwrap_or(0);
-        for have in page.figures.into_iter().filter(|have| have.term == term) {
+        // There is no edition after the last number.
+        let right = |have: &Have| have.term == term && have.edition < u64::MAX;
+        for have in page.figures.into_iter().filter(right) {
             if let Some(inventory) = self.reports.inventories.get_mut(&peer) {
                 inventory.held.insert(have.id.clone());
             }
@@ -95,10 +105,10 @@ impl Node {
         }
         self.reports.shown = page.ledger_size.min(own);
         if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
-            let first = !core::mem::replace(&mut self.reports.reconciled, true);
+            self.reports.reconciled = true;
             self.send_what_was_lost(&inventory.held);
             self.show_ledger();
-            if first && self.may_sign() {
+            if !could && self.may_sign() {
                 self.begin_to_sign();
             }
         }
@@ -107,6 +117,8 @@ impl Node {
 
     /// What waited for the superior's word: figures, and requests to subordinates.
     fn begin_to_sign(&mut self) {
+        self.enter_found();
+        self.enter_newcomers();
         self.mark_everything_due();
         self.expect_periods();
         let below: Vec<NodeKey> =

@@ -13,9 +13,9 @@ use reeve_statement::unit::UnitPath;
 
 use crate::effect::{Channel, NodeKey, SendFailure};
 use crate::node::Node;
+use crate::refusal::Refusal;
 use crate::report::Reports;
 use crate::rows::{self, RequestRow};
-use crate::trust::Standing;
 use crate::wire::{Blob, Downward, ReportAnswer, Upward, decode};
 
 impl Node {
@@ -58,9 +58,7 @@ impl Node {
         if self.reports.asks_held.is_empty() || !self.reports.showing.is_empty() {
             return;
         }
-        let Some(superior) = self.peers.of(Standing::Superior).map(|(key, _)| *key).next() else {
-            return;
-        };
+        let Some(superior) = self.reporting_superior() else { return };
         let size = self.ledger.frontier().size();
         let checkpoint = self.ledger.checkpoint(&self.settings.key);
         let message = to_vec(&Upward::Head(checkpoint));
@@ -138,6 +136,9 @@ impl Node {
             Some(ReportAnswer::Accepted) => self.context.counters.count("requests", "accepted"),
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("requests_refused", refusal.label());
+                if matches!(refusal, Refusal::OutOfPlace | Refusal::Busy) {
+                    self.give_up(peer);
+                }
             }
             Some(ReportAnswer::Chunk(_)) | None => self.give_up(peer),
         }

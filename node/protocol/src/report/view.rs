@@ -49,6 +49,8 @@ impl Node {
         let scope = self.area_below(area)?;
         let view = narrow(table, &manifest, counts, &scope);
         let total = definition.measure.is_additive().then(|| view.0.total().ok()).flatten();
+        // Where nobody is included there is no total: missing is not zero.
+        let total = total.filter(|_| view.1.included() > 0);
         Some(FigureView {
             unit: self.settings.unit.clone(),
             unlisted: view.0.unlisted.iter().map(|(a, u)| (a.clone(), u.clone())).collect(),
@@ -219,6 +221,10 @@ fn narrow(mut table: Table, manifest: &Manifest, counts: Counts, scope: &Area) -
             let mut counts = Counts::default();
             for exception in &exceptions {
                 counts.add(exception.state, 1);
+            }
+            // Units further down are named where they did not report in full; who is not named did.
+            if exceptions.is_empty() && !(table.rows.is_empty() && table.unlisted.is_empty()) {
+                counts.add(UnitState::Reported, 1);
             }
             counts
         }
