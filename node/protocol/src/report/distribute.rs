@@ -153,11 +153,13 @@ impl Node {
                 if catalogue.version <= held {
                     return Err(Refusal::OldVersion);
                 }
+                self.log_own(statement, verified.digest(), &bytes)?;
                 self.follow_catalogue(verified.digest(), catalogue.clone(), bytes);
                 Ok(())
             }
             Body::Declaration(_) => {
                 let digest = verified.digest();
+                self.log_own(statement, digest, &bytes)?;
                 self.context.persist(rows::statement(&digest), Some(bytes));
                 let key = rows::key(rows::META, &[b"declaration/", digest.as_bytes()]);
                 self.context.persist(key, Some(digest.as_bytes().to_vec()));
@@ -276,6 +278,23 @@ impl Node {
         let bytes = signed.to_bytes();
         self.log_issued(&statement, digest, &bytes, decision);
         Some((digest, bytes))
+    }
+
+    /// What this unit's authority signed and the reporting node publishes enters the ledger first.
+    fn log_own(
+        &mut self,
+        statement: &Statement,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
+        if statement.issuer != self.settings.unit || self.settings.term.is_none() {
+            return Ok(());
+        }
+        if !self.may_sign() {
+            return Err(Refusal::Unreconciled);
+        }
+        self.log_issued(statement, digest, bytes, None);
+        Ok(())
     }
 
     fn log_issued(
