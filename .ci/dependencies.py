@@ -38,7 +38,11 @@ ALLOWED = {
     },
 }
 # Tests may look further, where no shipped code does.
-ALLOWED_IN_TESTS = {"reeve": {"reeve-examples"}, "reeve-examples": {"reeve"}}
+ALLOWED_IN_TESTS = {
+    "reeve": {"reeve-examples"},
+    "reeve-examples": {"reeve"},
+    "reeve-protocol": {"reeve-sim"},
+}
 
 RUNTIMES = {"tokio", "async-std", "smol", "mio"}
 NETWORK = {"libp2p", "axum", "hyper", "quinn", "ureq", "reqwest"}

@@ -21,12 +21,13 @@ use reeve_policy::authz::Role;
 use reeve_protocol::NodeKey;
 use reeve_protocol::local::{Answer, Question, Status};
 use reeve_protocol::wire::{Blob, HelloAnswer, HomeAnswer, HomeMessage, decode};
+use reeve_sim::registry::stamp;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Actions, Chain, Issuer, Stamp, Validity, WriterGrant};
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
 use world::hostile::{Caught, Hostile};
-use world::{CATALOGUE, NOON, World, key, person, stamp, unit};
+use world::{CATALOGUE, NOON, World, key, person, unit};
 
 const DAYS: [&str; 2] = ["2026-02-28", "2026-03-01"];
 

@@ -335,7 +335,7 @@ fn the_root_revokes_the_first_unit_and_every_node_hears_of_it() {
     *other.list.last_mut().unwrap() ^= 1;
     let answer = world.ask(leaf, operator(), Question::TakeList(other));
     assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
-    let foreign = world.registry.list_by_foreign_root(NOON);
+    let foreign = world.registry.list_by_foreign_root("a it", 3, NOON);
     let answer = world.ask(leaf, operator(), Question::TakeList(foreign));
     let refused = reeve_protocol::local::Failure::Refused(Refusal::OtherFederation);
     assert!(matches!(&answer, Answer::Failed(failure) if *failure == refused), "{answer:?}");

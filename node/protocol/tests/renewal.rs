@@ -15,13 +15,14 @@ use reeve_protocol::NodeKey;
 use reeve_protocol::local::{Answer, Failure, Question, Status};
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::IssuedRow;
+use reeve_sim::registry::stamp;
 use reeve_statement::cert::{
     Actions, AuthorityGrant, Chain, Issuer, NodeGrant, Stamp, Validity, WriterGrant,
 };
 use reeve_statement::ledger::issuance_entry;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
-use world::{NOON, World, key, operator, stamp, unit};
+use world::{NOON, World, key, operator, unit};
 
 /// 299 days after noon; what the world issues ends after 300 days.
 const EARLIER: i64 = NOON + 299 * 86_400_000;

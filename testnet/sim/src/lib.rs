@@ -26,7 +26,7 @@ mod model;
 mod network;
 mod observe;
 mod plan;
-mod registry;
+pub mod registry;
 mod scale;
 mod setup;
 mod sim;

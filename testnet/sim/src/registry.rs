@@ -1,4 +1,5 @@
-//! Keys and certificates of a played federation: all from names, none random.
+//! Keys and certificates of a played federation: all from names, none random. The core's own tests play
+//! with them too.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +11,31 @@ use reeve_statement::cert::{
 };
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
+use reeve_statement::names::KindId;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
-use reeve_protocol::wire::SignedList;
+use reeve_protocol::wire::{NO_CHAIN, SignedList};
 
-/// 2026-03-02T12:00:00Z, a Monday: when every run begins.
-pub(crate) const NOON: i64 = 1_772_452_800_000;
+/// 2026-03-02T12:00:00Z, a Monday: when every run begins, in milliseconds since the epoch.
+pub const NOON: i64 = 1_772_452_800_000;
 
 /// A day, in milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
 /// 32 bytes that a name stands for.
-pub(crate) fn seed(text: &str) -> [u8; 32] {
+pub fn seed(text: &str) -> [u8; 32] {
     *Digest::of(text.as_bytes()).as_bytes()
 }
 
-pub(crate) fn key(text: &str) -> SecretKey {
+/// The key that a name stands for.
+pub fn key(text: &str) -> SecretKey {
     SecretKey::from_seed(&seed(text))
 }
 
-fn stamp(text: &str) -> Stamp {
+/// Serial number and validity, from a day before [`NOON`] on, that a name stands for.
+pub fn stamp(text: &str) -> Stamp {
     let mut serial = [0; 16];
     serial.copy_from_slice(&seed(text)[..16]);
     serial[0] &= 0x7f;
@@ -45,15 +49,25 @@ fn stamp(text: &str) -> Stamp {
 }
 
 /// Certificates of one federation.
-pub(crate) struct Registry {
-    pub(crate) roots: RootList,
+#[derive(Debug, Clone)]
+pub struct Registry {
+    /// Its roots.
+    pub roots: RootList,
     root: Certificate,
     authorities: BTreeMap<UnitPath, (Certificate, Vec<Certificate>)>,
-    nodes: BTreeMap<(UnitPath, String), Chain>,
+    nodes: BTreeMap<(UnitPath, String, Option<u64>), Chain>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Registry {
-    pub(crate) fn new() -> Self {
+    /// With one root.
+    #[must_use]
+    pub fn new() -> Self {
         let domain = Domain::new("reeve.test").unwrap();
         let root = issue_root(&domain, &key("root"), &stamp("root")).unwrap();
         let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
@@ -61,7 +75,7 @@ impl Registry {
     }
 
     /// The certificate of a unit's authority, and those above it, nearest first.
-    fn authority(&mut self, path: &UnitPath) -> (Certificate, Vec<Certificate>) {
+    pub fn authority(&mut self, path: &UnitPath) -> (Certificate, Vec<Certificate>) {
         if let Some(found) = self.authorities.get(path) {
             return found.clone();
         }
@@ -91,8 +105,9 @@ impl Registry {
         made
     }
 
-    pub(crate) fn node(&mut self, path: &UnitPath, label: &str, term: Option<u64>) -> Chain {
-        let place = (path.clone(), label.to_owned());
+    /// The chain of a unit's node.
+    pub fn node(&mut self, path: &UnitPath, label: &str, term: Option<u64>) -> Chain {
+        let place = (path.clone(), label.to_owned(), term);
         if let Some(found) = self.nodes.get(&place) {
             return found.clone();
         }
@@ -112,13 +127,14 @@ impl Registry {
         chain
     }
 
-    pub(crate) fn writer(&mut self, path: &UnitPath, label: &str) -> Chain {
+    /// The chain of a unit's writer, who may write these kinds; none named: all.
+    pub fn writer(&mut self, path: &UnitPath, label: &str, kinds: Vec<KindId>) -> Chain {
         let (authority, mut above) = self.authority(path);
         let grant = WriterGrant {
             label: label.to_owned(),
             key: key(&format!("writer {path} {label}")).public(),
             actions: Actions::all(),
-            kinds: Vec::new(),
+            kinds,
         };
         let signer = key(&format!("authority {path}"));
         let issuer = Issuer::new(&authority, &signer).unwrap();
@@ -128,7 +144,7 @@ impl Registry {
     }
 
     /// A catalogue signed by a unit's authority.
-    pub(crate) fn catalogue(&mut self, path: &UnitPath, catalogue: Catalogue) -> Vec<u8> {
+    pub fn catalogue(&mut self, path: &UnitPath, catalogue: Catalogue) -> Vec<u8> {
         let (authority, above) = self.authority(path);
         let statement = Statement {
             version: VERSION,
@@ -146,20 +162,58 @@ impl Registry {
         reeve_statement::cose::sign(&statement, &signer, &chain).unwrap().to_bytes()
     }
 
-    /// A list by the authority of a unit that revokes its reporting node.
-    pub(crate) fn revoke(&mut self, path: &UnitPath, label: &str, at: Timestamp) -> SignedList {
+    /// A list by the authority of a unit that revokes one of its nodes, at a time in milliseconds since
+    /// the epoch.
+    pub fn revoke(&mut self, path: &UnitPath, label: &str, number: u64, at: i64) -> SignedList {
+        self.revoke_stamped(path, &format!("n {path} {label}"), number, at)
+    }
+
+    /// A list by the authority of a unit that revokes whatever was issued under a stamp's name.
+    pub fn revoke_stamped(
+        &mut self,
+        path: &UnitPath,
+        name: &str,
+        number: u64,
+        at: i64,
+    ) -> SignedList {
         let (authority, above) = self.authority(path);
         let signer = key(&format!("authority {path}"));
-        let revocation = Revocation { at, reason: Reason::KeyCompromise };
-        let revoked = BTreeMap::from([(stamp(&format!("n {path} {label}")).serial, revocation)]);
-        let issuer = Issuer::new(&authority, &signer).unwrap();
-        let next = at.plus_millis(30 * DAY_MS);
-        let list = issuer.crl(1, at, next, &revoked).unwrap();
-        let chain = Chain::new(authority, above).unwrap().to_cbor();
-        SignedList { chain, list: list.der().to_vec() }
+        let list = list_by(&authority, &signer, name, number, at);
+        SignedList { chain: Chain::new(authority, above).unwrap().to_cbor(), list }
+    }
+
+    /// A list by the root that revokes whatever was issued under a stamp's name.
+    pub fn revoke_by_root(&self, name: &str, number: u64, at: i64) -> SignedList {
+        let list = list_by(&self.root, &key("root"), name, number, at);
+        SignedList { chain: NO_CHAIN.to_vec(), list }
+    }
+
+    /// The same by a root of another federation.
+    #[must_use]
+    pub fn list_by_foreign_root(&self, name: &str, number: u64, at: i64) -> SignedList {
+        let signer = key("foreign root");
+        let root = issue_root(self.roots.domain(), &signer, &stamp("foreign")).unwrap();
+        SignedList { chain: NO_CHAIN.to_vec(), list: list_by(&root, &signer, name, number, at) }
     }
 }
 
-pub(crate) fn node_key(path: &UnitPath, label: &str) -> SecretKey {
+/// A list in DER that revokes one certificate.
+fn list_by(
+    certificate: &Certificate,
+    signer: &SecretKey,
+    name: &str,
+    number: u64,
+    at: i64,
+) -> Vec<u8> {
+    let at = Timestamp::from_millis(at);
+    let issuer = Issuer::new(certificate, signer).unwrap();
+    let revocation = Revocation { at, reason: Reason::KeyCompromise };
+    let revoked = BTreeMap::from([(stamp(name).serial, revocation)]);
+    let next = at.plus_millis(30 * DAY_MS);
+    issuer.crl(number, at, next, &revoked).unwrap().der().to_vec()
+}
+
+/// The key of a unit's node.
+pub fn node_key(path: &UnitPath, label: &str) -> SecretKey {
     key(&format!("node {path} {label}"))
 }

@@ -9,7 +9,6 @@ use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
 use reeve_statement::catalogue::Titles;
 use reeve_statement::names::KindId;
-use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
@@ -143,7 +142,7 @@ impl Sim {
             term,
             writer: Writer {
                 key: key(&format!("writer {unit} {label}")),
-                chain: self.registry.writer(&unit, &label),
+                chain: self.registry.writer(&unit, &label, Vec::new()),
             },
             schema: Some(self.schema.clone()),
             time_zone: "UTC".to_owned(),
@@ -257,8 +256,8 @@ impl Sim {
         let above = unit.parent().unwrap();
         self.calm_down();
         let host = self.key_of(&above, REPORTING);
-        let at = Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap());
-        let list = self.registry.revoke(&unit, REPORTING, at);
+        let at = NOON + i64::try_from(self.now).unwrap();
+        let list = self.registry.revoke(&unit, REPORTING, 1, at);
         let answer = self.ask(host, Role::Operator, Question::TakeList(list));
         assert!(matches!(answer, None | Some(Answer::Done)), "{answer:?}");
         let key = self.key_of(&unit, REPORTING);

@@ -1,26 +1,23 @@
 //! A peer whose frames the test writes itself, and statements that it signs as it likes.
 
-use std::collections::BTreeMap;
-
 use reeve_protocol::effect::{Channel, InboundId, RequestId};
 use reeve_protocol::local::Question;
-use reeve_protocol::wire::{
-    Blob, Hello, HelloAnswer, NO_CHAIN, ReportAnswer, SignedList, Upward, WIRE_VERSION, decode,
-};
+use reeve_protocol::wire::{Blob, Hello, HelloAnswer, ReportAnswer, Upward, WIRE_VERSION, decode};
 use reeve_protocol::{Input, NodeKey};
+use reeve_sim::registry::node_key;
 use reeve_statement::catalogue::{RecipientClass, Titles};
 use reeve_statement::cbor::to_vec;
+use reeve_statement::cert::Chain;
 use reeve_statement::cert::name::dns_name;
-use reeve_statement::cert::{Certificate, Chain, Issuer, Reason, Revocation};
 use reeve_statement::digest::Digest;
+use reeve_statement::key::SecretKey;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::names::IndicatorId;
 use reeve_statement::notice::{Notice, NoticeCode};
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
-use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
-use super::{Registry, World, key, operator, stamp, unit};
+use super::{World, operator, unit};
 
 /// A peer that has a key and a chain, and no program of ours.
 #[derive(Clone)]
@@ -68,8 +65,8 @@ impl Hostile {
         Question::Admit { chain, names: Titles::default(), time_zone: None }
     }
 
-    fn secret(&self) -> super::SecretKey {
-        key(&format!("node {} {}", self.path, self.label))
+    fn secret(&self) -> SecretKey {
+        node_key(&self.path, &self.label)
     }
 
     pub fn key(&self) -> NodeKey {
@@ -164,56 +161,4 @@ impl Hostile {
         let message = Upward::Deliver { statement: Blob(statement.to_vec()), checkpoint };
         decode(&self.frame(world, to, Channel::Report, to_vec(&message))).unwrap()
     }
-}
-
-impl Registry {
-    /// A list by the authority of a unit that revokes one of its nodes.
-    pub fn revoke(&mut self, path: &UnitPath, label: &str, number: u64, at: i64) -> SignedList {
-        self.revoke_stamped(path, &format!("n {path} {label}"), number, at)
-    }
-
-    /// A list that revokes whatever was issued under that name.
-    pub fn revoke_stamped(
-        &mut self,
-        path: &UnitPath,
-        name: &str,
-        number: u64,
-        at: i64,
-    ) -> SignedList {
-        let (authority, above) = self.authority(path);
-        let signer = key(&format!("authority {path}"));
-        let list = list_by(&authority, &signer, name, number, at);
-        let chain = Chain::new(authority.clone(), above).unwrap().to_cbor();
-        SignedList { chain, list }
-    }
-
-    /// A list by the federation's root.
-    pub fn revoke_by_root(&self, name: &str, number: u64, at: i64) -> SignedList {
-        let list = list_by(&self.root, &key("root"), name, number, at);
-        SignedList { chain: NO_CHAIN.to_vec(), list }
-    }
-
-    /// A list by a root of another federation.
-    pub fn list_by_foreign_root(&self, at: i64) -> SignedList {
-        let signer = key("foreign root");
-        let domain = "reeve.test".parse().unwrap();
-        let root = reeve_statement::cert::issue_root(&domain, &signer, &stamp("foreign")).unwrap();
-        SignedList { chain: NO_CHAIN.to_vec(), list: list_by(&root, &signer, "a it", 3, at) }
-    }
-}
-
-/// A list in DER that revokes one certificate.
-fn list_by(
-    certificate: &Certificate,
-    signer: &super::SecretKey,
-    name: &str,
-    number: u64,
-    at: i64,
-) -> Vec<u8> {
-    let issuer = Issuer::new(certificate, signer).unwrap();
-    let at = Timestamp::from_millis(at);
-    let revocation = Revocation { at, reason: Reason::KeyCompromise };
-    let revoked = BTreeMap::from([(stamp(name).serial, revocation)]);
-    let next = at.plus_millis(30 * 86_400_000);
-    issuer.crl(number, at, next, &revoked).unwrap().der().to_vec()
 }

@@ -30,21 +30,14 @@ use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::rows::RESTORED;
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
 use reeve_protocol::{Input, Node, NodeKey, Now};
-use reeve_statement::catalogue::{Catalogue, Titles};
-use reeve_statement::cert::name::Domain;
-use reeve_statement::cert::{
-    Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, RootList, Serial, Stamp,
-    Validity, WriterGrant, issue_root,
-};
-use reeve_statement::key::SecretKey;
+pub use reeve_sim::registry::{NOON, key};
+use reeve_sim::registry::{Registry, node_key, seed};
+use reeve_statement::catalogue::Titles;
+use reeve_statement::cert::Chain;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
-use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
-
-/// 2026-03-02T12:00:00Z, a Monday.
-pub const NOON: i64 = 1_772_452_800_000;
 
 pub const SCHEMA: &str = r#"
 [schema]
@@ -86,126 +79,8 @@ floor = { public = 1, neighbour = 1, superior = 1 }
 expected_within = "36h"
 "#;
 
-fn seed(text: &str) -> [u8; 32] {
-    *reeve_statement::digest::Digest::of(text.as_bytes()).as_bytes()
-}
-
-pub fn key(text: &str) -> SecretKey {
-    SecretKey::from_seed(&seed(text))
-}
-
-pub fn stamp(text: &str) -> Stamp {
-    let mut serial = [0; 16];
-    serial.copy_from_slice(&seed(text)[..16]);
-    serial[0] &= 0x7f;
-    Stamp {
-        serial: Serial::from_random(serial),
-        validity: Validity {
-            not_before: Timestamp::from_millis(NOON - 86_400_000),
-            not_after: Timestamp::from_millis(NOON + 300 * 86_400_000),
-        },
-    }
-}
-
 pub fn unit(text: &str) -> UnitPath {
     text.parse().unwrap()
-}
-
-/// Certificates of one federation.
-#[derive(Clone)]
-pub struct Registry {
-    pub roots: RootList,
-    root: Certificate,
-    authorities: BTreeMap<UnitPath, (Certificate, Vec<Certificate>)>,
-}
-
-impl Registry {
-    pub fn new() -> Self {
-        let root =
-            issue_root(&Domain::new("reeve.test").unwrap(), &key("root"), &stamp("root")).unwrap();
-        let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
-        Self { roots, root, authorities: BTreeMap::new() }
-    }
-
-    /// The certificate of a unit's authority, nearest first above it.
-    pub fn authority(&mut self, path: &UnitPath) -> (Certificate, Vec<Certificate>) {
-        if let Some(found) = self.authorities.get(path) {
-            return found.clone();
-        }
-        let grant = AuthorityGrant {
-            unit: path.leaf().clone(),
-            level: "level".to_owned(),
-            key: key(&format!("authority {path}")).public(),
-            actions: Actions::all(),
-            levels_below: 6_u8.saturating_sub(u8::try_from(path.depth()).unwrap()),
-        };
-        let made = match path.parent() {
-            None => {
-                let signer = key("root");
-                let issuer = Issuer::new(&self.root, &signer).unwrap();
-                (issuer.authority(&grant, &stamp(&format!("a {path}"))).unwrap(), Vec::new())
-            }
-            Some(above) => {
-                let (certificate, mut chain) = self.authority(&above);
-                let signer = key(&format!("authority {above}"));
-                let issuer = Issuer::new(&certificate, &signer).unwrap();
-                let made = issuer.authority(&grant, &stamp(&format!("a {path}"))).unwrap();
-                chain.insert(0, certificate);
-                (made, chain)
-            }
-        };
-        self.authorities.insert(path.clone(), made.clone());
-        made
-    }
-
-    pub fn node(&mut self, path: &UnitPath, label: &str, term: Option<u64>) -> Chain {
-        let (authority, mut above) = self.authority(path);
-        let signer = key(&format!("authority {path}"));
-        let issuer = Issuer::new(&authority, &signer).unwrap();
-        let grant = NodeGrant {
-            label: label.to_owned(),
-            key: key(&format!("node {path} {label}")).public(),
-            actions: Actions::of_node(),
-            term,
-        };
-        let leaf = issuer.node(&grant, &stamp(&format!("n {path} {label}"))).unwrap();
-        above.insert(0, authority.clone());
-        Chain::new(leaf, above).unwrap()
-    }
-
-    pub fn writer(&mut self, path: &UnitPath, label: &str, kinds: Vec<KindId>) -> Chain {
-        let (authority, mut above) = self.authority(path);
-        let signer = key(&format!("authority {path}"));
-        let issuer = Issuer::new(&authority, &signer).unwrap();
-        let grant = WriterGrant {
-            label: label.to_owned(),
-            key: key(&format!("writer {path} {label}")).public(),
-            actions: Actions::all(),
-            kinds,
-        };
-        let leaf = issuer.writer(&grant, &stamp(&format!("w {path} {label}"))).unwrap();
-        above.insert(0, authority.clone());
-        Chain::new(leaf, above).unwrap()
-    }
-
-    /// A catalogue signed by a unit's authority.
-    pub fn catalogue(&mut self, path: &UnitPath, catalogue: Catalogue) -> Vec<u8> {
-        let (authority, above) = self.authority(path);
-        let statement = Statement {
-            version: VERSION,
-            federation: self.roots.federation(),
-            issuer: path.clone(),
-            term: 1,
-            audience: Audience::Federation,
-            onward: Onward::Anyone,
-            issued_at: Timestamp::from_millis(NOON),
-            valid_until: None,
-            body: Body::Catalogue(catalogue),
-        };
-        let chain = Chain::new(authority, above).unwrap();
-        let signer = key(&format!("authority {path}"));
-        reeve_statement::cose::sign(&statement, &signer, &chain).unwrap().to_bytes()
-    }
 }
 
 /// A name of a node: its unit and label.
@@ -298,7 +173,7 @@ impl World {
             bugs: Bugs::default(),
             issued: Vec::new(),
             roots: self.registry.roots.clone(),
-            key: key(&format!("node {path} {label}")),
+            key: node_key(path, label),
             chain: self.registry.node(path, label, term),
             unit: path.clone(),
             term,
