@@ -171,7 +171,11 @@ impl Node {
                 self.end_import(ask, import, &source, &closes, sweep);
             }
             Question::Close { kind, source, periods } => {
-                match self.closures(&kind, &source, &periods, None) {
+                let closures = match periods.iter().find(|period| !self.has_begun(**period)) {
+                    Some(ahead) => Err(Failure::NotBegun(*ahead)),
+                    None => self.closures(&kind, &source, &periods, None),
+                };
+                match closures {
                     Ok(ops) => {
                         let kind = self.closure_kind();
                         self.enqueue(Task::Write { ask: Some(ask), kind, ops, import: None });
@@ -288,9 +292,7 @@ impl Node {
         period: reeve_statement::period::Period,
         area: Option<&UnitPath>,
     ) -> Answer {
-        if let Some(area) = area
-            && !area.is_within(&self.settings.unit)
-        {
+        if let Some(area) = area.filter(|area| !self.is_known_area(area)) {
             return Answer::Failed(Failure::OtherArea(area.clone()));
         }
         Answer::Figure(self.view_figure(indicator, period, area).map(Box::new))

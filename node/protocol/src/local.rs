@@ -275,6 +275,9 @@ pub enum Failure {
     /// An operation was refused; nothing of the ask was written for its record's shard.
     #[error("{0}")]
     Write(String),
+    /// The period lies ahead.
+    #[error("{0} has not begun at this unit; close it once nothing more is to be reported for it")]
+    NotBegun(Period),
     /// The import is not running.
     #[error("import {0} is not running; begin it again")]
     NoImport(u64),
@@ -303,8 +306,8 @@ pub enum Failure {
     /// There is no such thing.
     #[error("no {0} here")]
     NotFound(&'static str),
-    /// The area is not part of this unit.
-    #[error("{0} is not within this unit's area")]
+    /// The area is not part of this unit, or its register does not know it.
+    #[error("{0} is not within this unit's area, or no unit of its register; see `reeve status`")]
     OtherArea(UnitPath),
     /// The indicators are being computed anew from the records.
     #[error("the indicators are being computed anew from the records; ask again in a while")]

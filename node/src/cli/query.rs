@@ -187,8 +187,10 @@ fn completeness(figure: &Figure) -> String {
     states.dedup();
     for state in states {
         let of_state = figure.exceptions.iter().filter(|it| it.state == state);
-        let units: Vec<&str> = of_state.map(|it| it.unit.as_str()).collect();
-        let shown = units.iter().take(UNITS_SHOWN).copied().collect::<Vec<_>>().join(", ");
+        // An exception without a name is about the unit that the figure is of.
+        let name = |unit: &'_ str| if unit.is_empty() { "itself" } else { unit }.to_owned();
+        let units: Vec<String> = of_state.map(|it| name(&it.unit)).collect();
+        let shown = units.iter().take(UNITS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
         let more = units.len().saturating_sub(UNITS_SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = write!(text, "; {}: {}{more}", plain(state), plain(&shown));

@@ -122,8 +122,8 @@ engine = "{engine}"
 file = {policy}
 
 [sources]
-# The sources that are expected to close each period. A figure is complete once all of them have.
-# Empty: one source is enough.
+# The sources that are expected to close each period, for every kind. A figure is complete once as many
+# have. A source that ever closed a period of a kind is expected for that kind, also if it is not named here.
 names = {sources}
 
 [request]

@@ -256,7 +256,9 @@ fn told_failure(failure: &Failure) -> Told {
         Failure::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::Rebuilding => (S::SERVICE_UNAVAILABLE, "rebuilding", "Not yet"),
         Failure::OwnTable(_) => (S::INTERNAL_SERVER_ERROR, "own_table", "Not computed"),
-        Failure::Write(_) => (S::UNPROCESSABLE_ENTITY, "not_written", "Not written"),
+        Failure::Write(_) | Failure::NotBegun(_) => {
+            (S::UNPROCESSABLE_ENTITY, "not_written", "Not written")
+        }
         Failure::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::Refused(
             Refusal::OldVersion | Refusal::OldEdition | Refusal::OldTerm | Refusal::Equivocation,

@@ -120,7 +120,7 @@ pub enum FileFault {
     #[error("the file changed while it was imported; import it again when it is complete")]
     Changed,
     /// More bad rows than allowed.
-    #[error("{} rows are bad, {allowed} allowed; nothing was imported{}", summary.rejected, summary.rejects_text())]
+    #[error("{} rows are bad, {allowed} allowed{}; nothing was imported{}", summary.rejected, summary.why_none(), summary.rejects_text())]
     TooManyRejects {
         /// Bad rows allowed.
         allowed: u64,

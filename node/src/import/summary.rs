@@ -106,6 +106,14 @@ impl std::fmt::Display for RejectNote {
 }
 
 impl Summary {
+    /// Why no bad row is allowed, if that does not depend on anybody's wish.
+    pub(super) const fn why_none(&self) -> &'static str {
+        match self.mode {
+            Mode::Snapshot => " (a snapshot allows none: their records would be taken for gone)",
+            Mode::Append | Mode::Upsert => "",
+        }
+    }
+
     /// The first rejects and the place of the rest, to follow a message.
     pub(super) fn rejects_text(&self) -> String {
         let mut text = String::new();

@@ -79,6 +79,16 @@ fn a_period_is_closed_without_records() {
     assert_eq!((&figure["states"], &figure["rows"]), (&json!({ "reported": 1 }), &json!([])));
     town.reeve_as(&writer(), &["record", "close", "case", "2021-99", "--source", "x"])
         .fails(1, &["closes"]);
+    town.reeve_as(&writer(), &["record", "close", "case", "2199-01-01", "--source", "x"])
+        .fails(1, &["2199-01-01 has not begun"]);
+}
+
+#[test]
+fn a_figure_of_a_unit_that_the_register_does_not_name_is_an_error() {
+    let nation = &Federation::shared().nation;
+    nation
+        .reeve(&["query", "beds", "--period", "now", "--area", "it/nowhere"])
+        .fails(1, &["it/nowhere"]);
 }
 
 #[test]

@@ -67,6 +67,11 @@ impl Node {
         }
     }
 
+    /// Whether a period has begun at this unit. The present always has.
+    pub(crate) fn has_begun(&self, period: Period) -> bool {
+        period.first_day().is_none_or(|first| first <= self.today())
+    }
+
     /// The civil day at this unit now.
     pub(crate) fn today(&self) -> Date {
         let zone = jiff::tz::TimeZone::get(&self.settings.time_zone);

@@ -68,6 +68,15 @@ impl Node {
         })
     }
 
+    /// Whether an area is this unit's own, or begins with a unit of its register. What lies deeper is
+    /// known to that unit.
+    pub(crate) fn is_known_area(&self, area: &UnitPath) -> bool {
+        let Some(below) = area.below(&self.settings.unit) else { return false };
+        let Some(first) = below.first() else { return true };
+        let register = self.reports.register.as_ref();
+        register.is_some_and(|(_, it)| it.entries.iter().any(|entry| entry.unit == *first))
+    }
+
     /// Units below this one that lead to the area; none: the area is not within.
     fn area_below(&self, area: Option<&UnitPath>) -> Option<Area> {
         let Some(area) = area else { return Some(Area::own()) };
