@@ -9,6 +9,8 @@ pub mod bench;
 pub mod demo;
 pub mod italy;
 pub mod processes;
+pub mod shim;
 pub mod stopwatch;
+pub mod stores;
 pub mod town;
 pub mod trial;

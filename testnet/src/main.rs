@@ -33,6 +33,12 @@ enum Command {
     Sim(cli::sim::Arguments),
     /// Processes that are killed or kept away, and what must hold all the same.
     Trial(cli::trial::Arguments),
+    /// Writes to a store: started by `trial stores`.
+    #[command(hide = true)]
+    StoreWorker(cli::stores::WorkerArguments),
+    /// Looks at a store: started by `trial stores`.
+    #[command(hide = true)]
+    StoreCheck(cli::stores::CheckArguments),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => cli::bench::run(&arguments),
         Command::Sim(arguments) => cli::sim::run(&arguments),
         Command::Trial(arguments) => cli::trial::run(&arguments),
+        Command::StoreWorker(arguments) => cli::stores::write(arguments),
+        Command::StoreCheck(arguments) => cli::stores::check(arguments),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("testnet: {error}");

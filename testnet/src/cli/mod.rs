@@ -4,6 +4,7 @@ pub mod bench;
 pub mod demo;
 pub mod italy;
 pub mod sim;
+pub mod stores;
 pub mod trial;
 pub mod up;
 

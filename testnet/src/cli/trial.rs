@@ -32,6 +32,8 @@ enum Which {
     Kills(Kills),
     /// Stop a superior while much changes below; its figures must be right soon after
     Away(Away),
+    /// Kill, damage, fill and fail a store alone; what was acknowledged must be there or be missed
+    Stores(super::stores::Arguments),
 }
 
 /// A store engine.
@@ -92,6 +94,9 @@ struct Away {
 /// # Errors
 /// When something does not hold, or the federation cannot be raised.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    if let Which::Stores(stores) = &arguments.which {
+        return super::stores::run(stores);
+    }
     let folder = tempfile::Builder::new().prefix("reeve-trial-").tempdir()?;
     let (path, leash) = (folder.path().to_owned(), Leash::default());
     // Waits for the trial's thread when it is dropped, before the folder is.
@@ -102,6 +107,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             let report = runtime.block_on(unless_stopped(&leash, work));
             report.map(|report| tell_kills(kills, &report)).map(|()| true)
         }
+        Which::Stores(_) => Ok(true),
         Which::Away(away) => {
             let work = in_thread(away_in(away, path, leash.clone()));
             let absences = runtime.block_on(unless_stopped(&leash, work));

@@ -37,6 +37,12 @@ impl Leash {
         }
     }
 
+    /// Whether it was let go.
+    #[must_use]
+    pub fn is_let_go(&self) -> bool {
+        locked(&self.0).let_go
+    }
+
     /// Starts a process whose standard input is open for as long as this one lives.
     pub(super) fn start(&self, command: &mut Command) -> std::io::Result<Guard> {
         let mut held = locked(&self.0);
