@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test network measures by the machine's clock")]
 
 pub mod bench;
+pub mod chaos;
 pub mod demo;
 pub mod italy;
 pub mod processes;

@@ -33,6 +33,8 @@ enum Command {
     Sim(cli::sim::Arguments),
     /// Processes that are killed or kept away, and what must hold all the same.
     Trial(cli::trial::Arguments),
+    /// Fourteen real processes under all kinds of faults, several at a time.
+    Chaos(cli::chaos::Arguments),
     /// Writes to a store: started by `trial stores`.
     #[command(hide = true)]
     StoreWorker(cli::stores::WorkerArguments),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => cli::bench::run(&arguments),
         Command::Sim(arguments) => cli::sim::run(&arguments),
         Command::Trial(arguments) => cli::trial::run(&arguments),
+        Command::Chaos(arguments) => cli::chaos::run(&arguments),
         Command::StoreWorker(arguments) => cli::stores::write(arguments),
         Command::StoreCheck(arguments) => cli::stores::check(arguments),
     };

@@ -398,7 +398,7 @@ pub fn found(
     made.map_err(|error| house_error(path, error))
 }
 
-fn unit_spec(spec: &TownSpec, path: &UnitPath) -> Result<UnitSpec, TownError> {
+pub(crate) fn unit_spec(spec: &TownSpec, path: &UnitPath) -> Result<UnitSpec, TownError> {
     let level = format!("level-{}", path.depth());
     let mut unit = UnitSpec::new(path.leaf().clone(), &level, Passphrase::new(PASSPHRASE));
     unit.cost = Cost::NONE;

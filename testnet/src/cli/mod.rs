@@ -1,6 +1,7 @@
 //! The subcommands of testnet: arguments in, text out.
 
 pub mod bench;
+pub mod chaos;
 pub mod demo;
 pub mod italy;
 pub mod sim;

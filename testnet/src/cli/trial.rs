@@ -38,7 +38,7 @@ enum Which {
 
 /// A store engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Store {
+pub(super) enum Store {
     /// The default of a node
     Redb,
     /// The other one
@@ -46,7 +46,7 @@ enum Store {
 }
 
 impl Store {
-    const fn engine(self) -> Engine {
+    pub(super) const fn engine(self) -> Engine {
         match self {
             Self::Redb => Engine::Redb,
             Self::Sled => Engine::Sled,

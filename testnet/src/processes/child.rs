@@ -44,7 +44,7 @@ impl Leash {
     }
 
     /// Starts a process whose standard input is open for as long as this one lives.
-    pub(super) fn start(&self, command: &mut Command) -> std::io::Result<Guard> {
+    pub(crate) fn start(&self, command: &mut Command) -> std::io::Result<Guard> {
         let mut held = locked(&self.0);
         if held.let_go {
             return Err(Error::new(ErrorKind::Interrupted, "told to stop"));
@@ -58,28 +58,37 @@ impl Leash {
 
 /// A child; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Guard(Arc<Mutex<Child>>);
+pub(crate) struct Guard(Arc<Mutex<Child>>);
 
 impl Guard {
     /// How it ended, if it has.
-    pub(super) fn ended(&self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
         locked(&self.0).try_wait().ok().flatten()
     }
 
     /// SIGKILL, and waits for the end.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let mut child = locked(&self.0);
         // An error means that it has ended already.
         let _ = child.kill();
         let _ = child.wait();
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        locked(&self.0).id()
+    }
+
+    /// Sends it a signal by name, such as `STOP`; whether there is a `kill` to do so.
+    pub(crate) fn signal(&self, name: &str) -> bool {
+        Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().is_ok()
+    }
+
     /// SIGTERM, and waits for the end. Where there is no `kill`, nothing happens here.
-    pub(super) fn stop(&self) {
-        let pid = locked(&self.0).id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
+    pub(crate) fn stop(&self) {
+        let told = self.signal("TERM");
         let began = now();
-        while told.is_ok() && began.elapsed() < ENDING && self.ended().is_none() {
+        while told && began.elapsed() < ENDING && self.ended().is_none() {
             std::thread::sleep(LOOK);
         }
     }

@@ -3,7 +3,7 @@
 //! Folders are founded once and used again. A process that is dropped is killed, and one whose starter
 //! is killed stops by itself: none outlives what started it.
 
-mod child;
+pub(crate) mod child;
 mod houses;
 mod process;
 
@@ -17,6 +17,7 @@ use reeve_statement::unit::UnitPath;
 
 pub use child::Leash;
 pub use houses::Houses;
+pub(crate) use process::Starting;
 pub use process::{LOG_FILE, Launcher, Process};
 
 use crate::stopwatch::now;

@@ -29,6 +29,10 @@ pub struct Launcher {
     pub binary: PathBuf,
     /// Further arguments of `reeve run`.
     pub arguments: Vec<String>,
+    /// A command that runs the binary in a place of its own, with its arguments; empty: none.
+    pub within: Vec<String>,
+    /// Variables of its environment.
+    pub environment: Vec<(String, String)>,
     /// Ends them all.
     pub leash: Leash,
 }
@@ -39,7 +43,13 @@ impl Launcher {
     /// # Errors
     /// [`ProcessError::NoBinary`].
     pub fn beside(leash: &Leash) -> Result<Self, ProcessError> {
-        Ok(Self { binary: reeve_binary()?, arguments: Vec::new(), leash: leash.clone() })
+        Ok(Self {
+            binary: reeve_binary()?,
+            arguments: Vec::new(),
+            within: Vec::new(),
+            environment: Vec::new(),
+            leash: leash.clone(),
+        })
     }
 
     fn launch(&self, folder: &Path) -> Result<Guard, ProcessError> {
@@ -51,7 +61,15 @@ impl Launcher {
         }
         let log = folder.join(LOG_FILE);
         let errors = File::options().create(true).append(true).open(&log);
-        let mut command = Command::new(&self.binary);
+        let mut command = match self.within.split_first() {
+            Some((outer, arguments)) => {
+                let mut command = Command::new(outer);
+                command.args(arguments).arg(&self.binary);
+                command
+            }
+            None => Command::new(&self.binary),
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.arg("--home").arg(folder).args(["run", "--until-eof"]).args(&self.arguments);
         command.stdout(Stdio::null()).stderr(errors.map_err(at(log.clone()))?);
         self.leash.start(&mut command).map_err(at(self.binary.clone()))
@@ -85,7 +103,7 @@ pub struct Process {
 }
 
 /// A process that was started and may not serve yet.
-pub(super) struct Starting {
+pub(crate) struct Starting {
     unit: UnitPath,
     folder: PathBuf,
     listen: SocketAddr,
@@ -94,7 +112,7 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    pub(super) fn new(
+    pub(crate) fn new(
         launcher: &Launcher,
         unit: &UnitPath,
         house: &House,
@@ -109,7 +127,7 @@ impl Starting {
         })
     }
 
-    pub(super) fn serving(self, within: Duration) -> Result<Process, ProcessError> {
+    pub(crate) fn serving(self, within: Duration) -> Result<Process, ProcessError> {
         let client = serving(&self.unit, &self.folder, self.listen, &self.child, within)?;
         let Self { unit, folder, listen, launcher, child } = self;
         Ok(Process { unit, folder, client, listen, launcher, child })
@@ -138,6 +156,17 @@ impl Process {
     pub fn serving(&mut self, within: Duration) -> Result<(), ProcessError> {
         self.client = serving(&self.unit, &self.folder, self.listen, &self.child, within)?;
         Ok(())
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Sends it a signal by name, such as `STOP`; whether there is a `kill` to do so.
+    pub fn signal(&self, name: &str) -> bool {
+        self.child.signal(name)
     }
 
     /// Tells it to stop, and waits.
@@ -214,7 +243,8 @@ fn serving(
     let (address, token) = (folder.join(ADDRESS_FILE), folder.join(OPERATOR_TOKEN_FILE));
     eventually(within, &format!("the node of {unit} serves"), || {
         running(unit, folder, child)?;
-        if !address.exists() || !token.exists() {
+        // One that has its port by its configuration writes down none.
+        if (listen.port() == 0 && !address.exists()) || !token.exists() {
             return Ok(None);
         }
         let client = Client::new(address_of(folder, listen), &token).ok();

@@ -61,7 +61,7 @@ pub fn run(spec: &AwaySpec, leash: &Leash) -> Result<Vec<Absence>, TrialError> {
     let mut absences = Vec::new();
     // Something is reported before the superior goes away for the first time.
     change(below, spec.changes, 0)?;
-    wait(nation, &expected(nation, below)?, now(), SERVING)?;
+    wait(nation, &DAYS, &expected(nation, below)?, now(), SERVING)?;
     for round in 1..=spec.rounds {
         region.kill();
         let gone = now();
@@ -72,8 +72,8 @@ pub fn run(spec: &AwaySpec, leash: &Leash) -> Result<Vec<Absence>, TrialError> {
         region.launch()?;
         region.serving(SERVING)?;
         let (start, ready) = (started.elapsed(), now());
-        let superior = wait(region, &expected(region, below)?, ready, spec.within)?;
-        let nation = wait(nation, &expected(nation, below)?, ready, spec.within)?;
+        let superior = wait(region, &DAYS, &expected(region, below)?, ready, spec.within)?;
+        let nation = wait(nation, &DAYS, &expected(nation, below)?, ready, spec.within)?;
         absences.push(Absence { away, start, superior, nation });
     }
     processes.stop();

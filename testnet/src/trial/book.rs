@@ -1,8 +1,8 @@
 //! What a federation has said so far, as its nodes show it: every ledger entry, and which statement
 //! each edition's number was used for.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reeve::api::{IssuedEntry, SentEntry};
 use reeve::client::ClientError;
@@ -37,23 +37,30 @@ const NEVER: [(&str, &[&str]); 4] = [
 ];
 
 /// Who said it, about which figure, in which term, as which edition.
-pub(super) type Edition = (UnitPath, String, u64, u64);
+pub(crate) type Edition = (UnitPath, String, u64, u64);
 
 /// What was said.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     ledgers: BTreeMap<UnitPath, Vec<Digest>>,
     editions: BTreeMap<Edition, Digest>,
 }
 
 impl Book {
     /// How many entries all ledgers have, and how many editions of figures there are.
-    pub(super) fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         (self.ledgers.values().map(Vec::len).sum(), self.editions.len())
     }
 
+    /// How many figures a unit said something about, and how many editions of them.
+    pub(crate) fn editions_of(&self, unit: &UnitPath) -> (usize, usize) {
+        let own = || self.editions.keys().filter(|(whose, ..)| whose == unit);
+        let figures: BTreeSet<&String> = own().map(|(_, figure, ..)| figure).collect();
+        (figures.len(), own().count())
+    }
+
     /// A unit's ledger as far as it was seen.
-    pub(super) fn ledger(&self, unit: &UnitPath) -> &[Digest] {
+    pub(crate) fn ledger(&self, unit: &UnitPath) -> &[Digest] {
         self.ledgers.get(unit).map(Vec::as_slice).unwrap_or_default()
     }
 
@@ -61,7 +68,7 @@ impl Book {
     ///
     /// # Errors
     /// When it does not begin with what was seen.
-    pub(super) fn replace(
+    pub(crate) fn replace(
         &mut self,
         unit: &UnitPath,
         whole: Vec<Digest>,
@@ -77,7 +84,7 @@ impl Book {
     ///
     /// # Errors
     /// When its number was used for another.
-    pub(super) fn note(&mut self, edition: Edition, statement: Digest) -> Result<(), TrialError> {
+    pub(crate) fn note(&mut self, edition: Edition, statement: Digest) -> Result<(), TrialError> {
         match self.editions.entry(edition) {
             Entry::Vacant(vacant) => {
                 vacant.insert(statement);
@@ -98,7 +105,7 @@ impl Book {
     ///
     /// # Errors
     /// When the ledger shrank or says something else, or a number was used twice.
-    pub(super) fn read(&mut self, process: &Process) -> Result<Vec<SentEntry>, TrialError> {
+    pub(crate) fn read(&mut self, process: &Process) -> Result<Vec<SentEntry>, TrialError> {
         let status = process.status()?;
         let (unit, size) = (&process.unit, status.ledger_size);
         let mut seen = self.ledgers.remove(unit).unwrap_or_default();
@@ -166,7 +173,7 @@ fn issued(process: &Process, mut from: u64) -> Result<Vec<IssuedEntry>, TrialErr
 ///
 /// # Errors
 /// When it does not.
-pub(super) fn held_by(superior: &Process, entry: &SentEntry) -> Result<(), TrialError> {
+pub(crate) fn held_by(superior: &Process, entry: &SentEntry) -> Result<(), TrialError> {
     let path = format!("/v1/statements/{}", entry.statement);
     let bytes = match superior.client.bytes(&path, "application/cose") {
         Ok(bytes) => bytes,
@@ -188,7 +195,7 @@ pub(super) fn held_by(superior: &Process, entry: &SentEntry) -> Result<(), Trial
 ///
 /// # Errors
 /// What it counted.
-pub(super) fn nothing_impossible(process: &Process) -> Result<(), TrialError> {
+pub(crate) fn nothing_impossible(process: &Process) -> Result<(), TrialError> {
     let metrics = process.client.bytes("/metrics", "text/plain");
     let metrics = metrics.map_err(|error| process.failed(error))?;
     let metrics = String::from_utf8_lossy(&metrics);
@@ -205,7 +212,7 @@ pub(super) fn nothing_impossible(process: &Process) -> Result<(), TrialError> {
 }
 
 /// The root of a ledger of these statements.
-pub(super) fn root<'a>(statements: impl Iterator<Item = &'a Digest>) -> Option<Digest> {
+pub(crate) fn root<'a>(statements: impl Iterator<Item = &'a Digest>) -> Option<Digest> {
     let mut frontier = Frontier::new();
     for statement in statements {
         frontier.append(leaf_hash(statement.as_bytes())).ok()?;

@@ -7,22 +7,25 @@ use reeve::api::{Figure, RecordView, Records};
 use reeve::client::{Client, ClientError};
 use reeve_statement::unit::UnitPath;
 
-use super::cases::{DAYS, Fields};
+use super::cases::Fields;
 use super::{TrialError, broken};
 use crate::processes::{Process, ProcessError};
 
 /// Pause between two questions.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Levels down to which the pack's indicator keeps rows apart by area.
+const AREA_DEPTH: usize = 2;
+
 /// Bands of the pack's indicator `confirmed_by_day`: the label, and the highest age.
 const BANDS: [(&str, u64); 5] =
     [("0-17", 17), ("18-39", 39), ("40-64", 64), ("65-79", 79), ("80+", u64::MAX)];
 
 /// Confirmed cases by day, area below the unit that is asked, age band and sex.
-pub(super) type Counts = BTreeMap<[String; 4], i64>;
+pub(crate) type Counts = BTreeMap<[String; 4], i64>;
 
 /// All records of the kind `case` that a node holds.
-pub(super) fn records(unit: &UnitPath, client: &Client) -> Result<Vec<RecordView>, TrialError> {
+pub(crate) fn records(unit: &UnitPath, client: &Client) -> Result<Vec<RecordView>, TrialError> {
     let (mut all, mut shard) = (Vec::new(), 0);
     loop {
         let page: Result<Records, _> = client.get(&format!("/v1/records/case?shard={shard}"));
@@ -37,15 +40,17 @@ pub(super) fn records(unit: &UnitPath, client: &Client) -> Result<Vec<RecordView
 }
 
 /// Counts the records of a unit, as `above` must show them.
-pub(super) fn add(counts: &mut Counts, above: &UnitPath, unit: &UnitPath, records: &[RecordView]) {
+pub(crate) fn add(counts: &mut Counts, above: &UnitPath, unit: &UnitPath, records: &[RecordView]) {
     let (above, unit) = (above.to_string(), unit.to_string());
     let area = unit.strip_prefix(&above).unwrap_or(&unit).trim_start_matches('/');
-    let area = if area.is_empty() { "." } else { area };
+    let area: Vec<&str> = area.split('/').take(AREA_DEPTH).collect();
+    let area = area.join("/");
+    let area = if area.is_empty() { ".".to_owned() } else { area };
     for RecordView { record, .. } in records {
         let text = |field: &str| text(record, field).to_owned();
         let age = record.get("age").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX);
         let band = BANDS.iter().find(|(_, most)| age <= *most).map_or("", |(label, _)| label);
-        let cell = [text("reported_on"), area.to_owned(), band.to_owned(), text("sex")];
+        let cell = [text("reported_on"), area.clone(), band.to_owned(), text("sex")];
         *counts.entry(cell).or_insert(0) += 1;
     }
 }
@@ -55,9 +60,9 @@ fn text<'a>(record: &'a Fields, field: &str) -> &'a str {
 }
 
 /// What a node shows now; none if a cell is not told exactly.
-fn shown(process: &Process) -> Result<Option<Counts>, TrialError> {
+fn shown(process: &Process, days: &[&str]) -> Result<Option<Counts>, TrialError> {
     let mut counts = Counts::new();
-    for day in DAYS {
+    for &day in days {
         let path = format!("/v1/figures/confirmed_by_day?period={day}");
         let figure = match process.client.get::<Figure>(&path) {
             Ok(figure) => figure,
@@ -79,15 +84,16 @@ fn shown(process: &Process) -> Result<Option<Counts>, TrialError> {
     Ok(Some(counts))
 }
 
-/// Waits until a node shows these counts and has signed them; how long that took since `since`.
-pub(super) fn wait(
+/// Waits until a node shows these counts for these days and has signed them; how long that took since `since`.
+pub(crate) fn wait(
     process: &Process,
+    days: &[&str],
     expected: &Counts,
     since: Instant,
     within: Duration,
 ) -> Result<Duration, TrialError> {
     loop {
-        let found = shown(process)?;
+        let found = shown(process, days)?;
         let took = since.elapsed();
         if found.as_ref() == Some(expected) {
             return Ok(took);

@@ -17,9 +17,9 @@ use reeve::config::Engine;
 use reeve_statement::unit::UnitPath;
 
 use super::book::{Book, held_by, nothing_impossible};
-use super::cases::Known;
+use super::cases::{DAYS, Known};
 use super::figures::{Counts, add, records, wait};
-use super::load::{Tally, write};
+use super::load::{PAUSE, Tally, write};
 use super::{TrialError, broken, keep_status, raise, stores};
 use crate::processes::{Houses, LOG_FILE, Leash, Process, ProcessError, Processes, SERVING};
 use crate::stopwatch::now;
@@ -192,7 +192,7 @@ impl<'a> Trial<'a> {
                     continue;
                 }
                 let (known, chance, stop) = (&mut site.known, &mut site.chance, &stop);
-                writing.push(scope.spawn(move || write(client, known, chance, stop)));
+                writing.push(scope.spawn(move || write(client, known, chance, stop, PAUSE)));
             }
             std::thread::sleep(run);
             killed.kill();
@@ -224,7 +224,7 @@ impl<'a> Trial<'a> {
         let expected = self.hold_records()?;
         let nation = self.processes.list().first();
         let nation = nation.ok_or_else(|| TrialError::Trial("there is no nation".to_owned()))?;
-        let right = wait(nation, &expected, self.ready, self.spec.within)?;
+        let right = wait(nation, &DAYS, &expected, self.ready, self.spec.within)?;
         self.report.right.push(right);
         self.report.checked += 1;
         self.hold_statements()
@@ -279,7 +279,7 @@ impl<'a> Trial<'a> {
 }
 
 /// Waits until the superior has the last edition of every figure.
-fn delivered(process: &Process) -> Result<(), TrialError> {
+pub(crate) fn delivered(process: &Process) -> Result<(), TrialError> {
     let began = now();
     loop {
         let status = process.status()?;
@@ -300,7 +300,7 @@ fn delivered(process: &Process) -> Result<(), TrialError> {
 }
 
 /// A node that was killed leaves no complaint; one that panicked does.
-fn no_panic(unit: &UnitPath, folder: &Path) -> Result<(), TrialError> {
+pub(crate) fn no_panic(unit: &UnitPath, folder: &Path) -> Result<(), TrialError> {
     let path = folder.join(LOG_FILE);
     let log = std::fs::read(&path).map_err(|reason| ProcessError::System { path, reason })?;
     let log = String::from_utf8_lossy(&log);

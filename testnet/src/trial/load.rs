@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use reeve::api::{Operation, WriteRequest, Written};
+use reeve::api::{WriteRequest, Written};
 use reeve::client::{Client, ClientError};
 
-use super::cases::{Known, operation};
+use super::cases::{DAYS, Known};
 
 /// Pause between two requests: the node is busy, and so is the machine with the other nodes.
-const PAUSE: Duration = Duration::from_millis(3);
+pub(crate) const PAUSE: Duration = Duration::from_millis(3);
 
 /// Most operations of one request.
 const BATCH: usize = 12;
@@ -21,26 +21,25 @@ const BUSY: u16 = 503;
 
 /// How many requests were answered or not.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// Acknowledged.
-    pub(super) acknowledged: u64,
+    pub(crate) acknowledged: u64,
     /// Without an answer: done or not.
-    pub(super) open: u64,
+    pub(crate) open: u64,
 }
 
-/// Writes until told to stop, or until the node is gone.
-pub(super) fn write(
+/// Writes until told to stop, or until the node is gone; pauses between two requests.
+pub(crate) fn write(
     client: &Client,
     known: &mut Known,
     chance: &mut ChaCha8Rng,
     stop: &AtomicBool,
+    pause: Duration,
 ) -> Result<Tally, ClientError> {
     let mut tally = Tally::default();
     while !stop.load(Ordering::Relaxed) {
         let count = if chance.random_bool(0.7) { 1 } else { chance.random_range(1..=BATCH) };
-        let operations: Vec<Operation> = (0..count).map(|_| operation(chance)).collect();
-        known.sent(&operations);
-        let request = WriteRequest { operations };
+        let request = WriteRequest { operations: known.draw(count, &DAYS, chance) };
         let answer: Result<Written, _> = client.send("POST", "/v1/records/case", &request);
         match answer {
             Ok(_) => {
@@ -54,7 +53,7 @@ pub(super) fn write(
             }
             Err(error) => return Err(error),
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(pause);
     }
     Ok(tally)
 }

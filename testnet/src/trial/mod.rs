@@ -6,12 +6,12 @@
 //! process does not.
 
 pub mod away;
-mod book;
-mod cases;
-mod figures;
+pub(crate) mod book;
+pub(crate) mod cases;
+pub(crate) mod figures;
 pub mod kills;
-mod load;
-mod stores;
+pub(crate) mod load;
+pub(crate) mod stores;
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ use crate::processes::{Houses, Launcher, Leash, Process, ProcessError, Processes
 use crate::town::{TownError, TownSpec};
 
 /// Cases expected in one home: they fill a few shards.
-const CASES: u64 = 3_000;
+pub(crate) const CASES: u64 = 3_000;
 
 /// Why a trial ends early.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ impl From<HouseError> for TrialError {
 }
 
 /// What must hold did not.
-fn broken(unit: &UnitPath, what: impl Into<String>) -> TrialError {
+pub(crate) fn broken(unit: &UnitPath, what: impl Into<String>) -> TrialError {
     TrialError::Broken { unit: unit.clone(), what: what.into() }
 }
 
@@ -85,7 +85,7 @@ fn broken(unit: &UnitPath, what: impl Into<String>) -> TrialError {
 const STATUS: [(&str, &str); 2] = [("status.json", "/v1/status"), ("metrics.txt", "/metrics")];
 
 /// Writes down how each node fares that still answers, for whoever looks into a trial that failed.
-fn keep_status(processes: &[Process]) {
+pub(crate) fn keep_status<'a>(processes: impl IntoIterator<Item = &'a Process>) {
     for process in processes {
         for (file, path) in STATUS {
             if let Ok(answer) = process.client.bytes(path, "*/*") {

@@ -25,7 +25,7 @@ const PAGE: usize = 1_000;
 ///
 /// # Errors
 /// What does not hold.
-pub(super) fn check(
+pub(crate) fn check(
     book: &mut Book,
     unit: &UnitPath,
     house: &House,
