@@ -1,10 +1,9 @@
 /*
  * Shifts the wall clock of a process that is started with this library preloaded, for trials of nodes
  * whose clock is wrong. The shift, in nanoseconds, is the one 64-bit number in the file that the variable
- * REEVE_TESTNET_CLOCK names; whoever writes there changes the time at once. The monotonic clock, timers
+ * REEVE_CLOCK_CONTROL names; whoever writes there changes the time at once. The monotonic clock, timers
  * and files' times stay as they are, as they do when somebody sets a machine's clock.
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@ static const volatile int64_t *shift;
 
 __attribute__((constructor)) static void reeve_clock_open(void)
 {
-    const char *path = getenv("REEVE_TESTNET_CLOCK");
+    const char *path = getenv("REEVE_CLOCK_CONTROL");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return;

@@ -31,6 +31,12 @@ pub const DISK_CONTROL: &str = "REEVE_DISK_CONTROL";
 /// The file to which [`DISK`] appends what was written and what was synced.
 pub const DISK_JOURNAL: &str = "REEVE_DISK_JOURNAL";
 
+/// A wall clock that is wrong.
+pub const CLOCK: Shim = Shim { name: "clock", source: include_str!("../shim/clock.c") };
+
+/// The file that tells [`CLOCK`] by how much.
+pub const CLOCK_CONTROL: &str = "REEVE_CLOCK_CONTROL";
+
 /// Why there is no shim.
 #[derive(Debug, thiserror::Error)]
 pub enum ShimError {

@@ -301,7 +301,10 @@ pub enum Failure {
     #[error("{0} tasks are waiting already; ask again")]
     Busy(usize),
     /// This node's writer certificate is refused.
-    #[error("this node's writer certificate is refused; renew it with `reeve certificate renew`")]
+    #[error(
+        "this node's writer certificate is refused; `reeve status` says why: set the clock, or run \
+         `reeve certificate renew`"
+    )]
     NoWriter,
     /// There is no such thing.
     #[error("no {0} here")]
@@ -453,6 +456,9 @@ pub struct Status {
     /// Size of its ledger as the superior holds it, if that is more: its store was put back, and it
     /// signs no figures.
     pub superior_ledger: Option<u64>,
+    /// How far the wall clock is behind the last signed time, in milliseconds, if that is too far to be
+    /// believed: it signs nothing until the clock is right.
+    pub clock_behind: Option<i64>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.

@@ -416,9 +416,16 @@ impl Node {
         self.context.wake_at(self.next_sweep);
     }
 
-    /// Whether the wall clock went back too far to be believed.
+    /// How far the wall clock is behind the last signed time, in milliseconds, if that is too far to be
+    /// believed: then nothing is signed.
+    #[must_use]
+    pub fn clock_behind(&self) -> Option<i64> {
+        let behind = self.reports.last_signed.since(self.context.now().wall);
+        (behind > CLOCK_BACK_MS).then_some(behind)
+    }
+
     pub(crate) fn is_clock_behind(&self) -> bool {
-        self.reports.last_signed.since(self.context.now().wall) > CLOCK_BACK_MS
+        self.clock_behind().is_some()
     }
 
     /// The time to sign with: never below the last signed one, and none if the clock went back too

@@ -122,6 +122,10 @@ pub struct StatusView {
     /// its store was put back, and it signs no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superior_ledger: Option<u64>,
+    /// How far its clock is behind what it signed last, in milliseconds, if that is too far to be
+    /// believed: it signs no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_behind_ms: Option<i64>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.
@@ -206,6 +210,7 @@ impl StatusView {
             unsent: status.unsent,
             refused: refused.collect(),
             superior_ledger: status.superior_ledger,
+            clock_behind_ms: status.clock_behind,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
             forks: status.forks.iter().map(ForkView::from).collect(),

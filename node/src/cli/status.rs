@@ -72,6 +72,14 @@ fn describe(status: &StatusView) -> String {
         );
         line("", Style::Bad.of(&told));
     }
+    if let Some(behind) = status.clock_behind_ms {
+        let told = format!(
+            "STOPPED: this machine's clock is {} s behind what was signed last. Set it; until it is \
+             right no figure is signed",
+            behind / 1_000
+        );
+        line("Clock", Style::Bad.of(&told));
+    }
     line(
         "Waiting",
         format!(

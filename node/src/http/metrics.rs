@@ -12,6 +12,7 @@
 //! | `reeve_figures`, `reeve_figures_unsent`, `reeve_figures_refused` | figures kept; not yet with the superior; refused by it |
 //! | `reeve_ledger_statements` | statements in the ledger |
 //! | `reeve_writes_queued`, `reeve_persists_pending`, `reeve_imports_interrupted` | work that waits |
+//! | `reeve_clock_behind_seconds` | not 0: the clock is so far behind what was signed last that nothing is signed |
 //! | `reeve_certificate_expiry_seconds` | when this node's certificate ends, in seconds since 1970 |
 //! | `reeve_build_info{version}` | always 1 |
 
@@ -82,6 +83,12 @@ fn gauges(text: &mut String, status: &Status) {
     gauge("persists_pending", "Writes not durable yet.", whole(status.pending_persists));
     let interrupted = whole(status.interrupted_imports.len());
     gauge("imports_interrupted", "Imports that began and did not end.", interrupted);
+    let behind = status.clock_behind.unwrap_or(0) / 1_000;
+    gauge(
+        "clock_behind_seconds",
+        "How far the clock is behind the last signature; 0: it signs.",
+        behind,
+    );
     let ends = status.not_after.as_seconds();
     gauge("certificate_expiry_seconds", "When the certificate ends, since 1970.", ends);
     let peers = status.peers.iter().filter(|peer| peer.connected).count();

@@ -164,6 +164,7 @@ pub async fn start(parts: Parts) -> Result<(NodeHandle, Running), RunError> {
         wake: None,
         counters: Counters::default(),
         present,
+        clock_told: false,
     };
     let task = tokio::spawn(driver.run(net, events, asked, stopping, thread));
     Ok((handle, Running { task }))
@@ -203,6 +204,8 @@ struct Loop {
     wake: Option<u64>,
     counters: Counters,
     present: watch::Sender<Presence>,
+    /// Whether it was said that the clock is behind.
+    clock_told: bool,
 }
 
 impl Loop {
@@ -297,10 +300,27 @@ impl Loop {
 
     async fn input(&mut self, input: Input) -> Result<(), RunError> {
         self.node.handle(self.clock.now(), input);
+        self.tell_clock();
         for effect in self.node.drain() {
             self.carry_out(effect).await?;
         }
         Ok(())
+    }
+
+    /// Says so when the clock is too far back to sign, and when it is right again.
+    fn tell_clock(&mut self) {
+        let behind = self.node.clock_behind();
+        if behind.is_some() == self.clock_told {
+            return;
+        }
+        self.clock_told = behind.is_some();
+        match behind {
+            Some(ms) => tracing::error!(
+                seconds = ms / 1_000,
+                "the clock is behind what was signed last: nothing is signed until it is right"
+            ),
+            None => tracing::info!("the clock is right again: figures are signed"),
+        }
     }
 
     async fn on_net(&mut self, event: NetEvent) -> Result<(), RunError> {

@@ -1,24 +1,15 @@
 //! The faults of a mixed run: drawn, done, and undone.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::federation::Federation;
+use super::disk;
+use super::federation::{Federation, Site};
 use super::proxy::Weather;
 use crate::trial::TrialError;
-
-/// Bytes of a disk that can be filled: far more than a trial writes.
-const DISK: &str = "256m";
-
-/// The file that fills it.
-const BALLAST: &str = "ballast";
 
 /// Longest delay of a relay, in milliseconds.
 const LATE_MS: u64 = 400;
@@ -54,12 +45,14 @@ pub enum Kind {
     Broken,
     /// Its disk is full.
     DiskFull,
+    /// Its disk fails.
+    DiskBroken,
     /// Its clock is wrong.
     WrongClock,
 }
 
 /// All kinds.
-pub(super) const KINDS: [Kind; 11] = [
+pub(super) const KINDS: [Kind; 12] = [
     Kind::Killed,
     Kind::Frozen,
     Kind::Unplugged,
@@ -70,6 +63,7 @@ pub(super) const KINDS: [Kind; 11] = [
     Kind::Late,
     Kind::Broken,
     Kind::DiskFull,
+    Kind::DiskBroken,
     Kind::WrongClock,
 ];
 
@@ -81,7 +75,7 @@ impl Kind {
 
     /// Whether a process that is under it may end by itself.
     pub(super) const fn may_end(self) -> bool {
-        matches!(self, Self::DiskFull)
+        matches!(self, Self::DiskFull | Self::DiskBroken)
     }
 
     /// How long it lasts, in milliseconds.
@@ -89,7 +83,7 @@ impl Kind {
         match self {
             Self::Killed => (50, 4_000),
             Self::Frozen => (5_000, 30_000),
-            Self::DiskFull => (2_000, 10_000),
+            Self::DiskFull | Self::DiskBroken => (2_000, 10_000),
             Self::WrongClock => (2_000, 20_000),
             _ => (1_000, 20_000),
         }
@@ -137,15 +131,9 @@ impl Kind {
                 network.close(node);
                 relay(Weather { breaks: BREAKS, ..Weather::FAIR })
             }
-            Self::DiskFull => {
+            Self::DiskFull | Self::DiskBroken | Self::WrongClock => {
                 if let Some(site) = federation.sites.get(node) {
-                    fill(&site.house.store_folder())?;
-                }
-                None
-            }
-            Self::WrongClock => {
-                if let Some(site) = federation.sites.get(node) {
-                    site.clock.shift(chance.random_range(CLOCK_S))?;
+                    self.begin_at(site, chance)?;
                 }
                 None
             }
@@ -171,52 +159,30 @@ impl Kind {
                 federation.network.weather(node, Weather::FAIR);
                 Ok(())
             }
-            Self::DiskFull => {
+            Self::DiskFull | Self::DiskBroken | Self::WrongClock => {
                 if let Some(site) = federation.sites.get(node) {
-                    free(&site.house.store_folder())?;
+                    self.end_at(site)?;
                 }
                 federation.revive(node)
             }
-            Self::WrongClock => {
-                federation.sites.get(node).map_or(Ok(()), |site| site.clock.shift(0))
-            }
         }
     }
-}
 
-/// Puts a small disk of its own under a folder; only within namespaces, where nobody else sees it.
-pub(super) fn small_disk(folder: &Path) -> Result<(), TrialError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        TrialError::Trial(format!("a disk at {}: {error}", folder.display()))
-    };
-    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-    let mut command = Command::new("mount");
-    command.args(["-t", "tmpfs", "-o", &format!("size={DISK},mode=0700"), "chaos"]).arg(folder);
-    let output = command.output().map_err(|error| failed(&error))?;
-    if output.status.success() {
-        return Ok(());
+    /// What is wrong with a node's machine.
+    fn begin_at(self, site: &Site, chance: &mut ChaCha8Rng) -> Result<(), TrialError> {
+        match self {
+            Self::DiskFull if site.small_disk => disk::fill(&site.house.store_folder()),
+            Self::DiskFull => site.steering.fill_disk(),
+            Self::DiskBroken => site.steering.break_disk(chance.random_bool(0.5)),
+            _ => site.steering.shift_clock(chance.random_range(CLOCK_S)),
+        }
     }
-    Err(failed(&String::from_utf8_lossy(&output.stderr)))
-}
 
-fn ballast(folder: &Path) -> PathBuf {
-    folder.join(BALLAST)
-}
-
-/// Fills the disk of a folder until nothing more fits.
-fn fill(folder: &Path) -> Result<(), TrialError> {
-    const PIECE: usize = 64 * 1024;
-    let path = ballast(folder);
-    let at = |reason| crate::processes::ProcessError::System { path: path.clone(), reason };
-    let mut file = File::create(&path).map_err(at)?;
-    let piece = vec![0; PIECE];
-    while file.write_all(&piece).is_ok() {}
-    Ok(())
-}
-
-/// Makes room again.
-fn free(folder: &Path) -> Result<(), TrialError> {
-    let path = ballast(folder);
-    fs::remove_file(&path)
-        .map_err(|reason| crate::processes::ProcessError::System { path, reason }.into())
+    fn end_at(self, site: &Site) -> Result<(), TrialError> {
+        match self {
+            Self::DiskFull if site.small_disk => disk::free(&site.house.store_folder()),
+            Self::DiskFull | Self::DiskBroken => site.steering.heal_disk(),
+            _ => site.steering.shift_clock(0),
+        }
+    }
 }

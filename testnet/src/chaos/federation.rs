@@ -1,6 +1,7 @@
 //! The federation under trial: its processes, its network, its clients, and what they have seen of it.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
@@ -13,13 +14,14 @@ use reeve_examples::epidemic::{CATALOGUE, schema_expecting};
 use reeve_statement::unit::UnitPath;
 use tokio::runtime::Handle;
 
-use super::ChaosSpec;
-use super::clock::{Clock, ClockShim};
-use super::faults::{Kind, small_disk};
+use super::broken::{Shims, Steering};
+use super::disk;
+use super::faults::Kind;
 use super::load::Load;
 use super::network::{Network, Seat};
 use super::remains;
 use super::shape::Place;
+use super::{ChaosSpec, Transport};
 use crate::processes::eventually;
 use crate::processes::{Houses, Launcher, Leash, Process, ProcessError, SERVING, Starting};
 use crate::stopwatch::now;
@@ -39,7 +41,9 @@ pub(super) struct Site {
     pub(super) place: Place,
     pub(super) house: House,
     pub(super) process: Process,
-    pub(super) clock: Clock,
+    pub(super) steering: Steering,
+    /// Whether its store is on a small disk of its own.
+    pub(super) small_disk: bool,
     /// Whether its process was ended and not started again.
     pub(super) down: bool,
     /// The most memory that any of its processes held, in kB.
@@ -68,27 +72,36 @@ impl Federation {
         runtime: &Handle,
         leash: &Leash,
     ) -> Result<Self, TrialError> {
-        let network = Network::make(spec.way, &places, runtime, leash, spec.seed)?;
-        let shim = ClockShim::build(&spec.folder)?;
+        let network = Network::make(spec, &places, runtime, leash)?;
+        let shims = Shims::build(&spec.folder)?;
         let (houses, catalogue) = found(spec, &places)?;
         let mut starting = Vec::new();
         for (node, (place, house)) in places.into_iter().zip(houses).enumerate() {
             let Some(seat) = network.seat(node) else { continue };
-            if network.has_cables() && DISKS.contains(&node) {
-                small_disk(&house.store_folder())?;
+            let small_disk = network.has_cables() && DISKS.contains(&node);
+            if small_disk {
+                disk::mount(&house.store_folder())?;
             }
-            let house = settle(&house, seat, network.dialled(node).map(multiaddress))?;
-            let clock = shim.clock(&house.folder().join("clock"))?;
+            let house = settle(&house, seat, network.dialled(node), spec.transport)?;
+            let steering = shims.steering(house.folder(), &house.store_folder())?;
             let mut launcher = Launcher::beside(leash)?;
             launcher.within.clone_from(&seat.within);
-            launcher.environment = clock.environment();
+            launcher.environment.clone_from(&steering.environment);
             let process = Starting::new(&launcher, &place.unit, &house)?;
-            starting.push((place, house, process, clock));
+            starting.push((place, house, process, steering, small_disk));
         }
         let mut sites = Vec::new();
-        for (place, house, process, clock) in starting {
+        for (place, house, process, steering, small_disk) in starting {
             let process = process.serving(SERVING)?;
-            sites.push(Site { place, house, process, clock, down: false, peak_kb: 0 });
+            sites.push(Site {
+                place,
+                house,
+                process,
+                steering,
+                small_disk,
+                down: false,
+                peak_kb: 0,
+            });
         }
         let mut chance = ChaCha8Rng::seed_from_u64(spec.seed.wrapping_add(1));
         let load = Load::start(clients(&sites)?, &mut chance);
@@ -160,13 +173,7 @@ impl Federation {
 
     /// The nodes to which a fault of this kind can be done.
     pub(super) fn suited_to(&self, kind: Kind) -> Vec<usize> {
-        let has_disk = |node: &usize| self.network.has_cables() && DISKS.contains(node);
-        let all = 0..self.sites.len();
-        match kind {
-            Kind::DiskFull => all.filter(has_disk).collect(),
-            _ if kind.needs_relay() => self.network.relayed(),
-            _ => all.collect(),
-        }
+        if kind.needs_relay() { self.network.relayed() } else { (0..self.sites.len()).collect() }
     }
 
     /// No process has ended by itself, but at these nodes.
@@ -329,22 +336,27 @@ fn found_further(
 }
 
 /// Writes into a house's configuration where its node is, and where it dials the one above it.
-fn settle(house: &House, seat: &Seat, dialled: Option<String>) -> Result<House, TrialError> {
+fn settle(
+    house: &House,
+    seat: &Seat,
+    dialled: Option<SocketAddr>,
+    transport: Transport,
+) -> Result<House, TrialError> {
+    let multiaddress = |at: SocketAddr| match transport {
+        Transport::Tcp => format!("/ip4/{}/tcp/{}", at.ip(), at.port()),
+        Transport::Quic => format!("/ip4/{}/udp/{}/quic-v1", at.ip(), at.port()),
+    };
     let mut config: Config = house.config().clone();
     config.net.listen = vec![multiaddress(seat.peers)];
     config.http.listen = seat.api;
     config.http.allow_beyond_loopback = !seat.api.ip().is_loopback();
     for peer in config.superior.iter_mut().chain(&mut config.home) {
-        peer.addresses = dialled.iter().cloned().collect();
+        peer.addresses = dialled.map(multiaddress).into_iter().collect();
     }
     let path = house.folder().join(CONFIG_FILE);
     std::fs::write(&path, config.to_toml())
         .map_err(|reason| ProcessError::System { path, reason })?;
     Ok(House::open(house.folder())?)
-}
-
-fn multiaddress(address: std::net::SocketAddr) -> String {
-    format!("/ip4/{}/tcp/{}", address.ip(), address.port())
 }
 
 /// A client for each node below which there is none, and for each node of a home.

@@ -7,7 +7,9 @@
 //!
 //! After faults everything is held against the book: records, figures, ledgers, stores, logs, memory.
 
-pub mod clock;
+mod broken;
+pub mod clocks;
+mod disk;
 pub mod faults;
 mod federation;
 pub mod kills;
@@ -17,8 +19,10 @@ mod namespaces;
 mod network;
 pub mod partitions;
 pub mod proxy;
+pub mod relay;
 mod remains;
 mod shape;
+pub mod silence;
 pub mod spread;
 pub mod way;
 pub mod week;
@@ -32,6 +36,15 @@ use serde::Serialize;
 use crate::trial::TrialError;
 use way::Way;
 
+/// Over what nodes reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP.
+    Tcp,
+    /// QUIC, on UDP.
+    Quic,
+}
+
 /// What every trial of chaos needs.
 #[derive(Debug, Clone)]
 pub struct ChaosSpec {
@@ -41,6 +54,8 @@ pub struct ChaosSpec {
     pub engine: Engine,
     /// How their network is made.
     pub way: Way,
+    /// Over what they reach each other.
+    pub transport: Transport,
     /// What chance begins with.
     pub seed: u64,
     /// Longest time from the end of a fault to right figures at the nation.

@@ -7,9 +7,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::runtime::Handle;
 
 use super::namespaces::Namespaces;
-use super::proxy::{Proxy, Weather};
+use super::proxy::{Proxy, Weather, Wire};
 use super::shape::Place;
 use super::way::Way;
+use super::{ChaosSpec, Transport};
 use crate::processes::Leash;
 use crate::town::free_port;
 use crate::trial::TrialError;
@@ -61,15 +62,14 @@ pub(super) struct Network {
 impl Network {
     /// Makes it for these places.
     pub(super) fn make(
-        way: Way,
+        spec: &ChaosSpec,
         places: &[Place],
         runtime: &Handle,
         leash: &Leash,
-        seed: u64,
     ) -> Result<Self, TrialError> {
         let count = u8::try_from(places.len())
             .map_err(|_| TrialError::Trial("too many nodes for one network".to_owned()))?;
-        let namespaces = match way {
+        let namespaces = match spec.way {
             Way::Namespaces => Some(Namespaces::make(count, leash)?),
             Way::Loopback => None,
         };
@@ -85,7 +85,11 @@ impl Network {
             let relay = match target.filter(|_| relayed) {
                 Some(target) => {
                     let listen = if namespaces.is_some() { Namespaces::hub() } else { loopback(0) };
-                    let relay = Proxy::tcp(runtime, listen, target, seed ^ count_of(node));
+                    let seed = spec.seed ^ count_of(node);
+                    let relay = match spec.transport {
+                        Transport::Tcp => Proxy::tcp(runtime, listen, target, seed),
+                        Transport::Quic => Proxy::udp(runtime, listen, target, seed),
+                    };
                     Some(relay.map_err(|error| TrialError::Trial(format!("a relay: {error}")))?)
                 }
                 None => None,
@@ -108,6 +112,11 @@ impl Network {
             Some(relay) => Some(relay.address()),
             None => self.seat(link.above).map(|seat| seat.peers),
         }
+    }
+
+    /// What went through the relays.
+    pub(super) fn wires(&self) -> impl Iterator<Item = &Wire> {
+        self.links.iter().filter_map(|link| link.relay.as_ref()).map(Proxy::wire)
     }
 
     /// Nodes that dial through a relay.

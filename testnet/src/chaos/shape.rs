@@ -23,6 +23,9 @@ const UNITS: [&str; 12] = [
 /// The unit whose home has further nodes, and how many.
 const CROWDED: (&str, u8) = ("it/03/016/024", 2);
 
+/// A small federation, for trials of one thing.
+pub(super) const SMALL: [&str; 4] = ["it", "it/03", "it/03/015", "it/03/016"];
+
 /// One node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {

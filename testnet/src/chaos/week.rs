@@ -195,7 +195,7 @@ impl Trial {
 
     fn set_clocks(&self) -> Result<(), TrialError> {
         // The region's node is down; it finds its clock a week on when it comes back.
-        self.federation.sites.iter().try_for_each(|site| site.clock.shift(self.shift))
+        self.federation.sites.iter().try_for_each(|site| site.steering.shift_clock(self.shift))
     }
 
     /// Waits until a node shows what the records below it come to.

@@ -4,12 +4,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use reeve_testnet::chaos::clocks::ClocksReport;
 use reeve_testnet::chaos::kills::KillsReport;
 use reeve_testnet::chaos::mixed::MixedReport;
 use reeve_testnet::chaos::partitions::PartitionsReport;
+use reeve_testnet::chaos::relay::RelayReport;
+use reeve_testnet::chaos::silence::SilenceReport;
 use reeve_testnet::chaos::way::{self, Way};
 use reeve_testnet::chaos::week::WeekReport;
-use reeve_testnet::chaos::{ChaosSpec, Seen, kills, mixed, partitions, week};
+use reeve_testnet::chaos::{
+    ChaosSpec, Seen, Transport, clocks, kills, mixed, partitions, relay, silence, week,
+};
 use reeve_testnet::processes::Leash;
 use reeve_testnet::trial::TrialError;
 use serde::Serialize;
@@ -35,6 +40,9 @@ pub struct Arguments {
     /// Store engine
     #[arg(long, value_enum, default_value = "redb", global = true)]
     engine: Store,
+    /// Over what the nodes reach each other
+    #[arg(long, value_enum, default_value = "tcp", global = true)]
+    transport: Over,
     /// What chance begins with
     #[arg(long, default_value_t = 1, global = true)]
     seed: u64,
@@ -69,12 +77,46 @@ enum Which {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         changes: u32,
     },
+    /// Let a node's clock jump; it must never sign below what it signed last, and say so
+    Clocks {
+        /// How often
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        jumps: u32,
+    },
+    /// Relays that lose 30 % and repeat 50 % of all datagrams (with --transport quic), and read along
+    Relay {
+        /// How long
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        seconds: u64,
+    },
+    /// A unit that keeps periods back, then says nothing at all: every gap must be named
+    Silence {
+        /// How many periods
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(4..=300))]
+        periods: u32,
+    },
     /// All faults at once, several at a time, with times of quiet in which everything is checked
     Mixed {
         /// How long
         #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
         seconds: u64,
     },
+}
+
+/// Over what nodes reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Over {
+    Tcp,
+    Quic,
+}
+
+impl Over {
+    const fn transport(self) -> Transport {
+        match self {
+            Self::Tcp => Transport::Tcp,
+            Self::Quic => Transport::Quic,
+        }
+    }
 }
 
 /// How the network is made.
@@ -118,6 +160,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         folder: folder.path().to_owned(),
         engine: arguments.engine.engine(),
         way,
+        transport: arguments.transport.transport(),
         seed: arguments.seed,
         within: Duration::from_secs(arguments.within),
     };
@@ -171,6 +214,16 @@ fn one(
         Which::Week { days, changes } => {
             let day = |day| anstream::eprintln!("day {day}");
             told(json, &week::run(spec, days, changes, handle, leash, day)?, week_text)
+        }
+        Which::Clocks { jumps } => {
+            told(json, &clocks::run(spec, jumps, handle, leash, counted("jumps"))?, clocks_text)
+        }
+        Which::Relay { seconds } => {
+            let length = Duration::from_secs(seconds);
+            told(json, &relay::run(spec, length, handle, leash)?, relay_text)
+        }
+        Which::Silence { periods } => {
+            told(json, &silence::run(spec, periods, handle, leash)?, silence_text)
         }
         Which::Mixed { seconds } => {
             let so_far = |done: Duration| anstream::eprintln!("{} s", done.as_secs());
@@ -237,6 +290,36 @@ fn mixed_text(report: &MixedReport) -> String {
          quiet to right     longest {longest:.2} s ({} times)\n{}",
         faults.join(", "),
         right.len(),
+        seen_text(seen)
+    )
+}
+
+fn clocks_text(report: &ClocksReport) -> String {
+    let ClocksReport { jumps, back, restarts, refused, signed, seen, .. } = report;
+    format!(
+        "{jumps} jumps of a node's clock, {back} of them back by 6 minutes to 48 hours\n  \
+         refused to sign    {refused}, {restarts} of them after a restart; each told in status\n  \
+         signed             {signed} statements, none dated below one before it\n{}",
+        seen_text(seen)
+    )
+}
+
+fn relay_text(report: &RelayReport) -> String {
+    let RelayReport { transport, pieces, lost, repeated, searched, right, seen, .. } = report;
+    format!(
+        "Relays between all nodes, {transport}\n  \
+         came               {pieces} pieces; {lost} lost, {repeated} repeated\n  \
+         read along         {searched} bytes, nothing of ours in them\n  \
+         rest to right      {right:.2} s\n{}",
+        seen_text(seen)
+    )
+}
+
+fn silence_text(report: &SilenceReport) -> String {
+    let SilenceReport { periods, kept_back, silent, named, seen, .. } = report;
+    format!(
+        "{periods} periods; {kept_back} kept back by one of two units, {silent} after it fell silent\n  \
+         named as missing   {named}, none taken for zero\n{}",
         seen_text(seen)
     )
 }

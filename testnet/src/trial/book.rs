@@ -142,7 +142,7 @@ impl Book {
 }
 
 /// What a node said from an index of its ledger up to a size of it, in the order in which it did.
-fn sent(process: &Process, from: u64, size: u64) -> Result<Vec<SentEntry>, TrialError> {
+pub(crate) fn sent(process: &Process, from: u64, size: u64) -> Result<Vec<SentEntry>, TrialError> {
     let (mut all, mut before) = (Vec::new(), size);
     while before > from {
         // The newest come first.

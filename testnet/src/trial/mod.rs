@@ -65,6 +65,9 @@ pub enum TrialError {
         /// What happened.
         error: Box<TrialError>,
     },
+    /// A library that makes a disk or a clock misbehave.
+    #[error(transparent)]
+    Shim(#[from] crate::shim::ShimError),
     /// A name or number of the trial itself.
     #[error("{0}")]
     Trial(String),

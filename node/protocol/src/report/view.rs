@@ -131,6 +131,7 @@ impl Node {
                 .filter_map(|row| Some((row.id.to_string(), row.refused?)))
                 .collect(),
             superior_ledger: self.ahead,
+            clock_behind: self.clock_behind(),
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
             forks: self.view_forks(),
