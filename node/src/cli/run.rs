@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use super::identity::failed;
 use super::{CommandError, Global, Output};
 use crate::config::Level;
 use crate::house::House;
-use crate::runtime::{HostOptions, Hosted, RunError, Running, host, serve_api};
+use crate::runtime::{HostOptions, Hosted, Presence, RunError, Running, host, serve_api};
 use crate::telemetry;
 
 /// Longest wait for addresses before the node says where it listens.
@@ -141,10 +142,13 @@ async fn serve(house: Arc<House>, until_eof: bool, output: &Output) -> Result<()
     }
     tracing::info!("stopping");
     handle.stop();
+    let presence = handle.presence();
     // The store closes when nobody holds it any more.
     drop((handle, porter));
     api.ended().await;
-    ended(running).await.map_err(|error| CommandError::Failed(format!("the node stopped: {error}")))
+    ended(running, &presence)
+        .await
+        .map_err(|error| CommandError::Failed(format!("the node stopped: {error}")))
 }
 
 /// Waits until standard input ends. What comes before is thrown away.
@@ -161,8 +165,11 @@ async fn input_ended() {
 }
 
 /// Waits for the node to close its store; what was acknowledged is durable before that.
-async fn ended(running: Running) -> Result<(), RunError> {
+async fn ended(running: Running, presence: &watch::Receiver<Presence>) -> Result<(), RunError> {
     tokio::time::timeout(CLOSING, running.stopped()).await.unwrap_or_else(|_| {
+        if presence.borrow().failed {
+            return Err(RunError::NotClosed);
+        }
         tracing::warn!("the store is not closed yet; it is checked at the next start");
         Ok(())
     })
@@ -175,6 +182,7 @@ fn listed(addresses: &[String]) -> String {
 async fn stop(hosted: Hosted) -> Result<(), RunError> {
     let Hosted { handle, running, porter } = hosted;
     handle.stop();
+    let presence = handle.presence();
     drop((handle, porter));
-    ended(running).await
+    ended(running, &presence).await
 }

@@ -73,7 +73,8 @@ impl NodeHandle {
     }
 
     /// What it tells of itself, to be watched.
-    pub(super) fn presence(&self) -> watch::Receiver<Presence> {
+    #[must_use]
+    pub fn presence(&self) -> watch::Receiver<Presence> {
         self.presence.clone()
     }
 

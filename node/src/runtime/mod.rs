@@ -75,6 +75,11 @@ pub enum RunError {
     /// The local API.
     #[error("the local API: {0}")]
     Api(Box<ApiError>),
+    /// It failed, and its store does not close.
+    #[error(
+        "it failed, as the log says, and its store is not closed; it is checked at the next start"
+    )]
+    NotClosed,
     /// The network task ended.
     #[error("the network task ended; see the log")]
     NetEnded,
@@ -96,6 +101,8 @@ pub struct Presence {
     pub ready: bool,
     /// Whether it has stopped for good.
     pub ended: bool,
+    /// Whether it did so because something failed.
+    pub failed: bool,
     /// The chains last put in force in place of those that it started with.
     pub renewed: Option<std::sync::Arc<Renewed>>,
 }
@@ -116,7 +123,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits until the node has stopped.
+    /// Waits until the node has stopped and its store is closed.
     ///
     /// # Errors
     /// Why it stopped, unless it was told to.
@@ -223,11 +230,16 @@ impl Loop {
         self.present.send_modify(|presence| {
             presence.ready = false;
             presence.ended = true;
+            presence.failed = ended.is_err();
         });
+        if let Err(error) = &ended {
+            tracing::error!(%error, "the node stops");
+        }
         // What was persisted is finished; nothing new is begun.
         let finished = self.finish().await;
-        let Self { store, commands, .. } = self;
-        drop((store, commands, asked, events));
+        // Whatever holds the store goes before its thread is waited for: work that nobody finishes any
+        // more, and those who wait for answers, by whom the HTTP server holds it.
+        drop((self, asked, events));
         net.shut_down().await;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         ended?;

@@ -84,6 +84,7 @@ pub fn run(
         told(jump);
     }
     trial.go_on(0)?;
+    trial.federation.hold_statements()?;
     let signed = trial.in_order()?;
     trial.loud()?;
     let Trial { federation, ahead, report } = trial;

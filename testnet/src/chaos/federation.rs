@@ -163,8 +163,11 @@ impl Federation {
     /// Starts a node's process again if it has stopped by itself.
     pub(super) fn revive(&mut self, node: usize) -> Result<(), TrialError> {
         if let Some(site) = self.sites.get_mut(node)
-            && matches!(site.process.check(), Err(ProcessError::Ended { .. }))
+            && let Err(ProcessError::Ended { status, .. }) = site.process.check()
         {
+            if status.success() {
+                return Err(broken(&site.place.unit, "it stopped for a reason, and says success"));
+            }
             self.revived += 1;
             site.process.launch()?;
         }
@@ -266,6 +269,11 @@ impl Federation {
     /// Writes down how each node fares, for whoever looks into a trial that failed.
     pub(super) fn keep_status(&self) {
         keep_status(self.sites.iter().map(|site| &site.process));
+    }
+
+    /// Looks at how much memory each process has held.
+    pub(super) fn note_memory(&mut self) {
+        self.sites.iter_mut().filter(|site| !site.down).for_each(Site::note_memory);
     }
 
     /// The most memory that any process held, in kB.

@@ -24,6 +24,12 @@ const BETWEEN_MS: u64 = 1_500;
 /// Time of trouble between two times of quiet.
 const ROUND: Duration = Duration::from_secs(60);
 
+/// How long after its disk is well again a node may stop because it was not.
+const SHAKEN: Duration = Duration::from_secs(5);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// What was seen.
 #[derive(Debug, Clone, Serialize)]
 pub struct MixedReport {
@@ -56,7 +62,13 @@ pub fn run(
 ) -> Result<MixedReport, TrialError> {
     let federation = Federation::raise(spec, shape::all()?, runtime, leash)?;
     let chance = ChaCha8Rng::seed_from_u64(spec.seed);
-    let mut trial = Trial { federation, chance, active: Vec::new(), faults: BTreeMap::new() };
+    let mut trial = Trial {
+        federation,
+        chance,
+        active: Vec::new(),
+        faults: BTreeMap::new(),
+        shaken: BTreeMap::new(),
+    };
     trial.federation.load.go();
     let (mut done, mut right, mut round) = (Duration::ZERO, Vec::new(), 0);
     while done < trouble {
@@ -96,6 +108,8 @@ struct Trial {
     chance: ChaCha8Rng,
     active: Vec<Active>,
     faults: BTreeMap<Kind, u32>,
+    /// Nodes whose disk was not well a moment ago, and until when they may stop because of it.
+    shaken: BTreeMap<usize, Instant>,
 }
 
 impl Trial {
@@ -114,7 +128,10 @@ impl Trial {
         self.undo(true)?;
         self.federation.network.mend()?;
         let quiet = now();
-        self.look()?;
+        while !self.shaken.is_empty() {
+            self.look()?;
+            std::thread::sleep(LOOK);
+        }
         self.federation.check(quiet)
     }
 
@@ -126,6 +143,9 @@ impl Trial {
         self.active = active;
         for Active { kind, node, .. } in over {
             kind.end(&mut self.federation, node)?;
+            if kind.may_end() {
+                self.shaken.insert(node, now() + SHAKEN);
+            }
         }
         Ok(())
     }
@@ -156,8 +176,15 @@ impl Trial {
 
     /// No process has ended by itself but for a reason.
     fn look(&mut self) -> Result<(), TrialError> {
+        self.shaken.retain(|_, until| *until > now());
+        for node in self.shaken.keys() {
+            if !self.active.iter().any(|fault| fault.node == *node) {
+                self.federation.revive(*node)?;
+            }
+        }
         let may_end = self.active.iter().filter(|fault| fault.kind.may_end());
-        let may_end: BTreeSet<usize> = may_end.map(|fault| fault.node).collect();
+        let may_end: BTreeSet<usize> =
+            may_end.map(|fault| fault.node).chain(self.shaken.keys().copied()).collect();
         self.federation.look(&may_end)
     }
 }

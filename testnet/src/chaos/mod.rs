@@ -80,11 +80,12 @@ pub struct Seen {
 }
 
 /// Ends a trial: stops the nodes, whose clocks are off by so many seconds, and looks into what they left.
-fn end(federation: federation::Federation, shifted: i64) -> Result<Seen, TrialError> {
+fn end(mut federation: federation::Federation, shifted: i64) -> Result<Seen, TrialError> {
     /// kB of a MB.
     const MB: u64 = 1_024;
     let (acknowledged, open) = federation.load.tally();
     let (entries, editions) = federation.book.size();
+    federation.note_memory();
     let peak_mb = federation.peak_kb() / MB;
     let verified = federation.end(shifted)?;
     Ok(Seen { acknowledged, open, entries, editions, verified, peak_mb })

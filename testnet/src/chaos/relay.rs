@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 use super::federation::Federation;
 use super::proxy::Weather;
-use super::way::Way;
 use super::{ChaosSpec, Seen, Transport, end, shape};
 use crate::processes::Leash;
 use crate::stopwatch::now;
@@ -62,15 +61,13 @@ pub fn run(
     runtime: &Handle,
     leash: &Leash,
 ) -> Result<RelayReport, TrialError> {
-    // On loopback every connection has a relay.
-    let spec = ChaosSpec { way: Way::Loopback, ..spec.clone() };
     let weather = match spec.transport {
         Transport::Quic => {
             Weather { loses: LOSES, repeats: REPEATS, delay: DELAY, ..Weather::FAIR }
         }
         Transport::Tcp => Weather { breaks: BREAKS, delay: DELAY, ..Weather::FAIR },
     };
-    let mut federation = Federation::raise(&spec, shape::places(&shape::SMALL)?, runtime, leash)?;
+    let mut federation = Federation::raise(spec, shape::places(&shape::SMALL)?, runtime, leash)?;
     for node in federation.network.relayed() {
         federation.network.weather(node, weather);
     }

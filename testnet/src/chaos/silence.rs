@@ -63,6 +63,7 @@ pub fn run(
         }
     };
     federation.network.mend()?;
+    federation.hold_statements()?;
     Ok(SilenceReport { way: spec.way.text(), seen: end(federation, 0)?, ..report })
 }
 

@@ -152,7 +152,12 @@ impl Network {
 /// # Errors
 /// When something does not hold, or the federation cannot be raised.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
-    let way = arguments.network.choose()?;
+    let network = match arguments.which {
+        // There every connection has a relay.
+        Which::Relay { .. } => Network::Loopback,
+        _ => arguments.network,
+    };
+    let way = network.choose()?;
     anstream::eprintln!("NETWORK: {}", way.text());
     let folder = tempfile::Builder::new().prefix("reeve-chaos-").tempdir()?;
     let leash = Leash::default();
