@@ -35,7 +35,7 @@ STEPS = {
     "key": ["key"],
     "signature": ["altered_payload", "altered_signature"],
     "payload": ["payload_float", "payload_key_twice", "payload_long_form_integer", "version",
-                "federation", "issuer", "issued_at"],
+                "federation", "issuer", "issued_at", "backdated"],
     "right": ["not_entitled", "writer", "term"],
 }
 
@@ -172,6 +172,12 @@ class Openssl:
         found = run(*command, *lists, leaf)
         require(found.returncode == 0, "chain", found.stderr.decode().strip())
 
+    def begins(self, certificate):
+        text = run("openssl", "x509", "-inform", "DER", "-noout", "-startdate",
+                   data=certificate).stdout.decode().strip()
+        begins = datetime.datetime.strptime(text, "notBefore=%b %d %H:%M:%S %Y GMT")
+        return begins.replace(tzinfo=datetime.timezone.utc)
+
     def public_key(self, certificate):
         key = run("openssl", "x509", "-inform", "DER", "-noout", "-pubkey", data=certificate)
         der = run("openssl", "pkey", "-pubin", "-outform", "DER", data=key.stdout).stdout
@@ -273,6 +279,9 @@ class Pycose:
     def name(self, certificate):
         return self.san(self.load(certificate))
 
+    def begins(self, certificate):
+        return self.load(certificate).not_valid_before_utc
+
     def public_key(self, certificate):
         return self.load(certificate).public_key().public_bytes_raw()
 
@@ -341,6 +350,8 @@ def verify(cose, tools, federation):
     require(protected[15] == {1: "/".join(statement[2]), 6: statement[6] // 1000}, "payload",
             "the protected header says otherwise")
     require(statement[2] == path, "payload", "another issuer than the leaf's unit")
+    require(statement[6] >= tools.begins(leaf).timestamp() * 1000, "payload",
+            "dated before its certificate")
     body = statement[8][0]
     require(claims[0][1] != 2, "right", "signed by a writer")
     for certificate in chain:

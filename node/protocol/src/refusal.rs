@@ -41,8 +41,8 @@ refusals! {
     BadChain = 2 "bad_chain" "the certificate chain does not lead to this federation's root",
     /// A certificate of the chain has expired.
     Expired = 3 "expired" "a certificate has expired; renew it with `reeve certificate renew`",
-    /// A certificate of the chain is not valid yet.
-    NotYetValid = 4 "not_yet_valid" "a certificate is not valid yet; check both clocks",
+    /// A certificate of the chain is not valid yet, or the statement is dated before it.
+    NotYetValid = 4 "not_yet_valid" "a certificate is not valid yet, or a statement is older than it; check both clocks",
     /// A certificate of the chain was revoked.
     Revoked = 5 "revoked" "a certificate was revoked by its issuer",
     /// A certificate names a unit outside of its issuer's area.

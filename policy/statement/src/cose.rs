@@ -146,6 +146,12 @@ impl Signed {
         self.0.unverified_leaf_digest()
     }
 
+    /// The chain that it carries, if it carries one.
+    #[must_use]
+    pub fn unverified_chain(&self) -> Option<Result<Chain, ChainError>> {
+        self.0.unverified_chain()
+    }
+
     /// Verifies with the chain that it carries.
     ///
     /// # Errors
@@ -193,6 +199,7 @@ impl Signed {
             });
         }
         check_header(&self.0, &statement)?;
+        check_date(&signer, &statement)?;
         check_right(&signer, &statement)?;
         Ok(Verified { digest: self.0.digest(), statement, signer })
     }
@@ -211,6 +218,21 @@ fn check_header(envelope: &Envelope, statement: &Statement) -> Result<(), Verify
         return Err(VerifyError::IssuedAtDiffers {
             header: envelope.unverified_issued_at(),
             statement: statement.issued_at,
+        });
+    }
+    Ok(())
+}
+
+/// A statement is not older than the certificate that it was signed under: whoever has a key cannot
+/// date what it says to before it was appointed. (Of the chain above, only the authorities may be
+/// renewed while the leaf stays, so their dates say nothing.)
+fn check_date(signer: &VerifiedChain, statement: &Statement) -> Result<(), VerifyError> {
+    let validity = signer.leaf().validity();
+    if statement.issued_at < validity.not_before {
+        return Err(VerifyError::BeforeCertificate {
+            subject: signer.leaf().subject().to_owned(),
+            from: validity.not_before,
+            found: statement.issued_at,
         });
     }
     Ok(())
@@ -356,6 +378,18 @@ pub enum VerifyError {
         header: Timestamp,
         /// In the statement.
         statement: Timestamp,
+    },
+    /// Dated before the signer's certificate began.
+    #[error(
+        "dated {found}, but the certificate of {subject} begins at {from}: it was backdated, or a clock was wrong"
+    )]
+    BeforeCertificate {
+        /// The leaf's subject.
+        subject: String,
+        /// When its validity begins.
+        from: Timestamp,
+        /// The statement's date.
+        found: Timestamp,
     },
     /// The payload is no statement, or not in its one form.
     #[error(transparent)]

@@ -69,6 +69,7 @@ pub(crate) fn refusal_of_verify(error: &VerifyError) -> Refusal {
         VerifyError::NotEntitled { .. } | VerifyError::WrongRole { .. } => Refusal::NoRight,
         VerifyError::WrongTerm { .. } => Refusal::OldTerm,
         VerifyError::NoChain | VerifyError::OtherCertificate { .. } => Refusal::BadChain,
+        VerifyError::BeforeCertificate { .. } => Refusal::NotYetValid,
         _ => Refusal::Malformed,
     }
 }

@@ -141,12 +141,14 @@ fn bad_statements(bench: &Bench) -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let long = |payload: Vec<u8>| [&payload[..2], &[0x18, 0x01], &payload[3..]].concat();
     let twice = |payload: Vec<u8>| [&[payload[0] + 1], &payload[1..3], &payload[1..]].concat();
     let elsewhere = FederationId(Digest::of(b"elsewhere"));
+    let before = bench.chain.leaf().validity().not_before.plus_millis(-1);
     vec![
         ("bad_federation", bench.changed(|it| it.federation = elsewhere), "WrongFederation"),
         ("bad_issuer", bench.changed(|it| it.issuer = "it/03/017".parse().unwrap()), "WrongIssuer"),
         ("bad_term", bench.changed(|it| it.term = 2), "WrongTerm"),
         ("bad_version", bench.changed(|it| it.version = 2), "Version"),
         ("bad_issued_at", other_time, "IssuedAtDiffers"),
+        ("bad_backdated", bench.changed(|it| it.issued_at = before), "BeforeCertificate"),
         ("bad_payload_float", bench.payload(float), "Payload(Malformed"),
         ("bad_payload_long_form_integer", bench.payload(long), "Payload(NotCanonical"),
         ("bad_payload_key_twice", bench.payload(twice), "Payload(NotCanonical"),
