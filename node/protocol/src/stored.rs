@@ -2,11 +2,15 @@
 //!
 //! The entries of what was sent and of the certificates that were issued are the leaves. Put together
 //! again in order they must give the tree whose right edge is stored beside them, node by node, and
-//! what each names must be there. It is fed rows and asks for rows; it never opens a store.
+//! what each names must be there and verify: a statement's name does not cover the chain of
+//! certificates beside it, without which nobody else can verify it. It is fed rows and asks for rows;
+//! it never opens a store.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use reeve_statement::cose::Signed;
+use reeve_statement::cert::{CrlSet, RootList};
+use reeve_statement::cose::{Signed, Verifier, VerifyError};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{Frontier, NodeAddress, issuance_entry, leaf_hash};
 
@@ -41,6 +45,16 @@ pub enum LedgerFault {
         /// The digest it names.
         statement: Digest,
     },
+    /// A statement is the one that the entry names, but not as it was signed.
+    #[error("the statement of entry {index} ({statement}) does not verify: {error}")]
+    Unverified {
+        /// The entry.
+        index: u64,
+        /// The digest it names.
+        statement: Digest,
+        /// Why.
+        error: Box<VerifyError>,
+    },
     /// A node of the tree is missing or is not the hash of what is below it.
     #[error("node {index} of level {level} of the ledger's tree is missing or wrong")]
     Node {
@@ -68,26 +82,57 @@ pub enum LedgerFault {
 }
 
 /// A row that must be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Needed {
     /// Its key.
     pub key: Vec<u8>,
     expected: Digest,
-    fault: LedgerFault,
+    what: What,
+}
+
+/// What must be at a key.
+#[derive(Debug, Clone)]
+enum What {
+    Statement { index: u64, verifier: Arc<Verifier> },
+    Node(NodeAddress),
 }
 
 impl Needed {
     /// Holds what is at the key against what must be.
     ///
     /// # Errors
-    /// [`LedgerFault::Statement`], [`LedgerFault::Node`].
+    /// [`LedgerFault::Statement`], [`LedgerFault::Unverified`], [`LedgerFault::Node`].
     pub fn check(self, value: Option<&[u8]>) -> Result<(), LedgerFault> {
-        let found = value.and_then(|value| match self.fault {
-            LedgerFault::Statement { .. } => Signed::decode(value).ok().map(|it| it.digest()),
-            _ => value.try_into().ok().map(Digest::from_bytes),
-        });
-        if found == Some(self.expected) { Ok(()) } else { Err(self.fault) }
+        let Self { expected, what, .. } = self;
+        match what {
+            What::Node(NodeAddress { level, index }) => {
+                let found = value.and_then(|value| value.try_into().ok().map(Digest::from_bytes));
+                let same = found == Some(expected);
+                if same { Ok(()) } else { Err(LedgerFault::Node { level, index }) }
+            }
+            What::Statement { index, verifier } => {
+                let statement = expected;
+                let signed = value.and_then(|value| Signed::decode(value).ok());
+                let signed = signed
+                    .filter(|signed| signed.digest() == statement)
+                    .ok_or(LedgerFault::Statement { index, statement })?;
+                verify(signed, &verifier).map_err(|error| LedgerFault::Unverified {
+                    index,
+                    statement,
+                    error: Box::new(error),
+                })
+            }
+        }
     }
+}
+
+/// Verifies an old statement at the moment when its chain began to hold, whatever ended or was revoked
+/// since.
+fn verify(signed: Signed, verifier: &Verifier) -> Result<(), VerifyError> {
+    let chain = signed.unverified_chain().ok_or(VerifyError::NoChain)??;
+    let begins = chain.certificates().map(|it| it.validity().not_before).max();
+    let at = begins.unwrap_or_else(|| signed.unverified_issued_at());
+    signed.verify(verifier, at).map(drop)
 }
 
 /// A ledger that is put together again, entry by entry.
@@ -97,6 +142,7 @@ pub struct LedgerCheck {
     found: Frontier,
     /// Entries of certificates that were not come to yet, by place.
     issued: BTreeMap<u64, Digest>,
+    verifier: Arc<Verifier>,
 }
 
 impl LedgerCheck {
@@ -106,16 +152,18 @@ impl LedgerCheck {
         rows::key(rows::META, &[b"ledger"])
     }
 
-    /// A check against the stored right edge; none: a ledger without entries.
+    /// A check against the stored right edge; none: a ledger without entries. Statements are verified
+    /// under the federation's roots.
     ///
     /// # Errors
     /// [`LedgerFault::Edge`].
-    pub fn new(edge: Option<&[u8]>) -> Result<Self, LedgerFault> {
+    pub fn new(edge: Option<&[u8]>, roots: &RootList) -> Result<Self, LedgerFault> {
         let head = match edge {
             Some(edge) => frontier_of(edge).ok_or(LedgerFault::Edge)?,
             None => Frontier::new(),
         };
-        Ok(Self { head, found: Frontier::new(), issued: BTreeMap::new() })
+        let verifier = Arc::new(Verifier::new(roots.clone(), CrlSet::default()));
+        Ok(Self { head, found: Frontier::new(), issued: BTreeMap::new(), verifier })
     }
 
     /// Takes the entry of a certificate; all of them come before what was sent.
@@ -147,8 +195,8 @@ impl LedgerCheck {
             return Err(LedgerFault::Gap { expected, found: row.index });
         }
         let (index, statement) = (row.index, row.statement);
-        let fault = LedgerFault::Statement { index, statement };
-        needed.push(Needed { key: rows::statement(&statement), expected: statement, fault });
+        let what = What::Statement { index, verifier: Arc::clone(&self.verifier) };
+        needed.push(Needed { key: rows::statement(&statement), expected: statement, what });
         needed.extend(self.append(statement)?);
         Ok(needed)
     }
@@ -170,10 +218,9 @@ impl LedgerCheck {
         let index = self.found.size();
         let completed = self.found.append(leaf_hash(entry.as_bytes()));
         let completed = completed.map_err(|_| LedgerFault::Entry { index })?;
-        let node = |(address, hash)| {
-            let NodeAddress { level, index } = address;
-            let fault = LedgerFault::Node { level, index };
-            Needed { key: node_key(level, index), expected: hash, fault }
+        let node = |(address, hash): (NodeAddress, Digest)| {
+            let key = node_key(address.level, address.index);
+            Needed { key, expected: hash, what: What::Node(address) }
         };
         Ok(completed.into_iter().map(node).collect())
     }

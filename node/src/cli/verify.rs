@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use reeve_protocol::rows;
 use reeve_protocol::stored::{LedgerCheck, LedgerFault, Needed};
+use reeve_statement::cert::RootList;
 use reeve_statement::digest::Digest;
 use serde::Serialize;
 
@@ -29,7 +30,7 @@ written to. The copy needs as much room as the store, is readable by you only, a
 
 Checked are: the engine's own structures, the checksum of every row, the anchor (no row is missing,
 left over or stale), the head file (no acknowledged commit is lost), and the ledger (every statement
-that was sent is there, and together they give the tree head).
+that was sent is there and verifies, and together they give the tree head).
 
 Exit code 5: something is damaged. What is found, and what to do, is printed.
 
@@ -107,9 +108,10 @@ pub(super) fn run(
         ),
         error => CommandError::Failed(format!("the store was not verified: {error}")),
     })?;
+    let roots = house.identity().map_err(failed)?.roots.clone();
     let mut report = Report { engine: config.engine.name(), ..Report::default() };
     match scratch.open() {
-        Ok((store, opened)) => report.read(store, &opened),
+        Ok((store, opened)) => report.read(store, &opened, &roots),
         Err(error) => report.store_error(&error),
     }
     report.sound = report.damage.is_empty();
@@ -123,7 +125,7 @@ pub(super) fn run(
 }
 
 impl Report {
-    fn read(&mut self, mut store: Store, opened: &OpenReport) {
+    fn read(&mut self, mut store: Store, opened: &OpenReport, roots: &RootList) {
         if opened.created {
             let what = "the store's folder holds no store".to_owned();
             return self.damage.push(Damage { what, next: RESTORE });
@@ -147,7 +149,7 @@ impl Report {
             (self.rows, self.bytes) = (Some(found.rows), Some(found.bytes));
             self.damaged_rows(found.damaged, &found.damaged_keys);
         }
-        match ledger(&store) {
+        match ledger(&store, roots) {
             Ok((size, root)) => {
                 self.ledger_entries = Some(size);
                 self.ledger_root = Some(root.to_string());
@@ -237,9 +239,9 @@ impl From<LedgerFault> for Unsound {
     }
 }
 
-fn ledger(store: &Store) -> Result<(u64, Digest), Unsound> {
+fn ledger(store: &Store, roots: &RootList) -> Result<(u64, Digest), Unsound> {
     let edge = store.get(&LedgerCheck::edge_key())?;
-    let mut check = LedgerCheck::new(edge.as_deref())?;
+    let mut check = LedgerCheck::new(edge.as_deref(), roots)?;
     each(store, rows::ISSUED, |entry| Ok(check.issued(entry)?))?;
     each(store, rows::SENT, |entry| hold(store, check.sent(entry)?))?;
     hold(store, check.certificates()?)?;
