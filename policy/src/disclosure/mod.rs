@@ -29,6 +29,8 @@ pub mod state;
 pub mod sum;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

@@ -24,17 +24,17 @@ use crate::authz::Permit;
 use crate::fixture::{cases, period, permit, received};
 
 const RANGE: (i64, i64) = (-2, 10);
-const SEXES: [&str; 3] = ["f", "m", ""];
+pub(super) const SEXES: [&str; 3] = ["f", "m", ""];
 
 /// One record: which sex, whether out of region, which dose.
-type Record = (usize, bool, i64);
+pub(super) type Record = (usize, bool, i64);
 
 /// A unit with its own records, whether its superior gets its figure, and its subordinates.
 #[derive(Debug, Clone)]
-struct Unit {
-    records: Vec<Record>,
-    reports: bool,
-    below: Vec<Unit>,
+pub(super) struct Unit {
+    pub(super) records: Vec<Record>,
+    pub(super) reports: bool,
+    pub(super) below: Vec<Unit>,
 }
 
 fn records() -> impl Strategy<Value = Vec<Record>> {
@@ -54,7 +54,7 @@ fn federation() -> impl Strategy<Value = Unit> {
     })
 }
 
-fn indicator(floor: u32, depth: u8, sum: bool) -> Indicator {
+pub(super) fn indicator(floor: u32, depth: u8, sum: bool) -> Indicator {
     let mut indicator = cases();
     indicator.floors.superior = floor;
     indicator.area_depth = depth;
@@ -140,7 +140,7 @@ fn figure(indicator: &Indicator, permit: &Permit, path: &UnitPath, unit: &Unit) 
     roll_up(permit, indicator, period(), path, own, &subordinates, &state).unwrap()
 }
 
-fn top(indicator: &Indicator, unit: &Unit) -> Figure {
+pub(super) fn top(indicator: &Indicator, unit: &Unit) -> Figure {
     figure(indicator, &permit(indicator), &"it".parse().unwrap(), unit)
 }
 

@@ -54,6 +54,7 @@ pub struct Registry {
     /// Its roots.
     pub roots: RootList,
     root: Certificate,
+    root_key: SecretKey,
     authorities: BTreeMap<UnitPath, (Certificate, Vec<Certificate>)>,
     nodes: BTreeMap<(UnitPath, String, Option<u64>), Chain>,
 }
@@ -68,10 +69,16 @@ impl Registry {
     /// With one root.
     #[must_use]
     pub fn new() -> Self {
-        let domain = Domain::new("reeve.test").unwrap();
-        let root = issue_root(&domain, &key("root"), &stamp("root")).unwrap();
+        Self::rooted_in("root")
+    }
+
+    /// With one root of this name; by another name it is another federation.
+    #[must_use]
+    pub fn rooted_in(name: &str) -> Self {
+        let (domain, root_key) = (Domain::new("reeve.test").unwrap(), key(name));
+        let root = issue_root(&domain, &root_key, &stamp(name)).unwrap();
         let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
-        Self { roots, root, authorities: BTreeMap::new(), nodes: BTreeMap::new() }
+        Self { roots, root, root_key, authorities: BTreeMap::new(), nodes: BTreeMap::new() }
     }
 
     /// The certificate of a unit's authority, and those above it, nearest first.
@@ -89,8 +96,8 @@ impl Registry {
         let stamp = stamp(&format!("a {path}"));
         let made = match path.parent() {
             None => {
-                let signer = key("root");
-                (Issuer::new(&self.root, &signer).unwrap().authority(&grant, &stamp), Vec::new())
+                let issuer = Issuer::new(&self.root, &self.root_key).unwrap();
+                (issuer.authority(&grant, &stamp), Vec::new())
             }
             Some(above) => {
                 let (certificate, mut chain) = self.authority(&above);
@@ -184,7 +191,7 @@ impl Registry {
 
     /// A list by the root that revokes whatever was issued under a stamp's name.
     pub fn revoke_by_root(&self, name: &str, number: u64, at: i64) -> SignedList {
-        let list = list_by(&self.root, &key("root"), name, number, at);
+        let list = list_by(&self.root, &self.root_key, name, number, at);
         SignedList { chain: NO_CHAIN.to_vec(), list }
     }
 

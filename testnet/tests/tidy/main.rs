@@ -9,5 +9,6 @@
 mod documents;
 mod fences;
 mod house;
+mod supply;
 mod text;
 mod words;

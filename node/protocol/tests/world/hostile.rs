@@ -87,13 +87,19 @@ impl Hostile {
         channel: Channel,
         bytes: Vec<u8>,
     ) -> Vec<u8> {
+        let number = self.post(world, to, channel, bytes);
+        world.settle();
+        world.responses.remove(&(to, number)).unwrap_or_default()
+    }
+
+    /// Sends a frame, and lets nothing happen yet; under which number it will be answered.
+    pub fn post(&self, world: &mut World, to: NodeKey, channel: Channel, bytes: Vec<u8>) -> u64 {
         let number = world.next;
         world.next += 1;
         let inbound = InboundId(number);
         let input = Input::Frame { inbound, peer: self.key(), channel, bytes };
         world.sites.get_mut(&to).unwrap().inbox.push_back(input);
-        world.settle();
-        world.responses.remove(&(to, number)).unwrap_or_default()
+        number
     }
 
     pub fn hello(&self, world: &mut World, to: NodeKey) -> HelloAnswer {
@@ -154,11 +160,16 @@ impl Hostile {
 
     /// Delivers a statement with a checkpoint of the ledger size that it pretends to have.
     pub fn deliver(&mut self, world: &mut World, to: NodeKey, statement: &[u8]) -> ReportAnswer {
+        let message = self.delivery(world, statement);
+        decode(&self.frame(world, to, Channel::Report, message)).unwrap()
+    }
+
+    /// The message that delivers a statement.
+    pub fn delivery(&self, world: &World, statement: &[u8]) -> Vec<u8> {
         let name = dns_name(&self.path, world.registry.roots.domain()).unwrap();
         let origin = Origin::of(&name).unwrap();
         let root = Digest::of(&self.ledger.to_be_bytes());
         let checkpoint = Checkpoint { origin, size: self.ledger, root }.sign(&self.secret());
-        let message = Upward::Deliver { statement: Blob(statement.to_vec()), checkpoint };
-        decode(&self.frame(world, to, Channel::Report, to_vec(&message))).unwrap()
+        to_vec(&Upward::Deliver { statement: Blob(statement.to_vec()), checkpoint })
     }
 }
