@@ -44,8 +44,6 @@ mod second_opinion;
 pub mod verify;
 
 #[cfg(test)]
-mod attack_tests;
-#[cfg(test)]
 mod openssl_tests;
 #[cfg(test)]
 pub(crate) mod testing;
