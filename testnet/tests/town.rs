@@ -200,7 +200,7 @@ async fn renewed_authorities_reach_every_folder_below_without_a_restart() {
     }
     write(&town, "it/03/016", case(&town, "c2", "")).await;
     nation_shows(&town, 2).await;
-    let issued = Question::Issued { from: 0, limit: 100 };
+    let issued = Question::Issued { term: None, from: 0, limit: 100 };
     let answer = town.ask(&path("it"), Role::Operator, issued).await.unwrap();
     let Answer::Issued(rows) = answer else { panic!("{answer:?}") };
     let held: Vec<_> = rows.iter().map(|row| row.certificate.as_slice()).collect();

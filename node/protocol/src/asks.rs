@@ -29,9 +29,10 @@ const ISSUED_PAGE: usize = 200;
 /// What a load was for.
 #[derive(Debug)]
 pub(crate) enum AskedLoad {
-    /// Entries of the ledger's places from `first` to before `end`.
+    /// Entries of the places from `first` to before `end` of a term's ledger.
     Sent {
         ask: AskId,
+        term: u64,
         first: u64,
         end: u64,
         limit: usize,
@@ -246,23 +247,24 @@ impl Node {
 
     fn answer_from_store(&mut self, ask: AskId, what: Question) {
         match what {
-            Question::Sent { before, limit } => {
-                let size = self.ledger.frontier().size();
-                self.load_sent(ask, before.unwrap_or(size).min(size), limit.min(SENT_PAGE));
+            Question::Sent { term, before, limit } => {
+                let term = term.unwrap_or(self.ledger.term());
+                let size = self.ledger_size_of(term);
+                self.load_sent(ask, term, before.unwrap_or(size).min(size), limit.min(SENT_PAGE));
             }
-            Question::Issued { from, limit } => {
-                let after = from.checked_sub(1).map(|last| rows::numbered(rows::ISSUED, last));
-                let limit = limit.min(ISSUED_PAGE);
-                let load =
-                    self.context.load(Load::Scan { prefix: rows::ISSUED.to_vec(), after, limit });
+            Question::Issued { term, from, limit } => {
+                let term = term.unwrap_or(self.ledger.term());
+                let what = scan_of(rows::ISSUED, term, from, limit.min(ISSUED_PAGE));
+                let load = self.context.load(what);
                 self.asked_loads.insert(load, AskedLoad::Issued(ask));
             }
             Question::Statement(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::statement(&digest)]));
                 self.asked_loads.insert(load, AskedLoad::Statement(ask));
             }
-            Question::Inclusion { index, size } => {
-                self.load_proof(ProofFor::Ask(ask), index, size);
+            Question::Inclusion { term, index, size } => {
+                let term = term.unwrap_or(self.ledger.term());
+                self.load_proof(ProofFor::Ask(ask), term, index, size);
             }
             Question::Publish(bytes) => {
                 if let Err(refusal) = self.verify(VerifiedFor::Published { ask }, bytes) {
@@ -273,17 +275,23 @@ impl Node {
         }
     }
 
-    /// Loads what was sent in the last `limit` places of the ledger before `end`.
-    fn load_sent(&mut self, ask: AskId, end: u64, limit: usize) {
+    /// Entries of a term's ledger, as far as this store has it.
+    fn ledger_size_of(&self, term: u64) -> u64 {
+        if term == self.ledger.term() {
+            return self.ledger.frontier().size();
+        }
+        self.past_ledgers.get(&term).copied().unwrap_or(0)
+    }
+
+    /// Loads what was sent in the last `limit` places of a term's ledger before `end`.
+    fn load_sent(&mut self, ask: AskId, term: u64, end: u64, limit: usize) {
         let first = end.saturating_sub(u64::try_from(limit).unwrap_or(u64::MAX));
         let places = usize::try_from(end.saturating_sub(first)).unwrap_or(limit);
         if places == 0 {
             return self.context.reply(ask, Answer::Sent(Vec::new()));
         }
-        let after = first.checked_sub(1).map(|last| rows::numbered(rows::SENT, last));
-        let what = Load::Scan { prefix: rows::SENT.to_vec(), after, limit: places };
-        let load = self.context.load(what);
-        self.asked_loads.insert(load, AskedLoad::Sent { ask, first, end, limit });
+        let load = self.context.load(scan_of(rows::SENT, term, first, places));
+        self.asked_loads.insert(load, AskedLoad::Sent { ask, term, first, end, limit });
     }
 
     fn answer_figure(
@@ -301,7 +309,7 @@ impl Node {
     pub(crate) fn on_asked_loaded(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
         let Some(asked) = self.asked_loads.remove(&load) else { return Some(loaded) };
         match (asked, loaded) {
-            (AskedLoad::Sent { ask, first, end, limit }, Loaded::Rows(rows)) => {
+            (AskedLoad::Sent { ask, term, first, end, limit }, Loaded::Rows(rows)) => {
                 let sent = rows
                     .iter()
                     .rev()
@@ -312,7 +320,7 @@ impl Node {
                     .collect::<Result<Vec<_>, _>>();
                 match sent {
                     // These places of the ledger hold certificates; what was sent before them?
-                    Ok(sent) if sent.is_empty() => self.load_sent(ask, first, limit),
+                    Ok(sent) if sent.is_empty() => self.load_sent(ask, term, first, limit),
                     Ok(sent) => self.context.reply(ask, Answer::Sent(sent)),
                     Err(_) => {
                         let damaged = Failure::Damaged("entry of what was sent");
@@ -351,9 +359,9 @@ impl Node {
     }
 
     /// Loads the nodes of the tree that a proof needs.
-    fn load_proof(&mut self, to: ProofFor, index: u64, size: u64) {
+    fn load_proof(&mut self, to: ProofFor, term: u64, index: u64, size: u64) {
         let nodes = needed_nodes(index, size);
-        let keys = nodes.iter().map(|node| node_key(node.level, node.index)).collect();
+        let keys = nodes.iter().map(|node| node_key(term, node.level, node.index)).collect();
         let load = self.context.load(Load::Get(keys));
         self.asked_loads.insert(load, AskedLoad::Proof { to, index, size, nodes });
     }
@@ -400,7 +408,10 @@ impl Node {
             (
                 Some(Standing::Superior | Standing::Home),
                 Ok(LedgerMessage::Inclusion { index, size }),
-            ) => return self.load_proof(ProofFor::Peer(inbound), index, size),
+            ) => {
+                let term = self.ledger.term();
+                return self.load_proof(ProofFor::Peer(inbound), term, index, size);
+            }
             (Some(_), Err(_)) => Refusal::Malformed,
             _ => Refusal::OutOfPlace,
         };
@@ -412,6 +423,12 @@ impl Node {
         self.policy = policy;
         self.mark_everything_due();
     }
+}
+
+/// Rows of a term's ledger from a place on.
+fn scan_of(rows: &[u8], term: u64, from: u64, limit: usize) -> Load {
+    let after = from.checked_sub(1).map(|last| rows::placed(rows, term, last));
+    Load::Scan { prefix: rows::key(rows, &[&term.to_be_bytes()]), after, limit }
 }
 
 fn failed(failure: Failure) -> Box<Answer> {

@@ -2,7 +2,8 @@
 //! does, becomes a leaf of an append-only Merkle tree
 //! (RFC 9162 section 2.1) before any peer can learn of it.
 //!
-//! The tree's nodes live in the store; only the right edge is kept in memory.
+//! A unit has one ledger per reporting term. The tree's nodes live in the store; only the right edge
+//! of the present term's is kept in memory.
 
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
@@ -16,19 +17,32 @@ use crate::rows;
 #[derive(Debug)]
 pub(crate) struct Ledger {
     frontier: Frontier,
+    term: u64,
     origin: Origin,
     checkpoint: Option<(u64, String)>,
 }
 
-/// The key of a node of the tree.
+/// The key of a node of a term's tree.
 #[must_use]
-pub fn node_key(level: u8, index: u64) -> Vec<u8> {
-    rows::key(rows::LEDGER, &[&[level], &index.to_be_bytes()])
+pub fn node_key(term: u64, level: u8, index: u64) -> Vec<u8> {
+    rows::key(rows::LEDGER, &[&term.to_be_bytes(), &[level], &index.to_be_bytes()])
+}
+
+/// The key of the right edge of a term's tree.
+#[must_use]
+pub fn edge_key(term: u64) -> Vec<u8> {
+    rows::key(rows::META, &[rows::EDGE, &term.to_be_bytes()])
 }
 
 impl Ledger {
-    pub(crate) fn new(origin: Origin) -> Self {
-        Self { frontier: Frontier::new(), origin, checkpoint: None }
+    /// The empty ledger of a term.
+    pub(crate) fn new(origin: Origin, term: u64) -> Self {
+        Self { frontier: Frontier::new(), term, origin, checkpoint: None }
+    }
+
+    /// Of which term it is; 0: this node has none, and issues nothing.
+    pub(crate) const fn term(&self) -> u64 {
+        self.term
     }
 
     pub(crate) fn restore(&mut self, frontier: Frontier) {
@@ -45,13 +59,13 @@ impl Ledger {
         let leaf = reeve_statement::ledger::leaf_hash(entry.as_bytes());
         let completed = self.frontier.append(leaf).ok()?;
         for (NodeAddress { level, index }, digest) in completed {
-            context.persist(node_key(level, index), Some(digest.as_bytes().to_vec()));
+            context.persist(node_key(self.term, level, index), Some(digest.as_bytes().to_vec()));
         }
         let mut edge = self.frontier.size().to_be_bytes().to_vec();
         for peak in self.frontier.peaks() {
             edge.extend_from_slice(peak.as_bytes());
         }
-        context.persist(rows::key(rows::META, &[b"ledger"]), Some(edge));
+        context.persist(edge_key(self.term), Some(edge));
         Some(index)
     }
 

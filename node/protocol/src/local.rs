@@ -120,6 +120,8 @@ pub enum Question {
     Metrics,
     /// What left the house, the newest first.
     Sent {
+        /// Of which term's ledger; none: the present one's.
+        term: Option<u64>,
         /// Entries before this ledger index; none: the newest there are.
         before: Option<u64>,
         /// Most entries wanted; fewer may come though there are more, none only at the end.
@@ -131,6 +133,8 @@ pub enum Question {
     Checkpoint,
     /// A proof that a statement is in the ledger.
     Inclusion {
+        /// In which term's ledger; none: the present one's.
+        term: Option<u64>,
         /// Place of the statement.
         index: u64,
         /// Ledger size to prove it for.
@@ -171,6 +175,8 @@ pub enum Question {
     },
     /// Certificates that this unit's authority issued.
     Issued {
+        /// In which term's ledger; none: the present one's.
+        term: Option<u64>,
         /// Entries from this ledger index on.
         from: u64,
         /// Most entries wanted.
@@ -403,6 +409,8 @@ pub struct SubordinateStatus {
     pub connected: bool,
     /// When it last delivered a statement.
     pub last_heard: Option<Timestamp>,
+    /// The highest reporting term under which it was heard.
+    pub term: Option<u64>,
     /// Figures per state of those that are not reported: indicator, period, state.
     pub behind: Vec<(IndicatorId, Period, UnitState)>,
 }
@@ -459,6 +467,13 @@ pub struct Status {
     /// How far the wall clock is behind the last signed time, in milliseconds, if that is too far to be
     /// believed: it signs nothing until the clock is right.
     pub clock_behind: Option<i64>,
+    /// The last peer that this node dialled and that refused it, with why.
+    pub refused_by: Option<(NodeKey, crate::refusal::Refusal)>,
+    /// The term under which the unit reports by now, if it is a later one: this node signs nothing any
+    /// more.
+    pub superseded_by: Option<u64>,
+    /// Ledgers of this unit's earlier terms that are in this store: term and size.
+    pub past_ledgers: Vec<(u64, u64)>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.

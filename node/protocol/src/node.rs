@@ -6,9 +6,8 @@ use std::sync::Arc;
 use reeve_crdt::twin::{Author, HomeId, ShardId};
 use reeve_policy::authz::PolicySet;
 use reeve_statement::cbor::from_slice;
-use reeve_statement::cert::{Chain, dns_name};
+use reeve_statement::cert::Chain;
 use reeve_statement::digest::{Digest, FederationId};
-use reeve_statement::ledger::checkpoint::Origin;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
 
@@ -23,6 +22,7 @@ use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::peers::Peers;
 use crate::refusal::Refusal;
+use crate::report::term::ledger_of;
 use crate::report::{Newcomer, Reports, SWEEP_MS};
 use crate::rows::{
     self, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
@@ -67,7 +67,12 @@ pub struct Node {
     /// Size of this node's ledger as the superior holds it, if that is more than this node does: its
     /// store was put back.
     pub(crate) ahead: Option<u64>,
+    /// A later term of this unit than this node's own, if one was heard of.
+    pub(crate) superseded: Option<u64>,
+    /// Ledgers of this unit's other terms in this store, with their sizes.
+    pub(crate) past_ledgers: BTreeMap<u64, u64>,
     pub(crate) stale_pages: bool,
+    /// Who refused this node's hello last, until a hello of its own is welcome there.
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
     restored_catalogue: Option<Vec<u8>>,
     restored_request: Option<Digest>,
@@ -125,9 +130,7 @@ impl Node {
                 found: own.unit().to_string(),
             });
         }
-        let name = dns_name(&settings.unit, settings.roots.domain())
-            .map_err(|error| StartError::Name(error.to_string()))?;
-        let origin = Origin::of(&name).map_err(|error| StartError::Name(error.to_string()))?;
+        let ledger = ledger_of(&settings)?;
         let federation = settings.roots.federation();
         let mut context = Context::new(settings.bugs);
         context.set_now(now);
@@ -141,7 +144,7 @@ impl Node {
             peers: Peers::default(),
             reports: Reports::default(),
             home: Home::new(HomeId::of(&federation, settings.unit.leaf()), settings.schema.clone()),
-            ledger: Ledger::new(origin),
+            ledger,
             allowed: None,
             catalogue_bytes: None,
             issued: BTreeSet::new(),
@@ -152,6 +155,8 @@ impl Node {
             damaged_shards: BTreeSet::new(),
             interrupted: BTreeMap::new(),
             ahead: None,
+            superseded: None,
+            past_ledgers: BTreeMap::new(),
             stale_pages: false,
             last_hello_refusal: None,
             restored_catalogue: None,
@@ -218,8 +223,15 @@ impl Node {
 
     fn restore_meta(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
-            b"ledger" if self.settings.bugs.has(Bug::ForgetLedger) => {}
-            b"ledger" => self.ledger.restore(frontier_of(value)?),
+            _ if key.starts_with(rows::EDGE) => {
+                let term = key.strip_prefix(rows::EDGE).and_then(|term| term.try_into().ok())?;
+                let (term, frontier) = (u64::from_be_bytes(term), frontier_of(value)?);
+                if term != self.ledger.term() {
+                    self.restore_past_ledger(term, frontier.size());
+                } else if !self.settings.bugs.has(Bug::ForgetLedger) {
+                    self.ledger.restore(frontier);
+                }
+            }
             b"log" => (self.home.incarnation, self.home.log) = pair_of(value)?,
             b"signed" => {
                 let millis = i64::from_be_bytes(value.try_into().ok()?);

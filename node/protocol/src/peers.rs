@@ -304,7 +304,7 @@ impl Node {
             self.take_writers(&hello.writers);
         }
         let clock_offset = hello.clock.since(now);
-        let ledger_floor = self.reports.heads.get(unit.leaf()).map_or(0, |head| head.size);
+        let ledger_floor = self.judge_term(standing, &chain)?;
         let judged = self.trust.generation();
         let greeted =
             Greeted { standing, unit, chain, presented, clock_offset, ledger_floor, judged };
@@ -313,7 +313,31 @@ impl Node {
         Ok(())
     }
 
+    /// What a peer's reporting term means: a subordinate's node of an earlier term is not listened to,
+    /// and a later term in this home ends this node's own. Returns the least size of ledger that the
+    /// peer may show.
+    fn judge_term(&mut self, standing: Standing, chain: &VerifiedChain) -> Result<u64, Refusal> {
+        let Some(term) = chain.term() else { return Ok(0) };
+        match standing {
+            Standing::Subordinate => {
+                let held = self.reports.heads.get(chain.unit().leaf());
+                let held = held.map_or((0, 0), |head| (head.term, head.size));
+                match term.cmp(&held.0) {
+                    core::cmp::Ordering::Less => Err(Refusal::OldTerm),
+                    core::cmp::Ordering::Equal => Ok(held.1),
+                    core::cmp::Ordering::Greater => Ok(0),
+                }
+            }
+            Standing::Home => {
+                self.hear_of_term(term);
+                Ok(0)
+            }
+            Standing::Superior => Ok(0),
+        }
+    }
+
     fn on_greeted(&mut self, peer: NodeKey) {
+        self.last_hello_refusal = self.last_hello_refusal.filter(|(by, _)| *by != peer);
         self.follow_anchors_of(peer);
         self.offer_renewed(peer);
         match self.peers.greeted(&peer).map(|greeted| greeted.standing) {

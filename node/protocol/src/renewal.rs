@@ -54,6 +54,7 @@ impl Node {
         }
         let claims = certificate.claims().filter(|_| self.is_issued_here(&certificate));
         let claims = claims.ok_or(Refusal::OtherIssuer)?;
+        let term = self.ledger.term();
         let index = self.ledger.append(&mut self.context, entry).ok_or(Refusal::OverLimit)?;
         let row = IssuedRow {
             index,
@@ -66,8 +67,9 @@ impl Node {
             entered_at: self.context.now().wall,
             by: by.to_owned(),
             certificate: der.to_vec(),
+            term,
         };
-        self.context.persist(rows::numbered(rows::ISSUED, index), Some(to_vec(&row)));
+        self.context.persist(rows::placed(rows::ISSUED, term, index), Some(to_vec(&row)));
         self.context.counters.count("issued", "certificate");
         self.issued.insert(entry);
         Ok(true)
@@ -90,14 +92,17 @@ impl Node {
     pub(crate) fn renew(&mut self, bytes: &[u8], by: &str) -> Result<(), Refusal> {
         let chain = Chain::from_cbor(bytes).map_err(|_| Refusal::Malformed)?;
         let verified = self.trust.verify_any(&chain, self.context.now().wall)?;
-        if self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
+        let own = *verified.unit() == self.settings.unit;
+        let for_this =
+            own && verified.role() == Role::Node && NodeKey(verified.key().to_bytes()) == self.key;
+        if for_this && verified.term() > self.settings.term {
+            // The appointment itself is entered into the ledger that begins with it.
+            self.settings.issued.push(chain.leaf().der().to_vec());
+        } else if self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
             self.enter_issued(chain.leaf().der(), by)?;
         }
-        let own = *verified.unit() == self.settings.unit;
         match verified.role() {
-            Role::Node if own && NodeKey(verified.key().to_bytes()) == self.key => {
-                self.adopt_own(chain, &verified)
-            }
+            Role::Node if for_this => self.adopt_own(chain, &verified),
             Role::Node if own => self.renew_member(chain, &verified),
             Role::Writer if own => {
                 self.take_writers(&[Blob(bytes.to_vec())]);
@@ -122,7 +127,10 @@ impl Node {
             }
             match verified.role() {
                 Role::Authority => self.adopt_anchors(chain.certificates()),
-                Role::Node if verified.not_after() > self.own_not_after => {
+                Role::Node
+                    if verified.not_after() > self.own_not_after
+                        || verified.term() > self.settings.term =>
+                {
                     self.adopt_own(chain, &verified)
                 }
                 Role::Node => Err(Refusal::OldVersion),
@@ -139,12 +147,14 @@ impl Node {
         if NodeKey(verified.key().to_bytes()) != self.key {
             return Err(Refusal::OtherKey);
         }
-        // Another term is a hand-over, which is more than a renewal.
-        if verified.term() != self.settings.term {
+        if verified.term() < self.settings.term {
             return Err(Refusal::OldTerm);
         }
         self.settings.chain = chain;
         self.own_not_after = verified.not_after();
+        if let Some(term) = verified.term().filter(|term| Some(*term) != self.settings.term) {
+            self.begin_term(term).map_err(|_| Refusal::Malformed)?;
+        }
         self.after_renewal();
         Ok(())
     }

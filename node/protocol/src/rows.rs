@@ -17,6 +17,8 @@ use crate::refusal::Refusal;
 pub const META: &[u8] = b"meta/";
 /// Under [`META`]: the day from which on a definition is in force here, by its digest.
 pub const IN_FORCE: &[u8] = b"in-force/";
+/// Under [`META`]: the right edge of a ledger's tree, by reporting term.
+pub const EDGE: &[u8] = b"ledger/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).
@@ -29,6 +31,8 @@ pub const FIGURE: &[u8] = b"figure/";
 pub const HEARD: &[u8] = b"heard/";
 /// Ledger heads of subordinates (*restored*).
 pub const HEAD: &[u8] = b"head/";
+/// Last ledger heads of subordinates' earlier terms, by unit and term.
+pub const PAST_HEAD: &[u8] = b"past-head/";
 /// The last request to each subordinate (*restored*).
 pub const REQUEST: &[u8] = b"request/";
 /// State of the indicators (*restored*).
@@ -39,7 +43,7 @@ pub const SHARD: &[u8] = b"shard/";
 pub const IMPORT: &[u8] = b"import/";
 /// How far each home peer's log was pulled (*restored*).
 pub const CURSOR: &[u8] = b"cursor/";
-/// Certificates that this unit's authority issued, by ledger index (*restored*).
+/// Certificates that this unit's authority issued, by term and ledger index (*restored*).
 pub const ISSUED: &[u8] = b"issued/";
 /// Forks of writers, proved, by shard and actor (*restored*).
 pub const FORK: &[u8] = b"fork/";
@@ -50,9 +54,9 @@ pub const DISCLOSURE: &[u8] = b"disclosure/";
 pub const STATEMENT: &[u8] = b"statement/";
 /// Chunks of tables and manifests, by digest.
 pub const CHUNK: &[u8] = b"chunk/";
-/// Statements issued, by ledger index.
+/// Statements issued, by term and ledger index.
 pub const SENT: &[u8] = b"sent/";
-/// Nodes of the ledger's tree.
+/// Nodes of the ledgers' trees, by term.
 pub const LEDGER: &[u8] = b"ledger/";
 /// Snapshots of shards.
 pub const SNAPSHOT: &[u8] = b"snapshot/";
@@ -114,6 +118,12 @@ pub fn numbered(prefix: &[u8], number: u64) -> Vec<u8> {
     key(prefix, &[&number.to_be_bytes()])
 }
 
+/// The key of an entry of a term's ledger.
+#[must_use]
+pub fn placed(prefix: &[u8], term: u64, index: u64) -> Vec<u8> {
+    key(prefix, &[&term.to_be_bytes(), &index.to_be_bytes()])
+}
+
 /// An own figure: its last edition, and how far the superior has it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -145,6 +155,9 @@ pub struct FigureRow {
     /// What the last edition says.
     #[n(8)]
     pub body: Option<Body>,
+    /// In which reporting term the last edition was signed.
+    #[n(9)]
+    pub term: u64,
 }
 
 /// What a subordinate said last of a figure.
@@ -211,6 +224,9 @@ pub struct SentRow {
     /// Ids of the policies that determined it.
     #[n(9)]
     pub determining: Vec<String>,
+    /// In which term's ledger.
+    #[n(10)]
+    pub term: u64,
 }
 
 /// A fork of a writer.
@@ -259,6 +275,9 @@ pub struct IssuedRow {
     /// The certificate, DER.
     #[cbor(n(9), with = "minicbor::bytes")]
     pub certificate: Vec<u8>,
+    /// In which term's ledger.
+    #[n(10)]
+    pub term: u64,
 }
 
 /// The last ledger checkpoint that a subordinate showed.
@@ -277,7 +296,7 @@ pub struct HeadRow {
     /// The signed note.
     #[n(3)]
     pub note: String,
-    /// Highest term heard.
+    /// The reporting term whose ledger it is: the highest that was heard of.
     #[n(4)]
     pub term: u64,
 }
@@ -295,7 +314,7 @@ pub struct RequestRow {
     /// The signed statement, without its chain.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub bytes: Vec<u8>,
-    /// Size of the ledger with it.
+    /// Size of the ledger with it; the term is that of the certificate.
     #[n(3)]
     pub size: u64,
 }

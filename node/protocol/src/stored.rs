@@ -1,5 +1,6 @@
 //! Whether the stored ledger of a stopped node is whole: for `reeve verify`.
 //!
+//! A unit has one ledger per reporting term, and each is checked alone.
 //! The entries of what was sent and of the certificates that were issued are the leaves. Put together
 //! again in order they must give the tree whose right edge is stored beside them, node by node, and
 //! what each names must be there and verify: a statement's name does not cover the chain of
@@ -28,6 +29,12 @@ pub enum LedgerFault {
     Entry {
         /// Where it should be.
         index: u64,
+    },
+    /// There are entries, and no right edge.
+    #[error("the ledger of term {term} has entries and no head")]
+    Headless {
+        /// Which term.
+        term: u64,
     },
     /// Entries are missing.
     #[error("entry {expected} of the ledger is missing, found entry {found}")]
@@ -138,6 +145,7 @@ fn verify(signed: Signed, verifier: &Verifier) -> Result<(), VerifyError> {
 /// A ledger that is put together again, entry by entry.
 #[derive(Debug)]
 pub struct LedgerCheck {
+    term: u64,
     head: Frontier,
     found: Frontier,
     /// Entries of certificates that were not come to yet, by place.
@@ -146,24 +154,54 @@ pub struct LedgerCheck {
 }
 
 impl LedgerCheck {
-    /// The key of the right edge.
+    /// How the key of every right edge begins; there is one per term.
     #[must_use]
-    pub fn edge_key() -> Vec<u8> {
-        rows::key(rows::META, &[b"ledger"])
+    pub fn edges() -> Vec<u8> {
+        rows::key(rows::META, &[rows::EDGE])
     }
 
-    /// A check against the stored right edge; none: a ledger without entries. Statements are verified
-    /// under the federation's roots.
+    /// The key of the right edge of a term's ledger.
+    #[must_use]
+    pub fn edge_key(term: u64) -> Vec<u8> {
+        crate::ledger::edge_key(term)
+    }
+
+    /// Of which term's ledger the row with this key is an entry: something sent, or a certificate.
+    #[must_use]
+    pub fn term_of_entry(key: &[u8]) -> Option<u64> {
+        let placed = key.strip_prefix(rows::SENT).or_else(|| key.strip_prefix(rows::ISSUED))?;
+        Some(u64::from_be_bytes(*placed.first_chunk()?))
+    }
+
+    /// A check of the ledger whose right edge is this row. Statements are verified under the federation's
+    /// roots.
     ///
     /// # Errors
     /// [`LedgerFault::Edge`].
-    pub fn new(edge: Option<&[u8]>, roots: &RootList) -> Result<Self, LedgerFault> {
-        let head = match edge {
-            Some(edge) => frontier_of(edge).ok_or(LedgerFault::Edge)?,
-            None => Frontier::new(),
-        };
+    pub fn new(key: &[u8], edge: &[u8], roots: &RootList) -> Result<Self, LedgerFault> {
+        let term = key.strip_prefix(Self::edges().as_slice()).and_then(|it| it.try_into().ok());
+        let term = term.map(u64::from_be_bytes).ok_or(LedgerFault::Edge)?;
+        let head = frontier_of(edge).ok_or(LedgerFault::Edge)?;
         let verifier = Arc::new(Verifier::new(roots.clone(), CrlSet::default()));
-        Ok(Self { head, found: Frontier::new(), issued: BTreeMap::new(), verifier })
+        Ok(Self { term, head, found: Frontier::new(), issued: BTreeMap::new(), verifier })
+    }
+
+    /// Of which term the ledger is.
+    #[must_use]
+    pub const fn term(&self) -> u64 {
+        self.term
+    }
+
+    /// How the keys begin of the certificates that were issued in its term.
+    #[must_use]
+    pub fn issued_rows(&self) -> Vec<u8> {
+        rows::key(rows::ISSUED, &[&self.term.to_be_bytes()])
+    }
+
+    /// How the keys begin of what was sent in its term.
+    #[must_use]
+    pub fn sent_rows(&self) -> Vec<u8> {
+        rows::key(rows::SENT, &[&self.term.to_be_bytes()])
     }
 
     /// Takes the entry of a certificate; all of them come before what was sent.
@@ -215,11 +253,11 @@ impl LedgerCheck {
     }
 
     fn append(&mut self, entry: Digest) -> Result<Vec<Needed>, LedgerFault> {
-        let index = self.found.size();
+        let (term, index) = (self.term, self.found.size());
         let completed = self.found.append(leaf_hash(entry.as_bytes()));
         let completed = completed.map_err(|_| LedgerFault::Entry { index })?;
         let node = |(address, hash): (NodeAddress, Digest)| {
-            let key = node_key(address.level, address.index);
+            let key = node_key(term, address.level, address.index);
             Needed { key, expected: hash, what: What::Node(address) }
         };
         Ok(completed.into_iter().map(node).collect())

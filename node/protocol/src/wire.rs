@@ -184,6 +184,9 @@ pub struct HavePage {
     /// Size of the subordinate's ledger at the last checkpoint that the superior holds.
     #[n(3)]
     pub ledger_size: u64,
+    /// The reporting term of that ledger; 0: none was heard of.
+    #[n(4)]
+    pub term: u64,
 }
 
 /// From a superior to its subordinate.

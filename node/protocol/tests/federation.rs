@@ -113,10 +113,11 @@ fn a_class_without_a_floor_is_answered_with_a_notice_and_never_with_hidden_cells
         world.put_case(leaf, &format!("c{n}"), DAY, "f");
     }
     world.pass(1_000);
-    let sent = match world.ask(leaf, operator(), Question::Sent { before: None, limit: 10 }) {
-        Answer::Sent(sent) => sent,
-        other => panic!("{other:?}"),
-    };
+    let sent =
+        match world.ask(leaf, operator(), Question::Sent { term: None, before: None, limit: 10 }) {
+            Answer::Sent(sent) => sent,
+            other => panic!("{other:?}"),
+        };
     assert!(!sent.is_empty() && sent.iter().all(|row| row.kind == "notice"), "{sent:?}");
     assert_eq!(world.figure(leaf, DAY), None);
     assert_eq!(world.figure(nation, DAY), None, "the nation too is told nothing of its own class");
@@ -171,11 +172,14 @@ fn what_left_the_house_is_told_newest_first_and_page_by_page() {
         world.put_case(leaves[0], &format!("c{n}"), DAY, "f");
         world.pass(200);
     }
-    let mut page =
-        |before, limit| match world.ask(leaves[0], operator(), Question::Sent { before, limit }) {
-            Answer::Sent(sent) => sent.iter().map(|row| row.index).collect::<Vec<u64>>(),
-            other => panic!("{other:?}"),
-        };
+    let mut page = |before, limit| match world.ask(
+        leaves[0],
+        operator(),
+        Question::Sent { term: None, before, limit },
+    ) {
+        Answer::Sent(sent) => sent.iter().map(|row| row.index).collect::<Vec<u64>>(),
+        other => panic!("{other:?}"),
+    };
     assert_eq!(page(None, 100), [6, 5, 4, 3, 2, 1, 0]);
     assert_eq!(page(None, 3), [6, 5, 4]);
     assert_eq!(page(Some(4), 3), [3, 2, 1]);

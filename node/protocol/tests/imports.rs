@@ -206,7 +206,8 @@ fn no_canary_crosses_the_border() {
     }
     for node in [leaf, region, nation] {
         let metrics = world.ask(node, operator(), Question::Metrics);
-        let sent = world.ask(node, operator(), Question::Sent { before: None, limit: 100 });
+        let sent =
+            world.ask(node, operator(), Question::Sent { term: None, before: None, limit: 100 });
         let state = if node == leaf { Vec::new() } else { vec![status(&mut world, node)] };
         for text in [format!("{metrics:?}"), format!("{sent:?}"), format!("{state:?}")] {
             assert!(!holds(text.as_bytes()), "{text}");

@@ -96,7 +96,7 @@ fn end_of(world: &mut World, at: NodeKey, peer: NodeKey) -> Timestamp {
 }
 
 fn issued(world: &mut World, at: NodeKey) -> Vec<IssuedRow> {
-    match world.ask(at, operator(), Question::Issued { from: 0, limit: 100 }) {
+    match world.ask(at, operator(), Question::Issued { term: None, from: 0, limit: 100 }) {
         Answer::Issued(rows) => rows,
         other => panic!("{other:?}"),
     }
@@ -124,10 +124,10 @@ fn a_node_s_own_renewed_certificate_is_entered_shown_and_kept() {
     assert_eq!(row.entry, issuance_entry(chain.leaf().der()));
     assert_eq!((row.index, row.by.as_str()), (before, "certificate renew"));
     assert_eq!(status(&mut world, region).ledger_size, before + 1);
-    let proof = Question::Inclusion { index: row.index, size: before + 1 };
+    let proof = Question::Inclusion { term: None, index: row.index, size: before + 1 };
     assert!(matches!(world.ask(region, operator(), proof), Answer::Proof(_)));
-    // Another term is a hand-over and no renewal.
-    let other = node(&mut world, "it/03", "1", Some(2), LATER + 1_000);
+    // The end of a term is no renewal; a later term is one, and more: see `terms.rs`.
+    let other = node(&mut world, "it/03", "1", None, LATER + 1_000);
     let answer = world.ask(region, operator(), Question::Renew(other.to_cbor()));
     let refused = Failure::Refused(Refusal::OldTerm);
     assert!(matches!(&answer, Answer::Failed(failure) if *failure == refused), "{answer:?}");

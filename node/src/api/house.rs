@@ -21,6 +21,8 @@ pub struct Periods {
 pub struct SentEntry {
     /// Its place in the ledger.
     pub index: u64,
+    /// The reporting term whose ledger it is.
+    pub term: u64,
     /// Digest of the statement.
     pub statement: String,
     /// release, notice, request, catalogue, register, declaration.
@@ -45,6 +47,7 @@ impl From<&SentRow> for SentEntry {
     fn from(row: &SentRow) -> Self {
         Self {
             index: row.index,
+            term: row.term,
             statement: row.statement.to_string(),
             kind: row.kind.clone(),
             figure: row.figure.as_ref().map(ToString::to_string),
@@ -63,6 +66,8 @@ impl From<&SentRow> for SentEntry {
 pub struct IssuedEntry {
     /// Its place in the ledger.
     pub index: u64,
+    /// The reporting term whose ledger it is.
+    pub term: u64,
     /// What stands there: the digest of a prefix and the certificate.
     pub entry: String,
     /// Its serial number.
@@ -87,6 +92,7 @@ impl From<&IssuedRow> for IssuedEntry {
     fn from(row: &IssuedRow) -> Self {
         Self {
             index: row.index,
+            term: row.term,
             entry: row.entry.to_string(),
             serial: row.serial.clone(),
             subject: row.subject.clone(),

@@ -126,6 +126,15 @@ pub struct StatusView {
     /// believed: it signs no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_behind_ms: Option<i64>,
+    /// The last peer that refused this node, with why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_by: Option<RefusedBy>,
+    /// A later term under which the unit reports: this node signs nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<u64>,
+    /// Ledgers of the unit's earlier terms that it keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_ledgers: Vec<PastLedger>,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.
@@ -140,6 +149,26 @@ pub struct StatusView {
     pub pending_persists: usize,
     /// Where it keeps its state.
     pub storage: StorageView,
+}
+
+/// A peer that this node dialled and that refused it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedBy {
+    /// Its public key.
+    pub peer: String,
+    /// The code of the refusal.
+    pub code: String,
+    /// The refusal in words.
+    pub reason: String,
+}
+
+/// The ledger of an earlier reporting term.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastLedger {
+    /// The term.
+    pub term: u64,
+    /// Its entries.
+    pub size: u64,
 }
 
 /// The store of a node.
@@ -211,6 +240,17 @@ impl StatusView {
             refused: refused.collect(),
             superior_ledger: status.superior_ledger,
             clock_behind_ms: status.clock_behind,
+            refused_by: status.refused_by.map(|(peer, refusal)| RefusedBy {
+                peer: hex::encode(peer.0),
+                code: refusal.label().to_owned(),
+                reason: refusal.text().to_owned(),
+            }),
+            superseded_by: status.superseded_by,
+            past_ledgers: status
+                .past_ledgers
+                .iter()
+                .map(|(term, size)| PastLedger { term: *term, size: *size })
+                .collect(),
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
             forks: status.forks.iter().map(ForkView::from).collect(),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::running::{NotDone, RunningNode};
 use super::{CommandError, Global};
-use crate::api::{CBOR, IssuedEntry, MAX_FILE_BYTES, Published};
+use crate::api::{CBOR, IssuedEntry, MAX_FILE_BYTES, Published, StatusView};
 use crate::client::{Client, ClientError, address_of};
 use crate::config::Config;
 use crate::enrol::InviteOrder;
@@ -102,9 +102,15 @@ impl RunningNode for OwnNode<'_> {
         done.map(drop).map_err(not_done)
     }
 
-    fn issued(&self, from: u64) -> Result<Vec<IssuedEntry>, NotDone> {
+    fn issued(&self, term: Option<u64>, from: u64) -> Result<Vec<IssuedEntry>, NotDone> {
         let client = self.client()?;
-        client.get(&format!("/v1/issued?from={from}")).map_err(not_done)
+        let term = term.map(|term| format!("&term={term}")).unwrap_or_default();
+        client.get(&format!("/v1/issued?from={from}{term}")).map_err(not_done)
+    }
+
+    fn superseded_by(&self) -> Option<u64> {
+        let status: StatusView = self.client().ok()?.get("/v1/status").ok()?;
+        status.superseded_by
     }
 
     fn renew(&self, chain: &[u8]) -> Result<(), NotDone> {

@@ -12,7 +12,7 @@ use super::running::{NotDone, RunningNode, taken};
 use super::{CommandError, Global, Output, Style, plain, table};
 use crate::api::IssuedEntry;
 use crate::house::{
-    CertificateReport, CertificateView, Clerk, Entropy, HeldList, House, HouseError,
+    Authority, CertificateReport, CertificateView, Clerk, Entropy, HeldList, House, HouseError,
 };
 
 /// A certificate that ends within so many days is marked.
@@ -115,8 +115,14 @@ on without a restart, and passes the others to whom they are for, at once or whe
 cannot connect any more, because the old certificate has expired, gets them by file: --save here,
 `reeve certificate take` there.
 
+With --new-term this node is appointed anew: after its store was lost, or put back from a copy that is
+older than what the superior holds. It goes on from what the superior holds, in a new ledger; what
+it signed before that is no longer sent by anybody. Never do it while the newest store still exists:
+put that one back instead.
+
 Examples:
   reeve certificate renew
+  reeve certificate renew --new-term          after the store was lost
   reeve certificate renew health              the node and writer of this home with that label
   reeve certificate renew 016 --save 016.pem  a subordinate's authority
   reeve certificate renew --root-key /media/safe/root.key")]
@@ -130,6 +136,9 @@ pub struct Renew {
     /// Write the new chains to a file as well, to be carried to whom they are for
     #[arg(long, value_name = "FILE", requires = "what")]
     save: Option<PathBuf>,
+    /// Begin the next reporting term: the way on after the store was lost or put back from a copy
+    #[arg(long, conflicts_with_all = ["what", "root_key"])]
+    new_term: bool,
     #[command(flatten)]
     passphrase: PassphraseArguments,
 }
@@ -160,6 +169,9 @@ pub struct List {
     /// Entries from this place in the ledger on
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// In the ledger of this earlier reporting term; `reeve status` lists them
+    #[arg(long, value_name = "TERM")]
+    term: Option<u64>,
 }
 
 /// Does it.
@@ -352,6 +364,11 @@ fn renew(
         }
         return tell_renewed(output, &chains, told, false);
     }
+    if arguments.new_term {
+        let chain = begin_term(&authority, &mut house, &mut clerk, node)?;
+        let told = taken(node.renew(&chain.to_cbor()))?;
+        return tell_renewed(output, &[chain], told, false);
+    }
     let identity = house.renew(&authority, &mut clerk).map_err(failed)?;
     let chains = [identity.node.clone(), identity.writer.clone()];
     let mut told = true;
@@ -363,6 +380,25 @@ fn renew(
         house.revoke(&authority, &[], Reason::Unspecified, &clerk)
     })?;
     tell_renewed(output, &chains, told, list)
+}
+
+/// Appoints this node for the next term.
+fn begin_term(
+    authority: &Authority,
+    house: &mut House,
+    clerk: &mut Clerk<'_>,
+    node: &dyn RunningNode,
+) -> Result<Chain, CommandError> {
+    let held = house.identity().map_err(failed)?.term().map_err(failed)?;
+    let held = held.ok_or_else(|| {
+        CommandError::Failed(
+            "this node does not report for its unit, so it has no term to begin anew; run this at the \
+             node that does (`reeve status` there shows its term)"
+                .to_owned(),
+        )
+    })?;
+    let term = held.max(node.superseded_by().unwrap_or(0)).saturating_add(1);
+    Ok(house.appoint(authority, term, clerk).map_err(failed)?.node.clone())
 }
 
 /// Makes an issuer's next list, if it has made one before; whether it has.
@@ -436,7 +472,7 @@ fn list(
     output: &Output,
     node: &dyn RunningNode,
 ) -> Result<(), CommandError> {
-    match node.issued(arguments.from) {
+    match node.issued(arguments.term, arguments.from) {
         Ok(entries) => output.show(&entries, || {
             let rows: Vec<_> = entries.iter().map(entered).collect();
             table(&["place", "certificate", "serial", "ends", "entered", "how"], &[0], &rows)

@@ -119,7 +119,7 @@ impl RunningNode for Node {
         let reach = Reach { node: Vec::new(), enrolment };
         let mut entropy = Entropy::system();
         let mut clerk = Clerk::new(identity::now(), &mut entropy);
-        let made = desk.borrow_mut().invite(order, authority, &reach, &mut clerk);
+        let made = desk.borrow_mut().invite(order, authority, 1, &reach, &mut clerk);
         made.map(|invite| invite.to_string()).map_err(|error| failed(error.to_string()))
     }
 
@@ -130,7 +130,11 @@ impl RunningNode for Node {
         Ok(())
     }
 
-    fn issued(&self, _: u64) -> Result<Vec<IssuedEntry>, NotDone> {
+    fn superseded_by(&self) -> Option<u64> {
+        None
+    }
+
+    fn issued(&self, _: Option<u64>, _: u64) -> Result<Vec<IssuedEntry>, NotDone> {
         self.check().map(|()| Vec::new())
     }
 

@@ -36,6 +36,9 @@ pub struct Prove {
     /// The size of the ledger to prove it for, as a checkpoint says
     #[arg(long)]
     size: u64,
+    /// Of the ledger of this earlier reporting term; `reeve status` lists them
+    #[arg(long, value_name = "TERM")]
+    term: Option<u64>,
 }
 
 pub(super) fn run(
@@ -50,9 +53,10 @@ pub(super) fn run(
             let note = String::from_utf8_lossy(&note).into_owned();
             output.show(&json!({ "checkpoint": note }), || note.clone())
         }
-        Action::Prove(Prove { index, size }) => {
+        Action::Prove(Prove { index, size, term }) => {
+            let term = term.map(|term| format!("&term={term}")).unwrap_or_default();
             let proof: Proof =
-                client.get(&format!("/v1/ledger/proof?index={index}&size={size}"))?;
+                client.get(&format!("/v1/ledger/proof?index={index}&size={size}{term}"))?;
             output.show(&proof, || proof.hashes.join("\n"))
         }
     }

@@ -24,7 +24,10 @@ pub trait RunningNode {
     ///
     /// # Errors
     /// [`NotDone`].
-    fn issued(&self, from: u64) -> Result<Vec<IssuedEntry>, NotDone>;
+    fn issued(&self, term: Option<u64>, from: u64) -> Result<Vec<IssuedEntry>, NotDone>;
+
+    /// The later term under which the unit reports, as far as the node knows of one.
+    fn superseded_by(&self) -> Option<u64>;
 
     /// Takes a renewed chain (CBOR), and passes it to whom it is for.
     ///

@@ -25,6 +25,9 @@ Examples:
   reeve sent --before 1000 --limit 500 --json
   reeve sent --save 5f0c... > statement.cose")]
 pub struct Arguments {
+    /// What was sent in this earlier reporting term; `reeve status` lists them
+    #[arg(long, value_name = "TERM")]
+    term: Option<u64>,
     /// Only entries before this place of the ledger
     #[arg(long, value_name = "INDEX")]
     before: Option<u64>,
@@ -53,14 +56,14 @@ pub struct Arguments {
 }
 
 /// The digest that begins so, among those of what was sent; a whole one may be of what was received.
-fn whole(client: &Client, digest: &str) -> Result<String, CommandError> {
+fn whole(client: &Client, term: Option<u64>, digest: &str) -> Result<String, CommandError> {
     if digest.len() >= WHOLE_DIGITS {
         return Ok(digest.to_owned());
     }
     let mut found = Vec::new();
     let mut before = None;
     loop {
-        let entries = page(client, before, PAGE)?;
+        let entries = page(client, term, before, PAGE)?;
         before = entries.last().map(|entry| entry.index);
         found
             .extend(entries.into_iter().map(|it| it.statement).filter(|it| it.starts_with(digest)));
@@ -83,11 +86,13 @@ fn whole(client: &Client, digest: &str) -> Result<String, CommandError> {
 /// Entries before a place of the ledger, the newest first.
 fn page(
     client: &Client,
+    term: Option<u64>,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<SentEntry>, CommandError> {
     let before = before.map(|index| format!("&before={index}")).unwrap_or_default();
-    Ok(client.get(&format!("/v1/sent?limit={limit}{before}"))?)
+    let term = term.map(|term| format!("&term={term}")).unwrap_or_default();
+    Ok(client.get(&format!("/v1/sent?limit={limit}{term}{before}"))?)
 }
 
 /// A day (its first moment in UTC), or a moment (RFC 3339).
@@ -107,7 +112,7 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     let client = arguments.node.client(global)?;
     if let Some(digest) = &arguments.save {
-        let digest = whole(&client, digest)?;
+        let digest = whole(&client, arguments.term, digest)?;
         let path = format!("/v1/statements/{}", crate::client::escaped(&digest));
         return output.raw(&client.bytes(&path, "application/cose")?);
     }
@@ -122,7 +127,7 @@ impl Arguments {
         let mut before = self.before;
         let most = if self.filters() { PAGE } else { self.limit.min(PAGE) };
         while found.len() < self.limit {
-            let entries = page(client, before, most)?;
+            let entries = page(client, self.term, before, most)?;
             // A statement is never signed below the last signed time: what is before is older.
             let older = entries.last().is_some_and(|entry| !self.is_recent(entry));
             before = entries.last().map(|entry| entry.index);

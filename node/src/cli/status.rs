@@ -55,6 +55,10 @@ fn describe(status: &StatusView) -> String {
     if let Some(reason) = &status.not_believed {
         line("NOT BELIEVED", Style::Bad.of(&plain(reason)));
     }
+    if let Some(refused) = &status.refused_by {
+        let told = format!("by {}: {} ({})", refused.peer, refused.reason, refused.code);
+        line("REFUSED", Style::Bad.of(&plain(&told)));
+    }
     line("Listens at", plain(&status.addresses.join(", ")));
     line(
         "Catalogue",
@@ -68,7 +72,8 @@ fn describe(status: &StatusView) -> String {
     if let Some(held) = status.superior_ledger {
         let told = format!(
             "STOPPED: the superior holds {held} entries of this ledger. This store is an older copy: \
-             put back the newest one; until then no figure is signed"
+             put back the newest one, or, if there is none, begin a new term with `reeve certificate \
+             renew --new-term`; until then no figure is signed"
         );
         line("", Style::Bad.of(&told));
     }
@@ -79,6 +84,21 @@ fn describe(status: &StatusView) -> String {
             behind / 1_000
         );
         line("Clock", Style::Bad.of(&told));
+    }
+    if let Some(term) = status.superseded_by {
+        let told = format!(
+            "STOPPED: the unit reports under term {term} by now, from another node or store"
+        );
+        line("", Style::Bad.of(&told));
+    }
+    for past in &status.past_ledgers {
+        line(
+            "",
+            format!(
+                "{} entries of term {} (`reeve sent --term {}`)",
+                past.size, past.term, past.term
+            ),
+        );
     }
     line(
         "Waiting",

@@ -8,6 +8,7 @@ use reeve_protocol::rows;
 use reeve_protocol::stored::{LedgerCheck, LedgerFault, Needed};
 use reeve_statement::cert::RootList;
 use reeve_statement::digest::Digest;
+use reeve_statement::ledger::Frontier;
 use serde::Serialize;
 
 use super::identity::failed;
@@ -55,6 +56,8 @@ struct Report {
     bytes: Option<u64>,
     ledger_entries: Option<u64>,
     ledger_root: Option<String>,
+    /// Ledgers of earlier reporting terms, whole too.
+    earlier_ledgers: usize,
     damage: Vec<Damage>,
 }
 
@@ -149,10 +152,13 @@ impl Report {
             (self.rows, self.bytes) = (Some(found.rows), Some(found.bytes));
             self.damaged_rows(found.damaged, &found.damaged_keys);
         }
-        match ledger(&store, roots) {
-            Ok((size, root)) => {
+        match ledgers(&store, roots) {
+            Ok(ledgers) => {
+                let newest = ledgers.last().copied();
+                let (size, root) = newest.unwrap_or((0, Frontier::new().root()));
                 self.ledger_entries = Some(size);
                 self.ledger_root = Some(root.to_string());
+                self.earlier_ledgers = ledgers.len().saturating_sub(1);
             }
             Err(Unsound::Ledger(fault)) => {
                 self.damage.push(Damage { what: fault.to_string(), next: RESTORE });
@@ -203,7 +209,10 @@ impl Report {
         line(
             "Ledger",
             match (self.ledger_entries, &self.ledger_root) {
-                (Some(size), Some(root)) => format!("{size} entries, root {root}"),
+                (Some(size), Some(root)) => match self.earlier_ledgers {
+                    0 => format!("{size} entries, root {root}"),
+                    past => format!("{size} entries, root {root}; {past} of earlier terms"),
+                },
                 _ => "not whole".to_owned(),
             },
         );
@@ -239,25 +248,44 @@ impl From<LedgerFault> for Unsound {
     }
 }
 
-fn ledger(store: &Store, roots: &RootList) -> Result<(u64, Digest), Unsound> {
-    let edge = store.get(&LedgerCheck::edge_key())?;
-    let mut check = LedgerCheck::new(edge.as_deref(), roots)?;
-    each(store, rows::ISSUED, |entry| Ok(check.issued(entry)?))?;
-    each(store, rows::SENT, |entry| hold(store, check.sent(entry)?))?;
-    hold(store, check.certificates()?)?;
-    Ok(check.end()?)
+/// Size and root of each term's ledger, the newest last.
+fn ledgers(store: &Store, roots: &RootList) -> Result<Vec<(u64, Digest)>, Unsound> {
+    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
+    each(store, &LedgerCheck::edges(), |key, edge| {
+        let mut check = LedgerCheck::new(key, edge, roots)?;
+        each(store, &check.issued_rows(), |_, entry| Ok(check.issued(entry)?))?;
+        each(store, &check.sent_rows(), |_, entry| hold(store, check.sent(entry)?))?;
+        hold(store, check.certificates()?)?;
+        known.insert(check.term());
+        found.push(check.end()?);
+        Ok(())
+    })?;
+    for entries in [rows::ISSUED, rows::SENT] {
+        let mut after = None;
+        // One entry of each term is enough.
+        while let Some((key, _)) =
+            store.scan(entries, after.as_deref(), ScanLimit::rows(1))?.rows.into_iter().next()
+        {
+            let term = LedgerCheck::term_of_entry(&key).unwrap_or(0);
+            if !known.contains(&term) {
+                return Err(LedgerFault::Headless { term }.into());
+            }
+            after = Some(rows::placed(entries, term, u64::MAX));
+        }
+    }
+    Ok(found)
 }
 
 /// Shows every row whose key begins so, in order.
 fn each(
     store: &Store,
     prefix: &[u8],
-    mut visit: impl FnMut(&[u8]) -> Result<(), Unsound>,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Unsound>,
 ) -> Result<(), Unsound> {
     let mut after = None;
     loop {
         let page = store.scan(prefix, after.as_deref(), ScanLimit::rows(ENTRIES))?;
-        page.rows.iter().try_for_each(|(_, value)| visit(value))?;
+        page.rows.iter().try_for_each(|(key, value)| visit(key, value))?;
         match page.next {
             Some(next) => after = Some(next),
             None => return Ok(()),

@@ -65,6 +65,8 @@ struct Open {
     names: Titles,
     time_zone: Option<String>,
     label: Option<String>,
+    /// The reporting term of a new authority's first node.
+    term: u64,
     expires: Timestamp,
     secret: Secret,
     node_addresses: Vec<String>,
@@ -100,6 +102,8 @@ pub struct EnrolDesk {
     lists: Vec<SignedList>,
     authority: Option<Authority>,
     open: BTreeMap<InviteId, Open>,
+    /// The last reporting term that was given to a unit at this desk.
+    given: BTreeMap<UnitPath, u64>,
 }
 
 impl EnrolDesk {
@@ -117,6 +121,7 @@ impl EnrolDesk {
             lists: house.lists()?.iter().map(crate::house::HeldList::signed).collect(),
             authority: None,
             open: BTreeMap::new(),
+            given: BTreeMap::new(),
         })
     }
 
@@ -140,7 +145,8 @@ impl EnrolDesk {
         self.authority.is_some()
     }
 
-    /// Makes an invite with an unlocked authority ([`InviteOrder::unlock`]).
+    /// Makes an invite with an unlocked authority ([`InviteOrder::unlock`]). `term` is the reporting term
+    /// for the newcomer's first node: the one after the last that was heard of its unit.
     ///
     /// # Errors
     /// [`OrderError`].
@@ -148,6 +154,7 @@ impl EnrolDesk {
         &mut self,
         order: &InviteOrder,
         authority: Authority,
+        term: u64,
         reach: &Reach,
         clerk: &mut Clerk<'_>,
     ) -> Result<Invite, OrderError> {
@@ -181,6 +188,7 @@ impl EnrolDesk {
                 names: order.titles(),
                 time_zone: order.time_zone.clone(),
                 label: order.label.clone(),
+                term,
                 expires,
                 secret: secret.clone(),
                 node_addresses: reach.node.clone(),
@@ -296,7 +304,10 @@ impl EnrolDesk {
         let authority = self.authority.as_ref().ok_or(EnrolRefusal::Failed)?;
         let (key, step) = match (open.place, ask) {
             (Place::Subordinate, Ask::Authority(request)) => {
-                self.certify_authority(open, authority, &request.0, clerk)
+                // Two invites of one unit never lead to one term.
+                let given = self.given.get(&open.unit).map_or(0, |term| term.saturating_add(1));
+                let term = open.term.max(given);
+                self.certify_authority(open, term, authority, &request.0, clerk)
             }
             (Place::HomeNode, Ask::HomeNode { node, writer }) => {
                 self.certify_node(open, authority, (&node.0, &writer.0), clerk)
@@ -304,6 +315,9 @@ impl EnrolDesk {
             _ => Err(EnrolRefusal::OtherPlace),
         }?;
         if let Some(open) = self.open.get_mut(invite) {
+            if let Answer::Authority { term, .. } = &step.answer {
+                self.given.insert(open.unit.clone(), *term);
+            }
             let (answer, issued) = (step.answer.clone(), step.issued.clone());
             open.done = Some(Done { asked, answer, issued, key });
         }
@@ -313,6 +327,7 @@ impl EnrolDesk {
     fn certify_authority(
         &self,
         open: &Open,
+        term: u64,
         authority: &Authority,
         request: &[u8],
         clerk: &mut Clerk<'_>,
@@ -323,7 +338,7 @@ impl EnrolDesk {
             .map_err(|_| EnrolRefusal::Failed)?;
         let encoded = chain.to_cbor();
         let welcome = self.welcome(open, encoded.len());
-        let answer = Answer::Authority { chain: Bytes(encoded), welcome };
+        let answer = Answer::Authority { chain: Bytes(encoded), welcome, term };
         let step = Step { answer, issued: vec![chain.leaf().clone()], admission: None };
         Ok((*request.key(), step))
     }

@@ -18,7 +18,7 @@ use super::invite::{Invite, Place};
 use super::message::{Answer, Answered, Ask, Asked, Bytes, EnrolRefusal, VERSION, Welcome, decode};
 use crate::config::Peer;
 use crate::house::{
-    Admission, Authority, Clerk, FIRST_TERM, HeldList, House, HouseError, Identity, Passphrase,
+    Admission, Authority, Clerk, HeldList, House, HouseError, Identity, Passphrase,
     own_certificates,
 };
 
@@ -89,14 +89,14 @@ fn join_as_unit(
     let claims = Claims::authority(invite.unit.clone(), &invite.level);
     let request = CertificateRequest::create(&key, &claims)?;
     let ask = Ask::Authority(Bytes(request.der().to_vec()));
-    let Answer::Authority { chain, welcome } = desk.ask(&ask)? else {
+    let Answer::Authority { chain, welcome, term } = desk.ask(&ask)? else {
         return Err(JoinError::Answer { what: "another answer than was asked for" });
     };
     let welcome = desk.check(&welcome)?;
     let chain = Chain::from_cbor(&chain.0)?;
     welcome.expect(&chain, Role::Authority, &invite.unit, &key.public(), clerk.now)?;
     let authority = Authority::new(key, chain).map_err(HouseError::Issue)?;
-    let identity = own_certificates(house, &welcome.roots, &authority, Some(FIRST_TERM), clerk)?;
+    let identity = own_certificates(house, &welcome.roots, &authority, Some(term), clerk)?;
     let announce = Ask::Announce {
         chain: Bytes(identity.node.to_cbor()),
         time_zone: house.config().time_zone.clone(),

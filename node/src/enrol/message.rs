@@ -115,6 +115,9 @@ pub(super) enum Answer {
         chain: Bytes,
         #[n(1)]
         welcome: Welcome,
+        /// The reporting term that its first node is to begin with.
+        #[n(2)]
+        term: u64,
     },
     /// The chains of a further node of the home and its writer, and of the node that invited it.
     #[n(1)]

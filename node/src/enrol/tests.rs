@@ -52,6 +52,7 @@ struct Nation {
     desk: EnrolDesk,
     entropy: Entropy,
     now: Timestamp,
+    term: u64,
     /// What the desk did, in order.
     handled: Vec<Handled>,
     /// Changes what goes over the line.
@@ -68,7 +69,7 @@ impl Nation {
             found_federation(&folder.path().join("it"), &domain, &spec("it"), &mut clerk).unwrap();
         let desk = EnrolDesk::new(&house).unwrap();
         let (handled, meddle) = (Vec::new(), None);
-        Self { folder, house, desk, entropy, now: NOW, handled, meddle }
+        Self { folder, house, desk, entropy, now: NOW, term: 1, handled, meddle }
     }
 
     fn authority(&self) -> Authority {
@@ -78,7 +79,7 @@ impl Nation {
     fn try_invite(&mut self, order: &InviteOrder) -> Result<Invite, OrderError> {
         let authority = order.unlock(&self.house)?;
         let mut clerk = Clerk::new(self.now, &mut self.entropy);
-        self.desk.invite(order, authority, &reach(), &mut clerk)
+        self.desk.invite(order, authority, self.term, &reach(), &mut clerk)
     }
 
     fn invite(&mut self, order: &InviteOrder) -> Invite {
@@ -111,6 +112,19 @@ impl Line for Nation {
         let response = self.handle(question).response.clone();
         Ok(self.meddle.map_or(response.clone(), |meddle| meddle(response)))
     }
+}
+
+#[test]
+fn a_unit_that_joins_again_begins_a_later_term() {
+    let mut nation = Nation::new();
+    nation.term = 4;
+    let invites = [nation.invite(&order("03")), nation.invite(&order("03"))];
+    let terms = ["first", "second"].into_iter().zip(&invites).map(|(folder, invite)| {
+        let mut house = nation.newcomer(folder, "03");
+        nation.join(&mut house, invite).unwrap();
+        house.identity().unwrap().term().unwrap()
+    });
+    assert_eq!(terms.collect::<Vec<_>>(), [Some(4), Some(5)], "two invites, two terms");
 }
 
 #[test]
@@ -326,7 +340,7 @@ fn wrong_orders_are_refused() {
     let mut clerk = Clerk::new(NOW, &mut nation.entropy);
     let authority = nation.house.authority(&Passphrase::new(PASSPHRASE)).unwrap();
     let nowhere = Reach::default();
-    let error = nation.desk.invite(&order("03"), authority, &nowhere, &mut clerk).unwrap_err();
+    let error = nation.desk.invite(&order("03"), authority, 1, &nowhere, &mut clerk).unwrap_err();
     assert!(matches!(error, OrderError::NoPort), "{error}");
     assert!(nation.desk.open() == 0 && !nation.desk.is_unlocked());
 }
@@ -378,7 +392,7 @@ fn a_unit_joins_over_the_network() {
     let reach = Reach { node: reach().node, enrolment: vec![address] };
     let (order, authority) = (order("03"), nation.authority());
     let mut clerk = Clerk::new(NOW, &mut nation.entropy);
-    let invite = nation.desk.invite(&order, authority, &reach, &mut clerk).unwrap();
+    let invite = nation.desk.invite(&order, authority, 1, &reach, &mut clerk).unwrap();
     let mut house = nation.newcomer("03", "03");
     let mut desk = nation.desk;
     runtime.spawn(async move {

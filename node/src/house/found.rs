@@ -23,7 +23,7 @@ use crate::config::Config;
 
 /// Label of a unit's first node and of its writer.
 const FIRST_LABEL: &str = "1";
-/// The reporting term of a unit's first node.
+/// The reporting term of a unit that never reported.
 pub(crate) const FIRST_TERM: u64 = 1;
 
 /// What a new house is made of.
@@ -181,6 +181,25 @@ impl House {
         let (roots, term) = (identity.roots.clone(), identity.term()?);
         let renewed = own_certificates(self, &roots, authority, term, clerk)?;
         self.enter(renewed)?;
+        self.identity()
+    }
+
+    /// Appoints this house's own node for a reporting term, with the same key, and enters its new
+    /// certificate. The running node takes the new chain with `Question::Renew`.
+    ///
+    /// # Errors
+    /// When the node has not joined, or a file cannot be written.
+    pub fn appoint(
+        &mut self,
+        authority: &Authority,
+        term: u64,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<&Identity, HouseError> {
+        let key = self.node_key().public();
+        let node = authority.node(FIRST_LABEL, key, Some(term), clerk)?;
+        self.record_issued(node.leaf())?;
+        let appointed = Identity { node, ..self.identity()?.clone() };
+        self.enter(appointed)?;
         self.identity()
     }
 }

@@ -152,6 +152,7 @@ async fn keep(path: PathBuf, text: String) -> std::io::Result<()> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Newest {
+    term: Option<u64>,
     before: Option<u64>,
     limit: Option<usize>,
 }
@@ -159,6 +160,7 @@ pub(super) struct Newest {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
+    term: Option<u64>,
     #[serde(default)]
     from: u64,
     limit: Option<usize>,
@@ -167,9 +169,9 @@ pub(super) struct Page {
 pub(super) async fn sent(
     State(service): Shared,
     Who(who): Who,
-    Params(Newest { before, limit }): Params<Newest>,
+    Params(Newest { term, before, limit }): Params<Newest>,
 ) -> Result<Document<Vec<SentEntry>>, Fault> {
-    let question = Question::Sent { before, limit: limit.unwrap_or(SENT) };
+    let question = Question::Sent { term, before, limit: limit.unwrap_or(SENT) };
     match service.ask(&who, question).await? {
         Answer::Sent(rows) => Ok(Document(rows.iter().map(SentEntry::from).collect())),
         _ => Err(Fault::OtherAnswer),
@@ -179,9 +181,9 @@ pub(super) async fn sent(
 pub(super) async fn issued(
     State(service): Shared,
     Who(who): Who,
-    Params(Page { from, limit }): Params<Page>,
+    Params(Page { term, from, limit }): Params<Page>,
 ) -> Result<Document<Vec<IssuedEntry>>, Fault> {
-    let question = Question::Issued { from, limit: limit.unwrap_or(SENT) };
+    let question = Question::Issued { term, from, limit: limit.unwrap_or(SENT) };
     match service.ask(&who, question).await? {
         Answer::Issued(rows) => Ok(Document(rows.iter().map(IssuedEntry::from).collect())),
         _ => Err(Fault::OtherAnswer),
@@ -211,6 +213,7 @@ pub(super) async fn checkpoint(State(service): Shared, Who(who): Who) -> Result<
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Place {
+    term: Option<u64>,
     index: u64,
     size: u64,
 }
@@ -218,9 +221,9 @@ pub(super) struct Place {
 pub(super) async fn proof(
     State(service): Shared,
     Who(who): Who,
-    Params(Place { index, size }): Params<Place>,
+    Params(Place { term, index, size }): Params<Place>,
 ) -> Result<Document<Proof>, Fault> {
-    match service.ask(&who, Question::Inclusion { index, size }).await? {
+    match service.ask(&who, Question::Inclusion { term, index, size }).await? {
         Answer::Proof(hashes) => {
             let hashes = hashes.iter().map(ToString::to_string).collect();
             Ok(Document(Proof { index, size, hashes }))

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{NodeHandle, RunError, local_person};
 use crate::clock::wall;
 use crate::enrol::{EnrolDesk, InviteOrder, OrderError, Reach};
-use crate::house::{Authority, Clerk, Entropy, House};
+use crate::house::{Authority, Clerk, Entropy, FIRST_TERM, House};
 use crate::net::enrol::{EnrolCommand, EnrolConfig, EnrolEvent, EnrolPort};
 use crate::net::{InboundId, NodeSeed, Tap};
 
@@ -117,7 +117,7 @@ impl Service {
                     None => break,
                 },
                 order = ordered.recv() => match order {
-                    Some(order) => self.on_order(order),
+                    Some(order) => self.on_order(order).await,
                     None => break,
                 },
                 _ = sweep.tick() => self.desk.expire(wall()),
@@ -127,15 +127,26 @@ impl Service {
         drop(port);
     }
 
-    fn on_order(&mut self, order: Order) {
+    /// The reporting term for a unit's next node: the one after the last that was heard of.
+    async fn next_term(&self, unit: &str) -> u64 {
+        let operator = local_person("enrolment", Role::Operator);
+        let Answer::Status(status) = self.node.ask(operator, Question::Status).await else {
+            return FIRST_TERM;
+        };
+        let heard = status.subordinates.iter().find(|it| it.unit.as_str() == unit);
+        heard.and_then(|it| it.term).map_or(FIRST_TERM, |term| term.saturating_add(1))
+    }
+
+    async fn on_order(&mut self, order: Order) {
         let Order { order, house, authority, reply } = order;
         if let Err(error) = self.desk.follow(&house) {
             tracing::warn!(%error, "newcomers are shown older certificates");
         }
         let enrolment = self.announce.borrow().clone();
         let reach = Reach::new(self.house.config(), self.node.addresses(), enrolment);
+        let term = self.next_term(&order.unit).await;
         let mut clerk = Clerk::new(wall(), &mut self.entropy);
-        let made = self.desk.invite(&order, authority, &reach, &mut clerk);
+        let made = self.desk.invite(&order, authority, term, &reach, &mut clerk);
         // Whoever went away does not need the invite; it expires.
         let _ = reply.send(made.map(|invite| invite.to_string()));
     }

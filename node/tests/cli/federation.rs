@@ -247,6 +247,36 @@ impl Federation {
         site.running();
     }
 
+    /// Ends the node of a folder, and waits until it is gone.
+    pub fn stop(&self, site: &Site) {
+        let runs = || -> Option<u32> {
+            let words = ["--home", site.folder.to_str()?, "run"].map(str::as_bytes);
+            let processes = fs::read_dir("/proc").ok()?.flatten();
+            let mut numbers = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
+            numbers.find(|number: &u32| {
+                let line = fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+                let parts: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+                parts.windows(words.len()).any(|window| window == words)
+            })
+        };
+        let number = runs().expect("the node of this folder runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &number]).status().unwrap().success());
+        eventually("the node ends", || runs().is_none());
+    }
+
+    /// Lets a unit join once more, in a new folder.
+    pub fn join_again(&self, unit: &str) -> Site {
+        let site = Site { folder: self.base.join(format!("{unit}-again")) };
+        let (passphrase, schema) = (self.path("passphrase"), self.path("schema.toml"));
+        let key = ["--passphrase-file", passphrase.as_str()];
+        let invite =
+            self.nation.reeve(&[&["invite", unit, "--level", "municipality"][..], &key].concat());
+        self.init(&site, &["--unit", unit, "--schema", &schema], "redb").ok();
+        let line = invite.ok().out.trim().to_owned();
+        site.reeve(&[&["join", &line][..], &key].concat()).ok();
+        site
+    }
+
     pub fn path(&self, name: &str) -> String {
         self.base.join(name).to_str().unwrap().to_owned()
     }

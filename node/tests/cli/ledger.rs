@@ -69,7 +69,7 @@ fn a_statement_is_saved_as_it_was_signed_and_proved_to_be_logged() {
 
     let head = town.reeve(&["ledger", "head"]).ok().out;
     let lines: Vec<&str> = head.lines().collect();
-    assert_eq!(lines[0], "016.it.test.example/ledger");
+    assert_eq!(lines[0], "016.it.test.example/ledger/1");
     let size = lines[1];
     let proof = town.reeve(&["ledger", "prove", &index(&entry).to_string(), "--size", size]).ok();
     assert!(proof.out.lines().all(|line| line.len() == 64), "{proof:?}");

@@ -24,5 +24,6 @@ mod records;
 mod routes;
 mod run;
 mod setup;
+mod terms;
 mod tokens;
 mod verify;

@@ -128,6 +128,9 @@ impl Disk {
 
 /// How many entries the ledger has that these rows keep the edge of.
 fn ledger_size(rows: &Rows) -> Option<u64> {
-    let edge = rows.get(b"meta/ledger".as_slice())?;
+    let edges = reeve_protocol::stored::LedgerCheck::edges();
+    let (key, edge) =
+        rows.range(edges.clone()..).take_while(|(key, _)| key.starts_with(&edges)).last()?;
+    assert!(key.len() > edges.len(), "an edge is named by its term");
     Some(u64::from_be_bytes(edge.get(..8)?.try_into().ok()?))
 }

@@ -265,12 +265,16 @@ impl Node {
     ) -> Result<(), Refusal> {
         let name = dns_name(signer.unit(), self.settings.roots.domain())
             .map_err(|_| Refusal::Malformed)?;
-        let origin = Origin::of(&name).map_err(|_| Refusal::Malformed)?;
+        let term = signer.term().ok_or(Refusal::NoRight)?;
+        let origin = Origin::of(&name, term).map_err(|_| Refusal::Malformed)?;
         let checkpoint =
             Checkpoint::verify(note, &origin, signer.key()).map_err(|_| Refusal::BadSignature)?;
         let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
-        if signer.term().is_some_and(|term| term < held.term) {
-            return Err(Refusal::OldTerm);
+        match term.cmp(&held.term) {
+            core::cmp::Ordering::Less => return Err(Refusal::OldTerm),
+            core::cmp::Ordering::Equal => {}
+            // A new term's ledger begins anew.
+            core::cmp::Ordering::Greater => return Ok(()),
         }
         let floor = self.peers.greeted(&peer).map_or(held.size, |peer| peer.ledger_floor);
         let smaller = checkpoint.size < floor;
@@ -369,8 +373,17 @@ impl Node {
 
     fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
         let Ok(checkpoint) = Checkpoint::parse_unverified(note) else { return };
-        if self.reports.heads.get(unit).is_some_and(|held| held.size >= checkpoint.size) {
-            return;
+        if let Some(held) = self.reports.heads.get(unit) {
+            if (held.term, held.size) >= (term, checkpoint.size) {
+                return;
+            }
+            if held.term < term {
+                // The last that was seen of the term before stays: it is evidence.
+                let place: &[&[u8]] = &[unit.as_str().as_bytes(), b"/", &held.term.to_be_bytes()];
+                let past = to_vec(held);
+                self.context.persist(rows::key(rows::PAST_HEAD, place), Some(past));
+                self.context.counters.count("terms", "begun_below");
+            }
         }
         let row = HeadRow {
             unit: unit.clone(),

@@ -511,6 +511,7 @@ impl Node {
             issued_at: self.reports.last_signed,
             dirty: false,
             body: Some(kept),
+            term: self.ledger.term(),
         };
         self.context.persist(rows::figure(id), Some(to_vec(&row)));
         self.reports.figures.insert(id.clone(), row);

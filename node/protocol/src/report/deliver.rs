@@ -29,10 +29,12 @@ impl Node {
         self.reporting_superior()
     }
 
-    /// The connected node of the superior that reports for it, and so keeps what is told here.
+    /// The connected node of the superior that reports for it, and so keeps what is told here: the one
+    /// with the latest term.
     pub(super) fn reporting_superior(&self) -> Option<NodeKey> {
-        let mut superiors = self.peers.of(Standing::Superior);
-        superiors.find(|(_, peer)| peer.chain.term().is_some()).map(|(key, _)| *key)
+        let superiors = self.peers.of(Standing::Superior);
+        let reporting = superiors.filter_map(|(key, peer)| Some((peer.chain.term()?, *key)));
+        reporting.max_by_key(|(term, _)| *term).map(|(_, key)| key)
     }
 
     /// Whether the last edition of a figure may be replaced: it was taken, refused, or nobody waits.
@@ -190,6 +192,8 @@ impl Node {
             .figures
             .values()
             .filter(|row| row.id.class == class && row.accepted < row.edition)
+            // What was signed in an earlier term is not sent any more; it is signed again.
+            .filter(|row| row.term == self.ledger.term())
             .map(|row| row.id.clone())
             .collect();
         for id in missing {

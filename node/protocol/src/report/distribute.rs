@@ -317,8 +317,9 @@ impl Node {
             bytes: bytes.len().try_into().unwrap_or(u64::MAX),
             policy_set: decision.map(|decision| decision.policy_set),
             determining: decision.map(|d| d.determining.clone()).unwrap_or_default(),
+            term: self.ledger.term(),
         };
-        self.context.persist(rows::numbered(rows::SENT, index), Some(to_vec(&row)));
+        self.context.persist(rows::placed(rows::SENT, row.term, index), Some(to_vec(&row)));
         self.context.persist(rows::statement(&digest), Some(bytes.to_vec()));
         self.context.counters.count("issued", kind_label(statement.body.kind()));
     }

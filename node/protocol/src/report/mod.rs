@@ -13,6 +13,7 @@ mod due;
 mod own;
 mod reconcile;
 mod request;
+pub(crate) mod term;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@
 //! A superior that lost figures gets them again. A subordinate that lost them (its store was put back)
 //! never uses an edition a second time: after a start it cuts nothing before it has heard what the
 //! superior holds, and while its ledger is shorter than the one the superior saw, it signs no figure,
-//! because what it signed would fork the ledger.
+//! because what it signed would fork the ledger. The way out is a new term (`term`).
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ impl Node {
         let known = self.reports.reconciled
             || self.settings.unit.depth() == 1
             || self.settings.bugs.has(Bug::SignUnasked);
-        self.settings.term.is_some() && known && self.ahead.is_none()
+        self.settings.term.is_some() && known && self.ahead.is_none() && self.superseded.is_none()
     }
 
     pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
@@ -60,7 +60,8 @@ impl Node {
                 statement: row.statement,
             })
             .collect();
-        let ledger_size = self.reports.heads.get(&unit).map_or(0, |head| head.size);
+        let head = self.reports.heads.get(&unit);
+        let (ledger_size, term) = head.map_or((0, 0), |head| (head.size, head.term));
         let pages = u32::try_from(held.len().div_ceil(HAVE_ENTRIES).max(1)).unwrap_or(u32::MAX);
         if pages > HAVE_PAGES {
             return self.context.counters.count("reconcile", "too_many_figures");
@@ -68,7 +69,7 @@ impl Node {
         let mut figures = held.chunks(HAVE_ENTRIES).map(<[Have]>::to_vec);
         for page in 0..pages {
             let figures = figures.next().unwrap_or_default();
-            let page = HavePage { figures, page, pages, ledger_size };
+            let page = HavePage { figures, page, pages, ledger_size, term };
             self.tell(peer, Channel::Report, to_vec(&Downward::Have(page)));
         }
     }
@@ -78,13 +79,16 @@ impl Node {
         if page.pages > HAVE_PAGES || page.page >= page.pages {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
         }
-        if self.settings.term.is_none() {
+        let Some(term) = self.settings.term.filter(|own| *own >= page.term) else {
             // Another node of this home reports; what the superior holds is of that one's ledger.
+            self.hear_of_term(page.term);
             return self.answer_report(inbound, &ReportAnswer::Accepted);
-        }
+        };
         let could = self.may_sign();
         let own = self.ledger.frontier().size();
-        self.ahead = Some(page.ledger_size).filter(|size| *size > own);
+        // The superior may not have heard yet of a ledger of this term.
+        let seen = if page.term == term { page.ledger_size } else { 0 };
+        self.ahead = Some(seen).filter(|size| *size > own);
         if self.ahead.is_some() {
             self.context.counters.count("reconcile", "ledger_behind_superior");
         }
@@ -94,19 +98,19 @@ impl Node {
             return self.answer_report(inbound, &ReportAnswer::Accepted);
         }
         let complete = u32::try_from(inventory.pages.len()).is_ok_and(|n| n >= page.pages);
-        let term = self.settings.term.unwrap_or(0);
         // There is no edition after the last number.
-        let right = |have: &Have| have.term == term && have.edition < u64::MAX;
+        let right = |have: &Have| have.term <= term && have.edition < u64::MAX;
         for have in page.figures.into_iter().filter(right) {
             if let Some(inventory) = self.reports.inventories.get_mut(&peer) {
                 inventory.held.insert(have.id.clone());
             }
             self.reconcile(have);
         }
-        self.reports.shown = page.ledger_size.min(own);
+        self.reports.shown = seen.min(own);
         if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
             self.reports.reconciled = true;
             self.send_what_was_lost(&inventory.held);
+            self.sign_again();
             self.show_ledger();
             if !could && self.may_sign() {
                 self.begin_to_sign();
@@ -145,18 +149,22 @@ impl Node {
             self.adopt_edition(have);
             return;
         };
-        if have.edition > row.edition {
+        let same = have.edition == row.edition && have.statement == row.statement;
+        if row.term != self.ledger.term() && !same {
+            // What an earlier term signed after that was never accepted: this one goes on from here.
+            self.context.counters.count("reconcile", "earlier_term");
+            self.adopt_edition(have);
+        } else if have.edition > row.edition {
             self.context.counters.count("reconcile", "edition_behind_superior");
             self.adopt_edition(have);
         } else {
-            let complete = have.edition == row.edition && have.statement == row.statement;
-            if have.edition == row.edition && !complete {
+            if have.edition == row.edition && !same {
                 self.context.counters.count("reconcile", "edition_differs");
                 self.adopt_edition(have);
                 return;
             }
             row.accepted = have.edition;
-            if complete {
+            if same {
                 let changed = row.dirty;
                 self.reports.unsent.remove(&have.id);
                 if changed {
@@ -181,6 +189,7 @@ impl Node {
             issued_at: now,
             dirty: true,
             body: None,
+            term: have.term,
         };
         self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
         self.reports.figures.insert(have.id.clone(), row);

@@ -132,6 +132,9 @@ impl Node {
                 .collect(),
             superior_ledger: self.ahead,
             clock_behind: self.clock_behind(),
+            refused_by: self.last_hello_refusal,
+            superseded_by: self.superseded,
+            past_ledgers: self.past_ledgers.iter().map(|(term, size)| (*term, *size)).collect(),
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
             forks: self.view_forks(),
@@ -180,6 +183,7 @@ impl Node {
                     unit: entry.unit.clone(),
                     connected: connected.contains(&entry.unit),
                     last_heard: ever.and_then(|by| by.values().max().copied()),
+                    term: self.reports.heads.get(&entry.unit).map(|head| head.term),
                     behind: self.view_behind(&entry.unit),
                 }
             })

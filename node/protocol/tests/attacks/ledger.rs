@@ -8,7 +8,7 @@ use rand::seq::IteratorRandom as _;
 use rand_chacha::ChaCha8Rng;
 use reeve_protocol::local::{Answer, Question};
 use reeve_protocol::rows::{
-    HEAD, HeadRow, ISSUED, IssuedRow, LEDGER, SENT, STATEMENT, SentRow, numbered, statement,
+    HEAD, HeadRow, ISSUED, IssuedRow, LEDGER, SENT, STATEMENT, SentRow, placed, statement,
 };
 use reeve_protocol::stored::{LedgerCheck, LedgerFault, Needed};
 use reeve_statement::cbor::{from_slice, to_vec};
@@ -61,8 +61,9 @@ fn leaf() -> (World, Rows, HeadRow) {
 
 /// What `reeve verify` does with the rows of a store.
 fn verify(rows: &Rows, roots: &RootList) -> Result<(u64, Digest), LedgerFault> {
-    let edge = LedgerCheck::edge_key();
-    let mut check = LedgerCheck::new(rows.get(&edge).map(Vec::as_slice), roots)?;
+    let key = LedgerCheck::edge_key(1);
+    let edge = rows.get(&key).ok_or(LedgerFault::Headless { term: 1 })?;
+    let mut check = LedgerCheck::new(&key, edge, roots)?;
     let look = |needed: Vec<Needed>| {
         needed.into_iter().try_for_each(|needed| {
             let value = rows.get(&needed.key).map(Vec::as_slice);
@@ -154,7 +155,7 @@ fn edit(rows: &mut Rows, random: &mut ChaCha8Rng) -> &'static str {
             "a node of the tree is altered"
         }
         7 => {
-            flip(rows.get_mut(&LedgerCheck::edge_key()).unwrap(), random);
+            flip(rows.get_mut(&LedgerCheck::edge_key(1)).unwrap(), random);
             "the head is altered"
         }
         8 => {
@@ -193,20 +194,20 @@ fn made_anew(rows: &Rows, sent: &[SentRow]) -> Rows {
     let mut anew = rows.clone();
     anew.retain(|key, _| !key.starts_with(SENT) && !key.starts_with(LEDGER));
     for entry in sent {
-        anew.insert(numbered(SENT, entry.index), to_vec(entry));
+        anew.insert(placed(SENT, 1, entry.index), to_vec(entry));
     }
     let mut tree = Frontier::new();
     for entry in entries(&anew) {
         for (NodeAddress { level, index }, hash) in
             tree.append(leaf_hash(entry.as_bytes())).unwrap()
         {
-            let key = [LEDGER, &[level], &index.to_be_bytes()].concat();
+            let key = [LEDGER, &1_u64.to_be_bytes(), &[level], &index.to_be_bytes()].concat();
             anew.insert(key, hash.as_bytes().to_vec());
         }
     }
     let peaks = tree.peaks().iter().flat_map(|peak| *peak.as_bytes());
     let edge = tree.size().to_be_bytes().into_iter().chain(peaks).collect();
-    anew.insert(LedgerCheck::edge_key(), edge);
+    anew.insert(LedgerCheck::edge_key(1), edge);
     anew
 }
 

@@ -197,7 +197,7 @@ fn attack_04_two_statements_for_one_edition_and_two_ledgers_of_one_size() {
 /// A head of the size that was shown last, with another root.
 fn forked_head(world: &World, peer: &Hostile) -> Vec<u8> {
     let name = reeve_statement::cert::dns_name(&peer.path, world.registry.roots.domain()).unwrap();
-    let origin = Origin::of(&name).unwrap();
+    let origin = Origin::of(&name, 1).unwrap();
     let secret = key(&format!("node {} {}", peer.path, peer.label));
     let checkpoint = Checkpoint { origin, size: peer.ledger, root: Digest::of(b"another") };
     reeve_statement::cbor::to_vec(&reeve_protocol::wire::Upward::Head(checkpoint.sign(&secret)))

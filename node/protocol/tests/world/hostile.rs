@@ -167,7 +167,7 @@ impl Hostile {
     /// The message that delivers a statement.
     pub fn delivery(&self, world: &World, statement: &[u8]) -> Vec<u8> {
         let name = dns_name(&self.path, world.registry.roots.domain()).unwrap();
-        let origin = Origin::of(&name).unwrap();
+        let origin = Origin::of(&name, self.term).unwrap();
         let root = Digest::of(&self.ledger.to_be_bytes());
         let checkpoint = Checkpoint { origin, size: self.ledger, root }.sign(&self.secret());
         to_vec(&Upward::Deliver { statement: Blob(statement.to_vec()), checkpoint })

@@ -103,6 +103,9 @@ pub struct Site {
     unsynced: VecDeque<(Ticket, Rows)>,
 }
 
+/// How long a driver waits before it dials again, in milliseconds.
+const REDIAL_MS: u64 = 250;
+
 pub struct World {
     pub registry: Registry,
     pub now: u64,
@@ -111,6 +114,8 @@ pub struct World {
     pub schema: Arc<Schema>,
     links: BTreeSet<(NodeKey, NodeKey)>,
     down: BTreeSet<NodeKey>,
+    /// Pairs that a node parted, and when they may meet again.
+    parted: BTreeMap<(NodeKey, NodeKey), u64>,
     waiting: BTreeMap<(NodeKey, u64), (NodeKey, RequestId)>,
     next: u64,
     /// Peers that the test plays itself.
@@ -147,6 +152,7 @@ impl World {
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
             links: BTreeSet::new(),
             down: BTreeSet::new(),
+            parted: BTreeMap::new(),
             waiting: BTreeMap::new(),
             next: 1,
             hostile: BTreeSet::new(),
@@ -373,7 +379,8 @@ impl World {
                 let welcome = self.sites.get(peer).is_some_and(|other| other.allowed.contains(key));
                 let linked =
                     self.links.contains(&(*key, *peer)) || self.links.contains(&(*peer, *key));
-                if up && known && welcome && !linked {
+                let again = self.parted.get(&(*key, *peer)).is_none_or(|at| *at <= self.now);
+                if up && known && welcome && again && !linked {
                     fresh.push((*key, *peer));
                 }
             }
@@ -556,7 +563,12 @@ impl World {
                 }
             }
             Effect::Dial { peer, .. } => site.dial.push(peer),
-            Effect::Disconnect(peer) => self.cut(key, peer),
+            Effect::Disconnect(peer) => {
+                self.cut(key, peer);
+                for pair in [(key, peer), (peer, key)] {
+                    self.parted.insert(pair, self.now + REDIAL_MS);
+                }
+            }
             Effect::Renewed { node, writer } => site.renewed = Some((node, writer)),
         }
     }

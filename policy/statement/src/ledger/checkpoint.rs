@@ -15,11 +15,11 @@ use crate::key::{PublicKey, SecretKey, Signature};
 
 /// Longest signed checkpoint, in bytes: three lines and a few dozen witness signatures.
 pub const MAX_CHECKPOINT_BYTES: usize = 16 * 1024;
-/// Longest origin, in bytes: a DNS name (253) and a suffix.
+/// Longest origin, in bytes: a DNS name (253), a suffix and a term.
 pub const MAX_ORIGIN_BYTES: usize = 300;
 
-/// Ends the last path segment of every ledger's origin.
-const ORIGIN_SUFFIX: &str = "/ledger";
+/// Between the unit's name and the term in every ledger's origin.
+const ORIGIN_MIDDLE: &str = "/ledger/";
 /// A signature line starts with an em dash and a space (signed-note).
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
 /// Signature type Ed25519 (signed-note).
@@ -27,17 +27,19 @@ const ED25519_TYPE: u8 = 0x01;
 /// Bytes of the key hash in front of a signature (signed-note).
 const KEY_HASH_BYTES: usize = 4;
 
-/// The name of a ledger: `016.03.it.<federation domain>/ledger`. Also the name of its key.
+/// The name of a ledger: `016.03.it.<federation domain>/ledger/1`. Also the name of its key. A unit has
+/// one ledger per reporting term: whoever is appointed anew begins a new one, and so need not know how
+/// the last one ended.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin(String);
 
 impl Origin {
-    /// The origin of the ledger of the unit with this DNS name.
+    /// The origin of the ledger that the unit with this DNS name keeps in a reporting term.
     ///
     /// # Errors
     /// When the name does not fit into an origin line.
-    pub fn of(dns_name: &str) -> Result<Self, CheckpointError> {
-        Self::new(&format!("{dns_name}{ORIGIN_SUFFIX}"))
+    pub fn of(dns_name: &str, term: u64) -> Result<Self, CheckpointError> {
+        Self::new(&format!("{dns_name}{ORIGIN_MIDDLE}{term}"))
     }
 
     fn new(text: &str) -> Result<Self, CheckpointError> {
@@ -246,7 +248,7 @@ mod tests {
     }
 
     fn checkpoint() -> Checkpoint {
-        let origin = Origin::of("016.03.it.reeve.example").unwrap();
+        let origin = Origin::of("016.03.it.reeve.example", 1).unwrap();
         Checkpoint { origin, size: 42, root: Digest::of(b"root") }
     }
 
@@ -269,7 +271,7 @@ mod tests {
         let other = SecretKey::from_seed(&[6; 32]).public();
         let error = Checkpoint::verify(&note, &checkpoint.origin, &other).unwrap_err();
         assert!(matches!(error, CheckpointError::NotSigned { .. }));
-        let elsewhere = Origin::of("017.03.it.reeve.example").unwrap();
+        let elsewhere = Origin::of("017.03.it.reeve.example", 1).unwrap();
         let error = Checkpoint::verify(&note, &elsewhere, &public).unwrap_err();
         assert!(matches!(error, CheckpointError::OtherOrigin { .. }));
     }

@@ -1,0 +1,82 @@
+//! Reporting terms: one node reports for a unit at a time, and its number counts up.
+//!
+//! A term comes with a node's certificate, and a ledger of its own begins with it. Whoever is appointed
+//! for a later term starts from what the superior holds: the next edition of a figure is numbered after
+//! the one that was accepted last, whatever this store remembers. So a unit reports on after its store
+//! was lost or put back from a copy, and nothing is told twice under one term and edition. What was
+//! signed in an earlier term and never accepted is not sent any more; it is signed again.
+
+use reeve_statement::cert::name::dns_name;
+use reeve_statement::ledger::checkpoint::Origin;
+
+use crate::ledger::Ledger;
+use crate::node::{Node, StartError};
+use crate::report::Reports;
+use crate::settings::Settings;
+
+/// The empty ledger of a unit's term; term 0 for a node that has none.
+pub(crate) fn ledger_of(settings: &Settings) -> Result<Ledger, StartError> {
+    let term = settings.term.unwrap_or(0);
+    let name = dns_name(&settings.unit, settings.roots.domain())
+        .map_err(|error| StartError::Name(error.to_string()))?;
+    let origin = Origin::of(&name, term).map_err(|error| StartError::Name(error.to_string()))?;
+    Ok(Ledger::new(origin, term))
+}
+
+impl Node {
+    /// Somebody speaks of a term of this unit. A later one ends this node's own: it signs nothing any
+    /// more.
+    pub(crate) fn hear_of_term(&mut self, term: u64) {
+        let ends = self.settings.term.is_some_and(|own| own < term);
+        if ends && self.superseded.is_none_or(|known| known < term) {
+            self.superseded = Some(term);
+            self.context.counters.count("terms", "superseded");
+        }
+    }
+
+    /// A ledger of one of this unit's terms is in the store.
+    pub(crate) fn restore_past_ledger(&mut self, term: u64, size: u64) {
+        self.past_ledgers.insert(term, size);
+        self.hear_of_term(term);
+    }
+
+    /// This node is appointed for a later term. It signs as soon as its superior, whom it greets anew,
+    /// has said what it holds.
+    pub(crate) fn begin_term(&mut self, term: u64) -> Result<(), StartError> {
+        if let Some(ended) = self.settings.term.replace(term) {
+            self.past_ledgers.insert(ended, self.ledger.frontier().size());
+        }
+        self.ledger = ledger_of(&self.settings)?;
+        self.ahead = None;
+        self.superseded = self.superseded.filter(|later| *later > term);
+        let reports = &mut self.reports;
+        reports.reconciled = false;
+        reports.inventories.clear();
+        reports.unsent.clear();
+        reports.asks_held.clear();
+        // Whatever the superior is about to answer was about the ledger of before.
+        reports.shown = 0;
+        reports.showing.values_mut().for_each(|(_, size)| *size = 0);
+        reports.deliveries.values_mut().for_each(|delivery| delivery.ledger = 0);
+        self.fresh.clear();
+        self.context.counters.count("terms", "begun");
+        self.enter_found();
+        Ok(())
+    }
+
+    /// What an earlier term left unaccepted is cut again, to be signed in this one.
+    pub(crate) fn sign_again(&mut self) {
+        let (term, class) = (self.ledger.term(), Reports::class());
+        let left = |row: &&mut crate::rows::FigureRow| {
+            row.id.class == class && row.term != term && row.accepted < row.edition
+        };
+        let mut again = Vec::new();
+        for row in self.reports.figures.values_mut().filter(left) {
+            row.content = reeve_statement::digest::Digest::ZERO;
+            again.push(row.id.clone());
+        }
+        for id in again {
+            self.mark_due(id);
+        }
+    }
+}
