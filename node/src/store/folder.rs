@@ -4,6 +4,7 @@
 //! lock      held exclusively while the store is open
 //! engine    the name of the engine that made the folder
 //! head      the last acknowledged commit (see `head.rs`)
+//! reserve   given up when the disk is full (see `room.rs`)
 //! redb      the redb engine's file, or
 //! sled/     the sled engine's folder
 //! ```
@@ -13,6 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
+
+/// What a folder's `engine` file can say.
+const ENGINES: [&str; 2] = ["redb", "sled"];
 
 /// A locked store folder. The lock ends when this is dropped, or when the process ends.
 #[derive(Debug)]
@@ -57,18 +61,30 @@ impl Folder {
     /// Claims the folder for `engine`, or refuses if another engine made it.
     pub fn claim(&self, engine: &'static str) -> Result<(), StoreError> {
         let path = self.path.join("engine");
-        match fs::read_to_string(&path) {
-            Ok(found) if found.trim() == engine => Ok(()),
-            Ok(found) if !found.trim().is_empty() => Err(StoreError::OtherEngine {
-                path: self.path.clone(),
-                found: found.trim().chars().filter(|c| !c.is_control()).take(32).collect(),
-                configured: engine,
-            }),
-            Ok(_) => self.write_claim(&path, engine),
+        match fs::read(&path) {
+            Ok(found) => match found.trim_ascii() {
+                b"" => self.write_claim(&path, engine),
+                found if found == engine.as_bytes() => Ok(()),
+                found => Err(self.claimed_otherwise(found, engine)),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.write_claim(&path, engine)
             }
             Err(source) => Err(StoreError::io("reading", path, source)),
+        }
+    }
+
+    fn claimed_otherwise(&self, found: &[u8], configured: &'static str) -> StoreError {
+        let known = ENGINES.iter().find(|engine| engine.as_bytes() == found);
+        match known {
+            Some(found) => {
+                let (path, found) = (self.path.clone(), (*found).to_owned());
+                StoreError::OtherEngine { path, found, configured }
+            }
+            None => StoreError::CorruptStore {
+                engine: configured,
+                found: "its file `engine` names no engine that there is".to_owned(),
+            },
         }
     }
 

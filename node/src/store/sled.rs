@@ -4,6 +4,11 @@
 //!   and then syncs `db`, each new file under `blobs`, and both folders; the background flusher is off.
 //! - One tree; keys have a prefix: `r` for rows, `c` for the further chunks of a large row.
 //! - No value above 4 KiB: larger ones are chunked, in the same atomic sled batch.
+//! - sled writes its `conf` file once and never syncs it; cut short, it keeps the store shut for ever. So a
+//!   new store is made under another name, synced whole, and then renamed.
+//! - sled takes the newest file of its snapshots, also one that it was still writing when it was stopped.
+//!   Those are removed before it opens: the log alone is enough.
+//! - sled panics in dropping its log if the last sync fails; that is caught.
 //! - A damaged file can make sled panic or spin, so it is opened on a thread of its own, which may
 //!   panic or miss its deadline without taking the node with it.
 //! - sled does not notice every flipped bit; the layer above finds them by walking the rows, which
@@ -16,6 +21,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -39,6 +45,12 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(120);
 const LOCK_TRIALS: u32 = 500;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// How the folder of a store that is being made ends.
+const MAKING: &str = "making";
+
+/// How the name of a snapshot ends that sled has not finished.
+const UNFINISHED: &str = ".generating";
+
 const ROW: u8 = b'r';
 const CHUNK: u8 = b'c';
 const WHOLE: u8 = 0;
@@ -54,6 +66,19 @@ pub struct Sled {
     path: PathBuf,
     log: File,
     synced_blobs: BTreeSet<OsString>,
+    _held: Held,
+}
+
+/// Holds sled to the last, for it may panic then. What was committed has been synced by us before.
+#[derive(Debug)]
+struct Held(Option<::sled::Db>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let last = self.0.take();
+        // Whoever drops a store has been told already what is wrong with it.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(last)));
+    }
 }
 
 impl Sled {
@@ -85,15 +110,37 @@ impl Sled {
     }
 
     fn open_here(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            Self::make(path)?;
+        }
+        remove_unfinished(path).map_err(|error| StoreError::io("tidying", path, error))?;
+        Self::open_as_it_is(path)
+    }
+
+    /// Makes a store whose every file is synced before it has its name.
+    fn make(path: &Path) -> Result<(), StoreError> {
+        let making = path.with_extension(MAKING);
+        let failed = |error| StoreError::io("making", &making, error);
+        match fs::remove_dir_all(&making) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        drop(Self::open_as_it_is(&making)?);
+        File::open(making.join("conf")).and_then(|conf| conf.sync_all()).map_err(failed)?;
+        sync_folder(&making)?;
+        fs::rename(&making, path).map_err(failed)?;
+        path.parent().map_or(Ok(()), sync_folder)
+    }
+
+    fn open_as_it_is(path: &Path) -> Result<Self, StoreError> {
         let tree = open_patiently(path).map_err(|error| from_sled(error, "opening", path))?;
+        let held = Held(Some(tree.clone()));
         let log_path = path.join("db");
         let log =
             File::open(&log_path).map_err(|error| StoreError::io("opening", log_path, error))?;
-        let mut engine = Self { tree, path: path.to_owned(), log, synced_blobs: BTreeSet::new() };
+        let (path, synced_blobs) = (path.to_owned(), BTreeSet::new());
+        let mut engine = Self { tree, path, log, synced_blobs, _held: held };
         engine.make_durable()?;
-        if let Some(parent) = path.parent() {
-            sync_folder(parent)?;
-        }
         Ok(engine)
     }
 
@@ -297,6 +344,16 @@ fn row_key(key: &[u8]) -> Vec<u8> {
 
 fn chunk_key(key: &[u8], number: u32) -> Vec<u8> {
     [&[CHUNK], key, &number.to_be_bytes()].concat()
+}
+
+/// Removes snapshots that sled was still writing when it was stopped.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for name in list(folder)? {
+        if name.to_string_lossy().ends_with(UNFINISHED) {
+            fs::remove_file(folder.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn list(folder: &Path) -> io::Result<BTreeSet<OsString>> {

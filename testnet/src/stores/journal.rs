@@ -375,6 +375,15 @@ impl Disk {
             return Err("a rename from folder to folder, which images do not play".to_owned());
         }
         let object = self.by_path.remove(from).ok_or("a rename of nothing")?;
+        // What is in a folder goes with it.
+        let inside: Vec<PathBuf> =
+            self.by_path.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        for path in inside {
+            if let (Some(object), Ok(rest)) = (self.by_path.remove(&path), path.strip_prefix(from))
+            {
+                self.by_path.insert(to.join(rest), object);
+            }
+        }
         let old = from.file_name().map(|name| name.to_string_lossy().into_owned());
         self.name(to, Some(object), old).ok_or("a rename to nowhere")?;
         Ok(())

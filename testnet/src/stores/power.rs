@@ -100,7 +100,7 @@ fn lose(
     journal.image(moment, &mut bench.random, &dark)?;
     copy_folder(&dark, &next)?;
     let looked = bench.starter.look(&dark, None, None)?;
-    let name = format!("power-{}", campaign.trials);
+    let name = format!("power-{}", campaign.looks);
     let story = format!("moment {moment} of {}, kept as {name}", journal.moments());
     campaign.met = campaign.met.saturating_add(1);
     let well = campaign.judge(&looked, acknowledged, May::Open, &story);

@@ -24,13 +24,13 @@ pub const SYNCS: &str = "failed syncs";
 /// Faults of which the story is kept.
 const STORIES: usize = 12;
 
-/// One campaign's counts, in trials unless it says otherwise.
+/// One campaign's counts, in looks unless it says otherwise.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Campaign {
     /// Its name.
     pub name: &'static str,
-    /// How many there were.
-    pub trials: u64,
+    /// How often what was left was looked at: a fault can be followed by more than one look.
+    pub looks: u64,
     /// Batches that were acknowledged in them.
     pub acknowledged: u64,
     /// The store opened, and every row was what was written.
@@ -51,7 +51,7 @@ pub struct Campaign {
     pub hung: u64,
     /// `verify` called a store whole that was refused.
     pub unverified: u64,
-    /// The fault that was ordered was met.
+    /// Faults that were met: kills, losses, damages, refused calls.
     pub met: u64,
     /// While the disk was still full, the store opened and could be read.
     pub read_while_full: u64,
@@ -82,7 +82,7 @@ pub enum May {
 impl Campaign {
     /// Judges what is left of a store in which batches up to `acknowledged` were. Whether all is well.
     pub fn judge(&mut self, looked: &Looked, acknowledged: u64, may: May, story: &str) -> bool {
-        self.trials = self.trials.saturating_add(1);
+        self.looks = self.looks.saturating_add(1);
         let before = self.faults();
         match looked {
             Looked::Hung => count(&mut self.hung),
@@ -162,7 +162,7 @@ impl Report {
             self.engine,
             self.seed,
             "",
-            "trials",
+            "looks",
             "met",
             "whole",
             "refused",
@@ -172,13 +172,13 @@ impl Report {
             "hung",
             "caught"
         );
-        for campaign in self.campaigns.iter().filter(|campaign| campaign.trials > 0) {
-            let Campaign { name, trials, met, whole, refused, lost, silent, .. } = campaign;
+        for campaign in self.campaigns.iter().filter(|campaign| campaign.looks > 0) {
+            let Campaign { name, looks, met, whole, refused, lost, silent, .. } = campaign;
             let Campaign { died, hung, caught, .. } = campaign;
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{name:16}{trials:>7}{met:>7}{whole:>9}{refused:>9}{lost:>8}{silent:>8}{died:>6}{hung:>6}{caught:>10}"
+                "{name:16}{looks:>7}{met:>7}{whole:>9}{refused:>9}{lost:>8}{silent:>8}{died:>6}{hung:>6}{caught:>10}"
             );
         }
         for campaign in &self.campaigns {
