@@ -7,7 +7,8 @@
  *   REEVE_DISK_CONTROL  a file that says what goes wrong; read again before every call. Lines:
  *                         write N ERROR once|on   the N-th write fails: that one, or from it on
  *                         sync N ERROR once|on    the same for syncs
- *                         space BYTES             so many bytes more can be allocated, then ENOSPC
+ *                         space BYTES             so many bytes more can be allocated, then ENOSPC;
+ *                                                 what is removed counts again, and statvfs says it
  *                       ERROR is EIO, ENOSPC, EDQUOT or EROFS. Whenever the text changes, counting begins
  *                       anew: an empty file heals the disk. A write is whatever changes a file or a
  *                       folder; a sync is fsync, fdatasync or sync_file_range.
@@ -31,6 +32,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -205,6 +207,22 @@ static size_t room(int fd, uint64_t from, size_t count) {
     return at >= end ? count : at - from;
 }
 
+/* What a call gave back to the disk can be allocated again. */
+static void freed(uint64_t bytes) {
+    if (space >= 0) space += (long long)bytes;
+}
+
+static uint64_t allocated_by(const char *path) {
+    struct stat found;
+    int there = fstatat(AT_FDCWD, path, &found, AT_SYMLINK_NOFOLLOW) == 0 && found.st_nlink < 2;
+    return there ? (uint64_t)found.st_blocks * 512 : 0;
+}
+
+static uint64_t allocated_to(int fd) {
+    struct stat found;
+    return fstat(fd, &found) == 0 ? (uint64_t)found.st_blocks * 512 : 0;
+}
+
 /* A failed write: the journal says so, so that a trial knows that the fault was met. */
 static int refused(uint64_t inode) {
     note('E', inode, (uint64_t)errno, "", 0);
@@ -288,7 +306,10 @@ int ftruncate64(int fd, off64_t length) {
     if (!ours(fd)) return syscall(SYS_ftruncate, fd, length);
     uint64_t inode = inode_of(fd);
     if (!may_change(inode)) return -1;
+    uint64_t before = allocated_to(fd);
     int done = syscall(SYS_ftruncate, fd, length);
+    uint64_t after = allocated_to(fd);
+    if (done == 0 && after < before) freed(before - after);
     if (done == 0) note('T', inode, (uint64_t)length, "", 0);
     pthread_mutex_unlock(&lock);
     return done;
@@ -408,7 +429,9 @@ static int change_name(char kind, int at, const char *path, long call, long argu
     if (!below(full)) return syscall(call, at, path, argument);
     uint64_t inode = inode_at(full);
     if (!may_change(inode)) return -1;
+    uint64_t held = kind == 'U' ? allocated_by(full) : 0;
     int done = syscall(call, at, path, argument);
+    if (done == 0) freed(held);
     if (done == 0) note_path(kind, inode ? inode : inode_at(full), below(full));
     pthread_mutex_unlock(&lock);
     return done;
@@ -421,6 +444,38 @@ int unlinkat(int at, const char *path, int flags) { return change_name('U', at, 
 int rmdir(const char *path) { return change_name('U', AT_FDCWD, path, SYS_unlinkat, AT_REMOVEDIR); }
 
 int mkdir(const char *path, mode_t mode) { return change_name('M', AT_FDCWD, path, SYS_mkdirat, (long)mode); }
+
+/* ---- how much room there is ---- */
+
+int statvfs64(const char *path, struct statvfs64 *out) {
+    struct statfs64 {
+        long type, block, blocks, free, available, files, free_files;
+        int id[2];
+        long name, fragment, flags, spare[4];
+    } found;
+    char full[PATH_BYTES];
+    long done = syscall(SYS_statfs, path, &found);
+    if (done < 0) return -1;
+    memset(out, 0, sizeof *out);
+    out->f_bsize = (unsigned long)found.block;
+    out->f_frsize = (unsigned long)(found.fragment ? found.fragment : found.block);
+    out->f_blocks = (fsblkcnt64_t)found.blocks;
+    out->f_bfree = (fsblkcnt64_t)found.free;
+    out->f_bavail = (fsblkcnt64_t)found.available;
+    out->f_files = (fsfilcnt64_t)found.files;
+    out->f_ffree = out->f_favail = (fsfilcnt64_t)found.free_files;
+    out->f_namemax = (unsigned long)found.name;
+    absolute(AT_FDCWD, path, full);
+    if (!below(full)) return 0;
+    pthread_mutex_lock(&lock);
+    read_control();
+    if (space >= 0 && (fsblkcnt64_t)space / out->f_frsize < out->f_bavail)
+        out->f_bavail = (fsblkcnt64_t)space / out->f_frsize;
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+int statvfs(const char *path, struct statvfs *out) { return statvfs64(path, (struct statvfs64 *)out); }
 
 /* ---- what would pass by the journal ---- */
 

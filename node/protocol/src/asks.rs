@@ -146,6 +146,15 @@ impl Node {
 
     fn answer_ask(&mut self, ask: AskId, what: Question) {
         match what {
+            Question::Write { .. }
+            | Question::BeginImport { .. }
+            | Question::EndImport { .. }
+            | Question::Close { .. }
+            | Question::Publish(_)
+                if self.short =>
+            {
+                self.context.reply(ask, Answer::Failed(Failure::NoSpace));
+            }
             Question::Write { ops, .. } if ops.len() > OPS_PER_ASK => {
                 let failure = Failure::TooMany { limit: OPS_PER_ASK, found: ops.len() };
                 self.context.reply(ask, Answer::Failed(failure));

@@ -116,6 +116,12 @@ pub enum Input {
     Started,
     /// A time that the core asked to be woken at has come.
     Wake,
+    /// Whether the store is short of space from now on. While it is, what makes it grow is refused:
+    /// records, deliveries, changes of the home, new figures. What is there can be read.
+    Space {
+        /// It is short.
+        short: bool,
+    },
     /// A connection to an allowed peer stands.
     Connected {
         /// The peer.

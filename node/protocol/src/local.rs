@@ -306,6 +306,12 @@ pub enum Failure {
     /// Too much is waiting to be written.
     #[error("{0} tasks are waiting already; ask again")]
     Busy(usize),
+    /// The store's disk has no room.
+    #[error(
+        "the disk of the node's store is full, or nearly: nothing is written, what is there can be \
+         read; free space, and writing goes on by itself"
+    )]
+    NoSpace,
     /// This node's writer certificate is refused.
     #[error(
         "this node's writer certificate is refused; `reeve status` says why: set the clock, or run \
@@ -474,6 +480,8 @@ pub struct Status {
     pub superseded_by: Option<u64>,
     /// Ledgers of this unit's earlier terms that are in this store: term and size.
     pub past_ledgers: Vec<(u64, u64)>,
+    /// Whether its store is short of space, so that nothing that makes it grow is taken.
+    pub short_of_space: bool,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.

@@ -71,6 +71,8 @@ pub struct Node {
     pub(crate) superseded: Option<u64>,
     /// Ledgers of this unit's other terms in this store, with their sizes.
     pub(crate) past_ledgers: BTreeMap<u64, u64>,
+    /// Whether the store is short of space.
+    pub(crate) short: bool,
     pub(crate) stale_pages: bool,
     /// Who refused this node's hello last, until a hello of its own is welcome there.
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
@@ -162,6 +164,7 @@ impl Node {
             restored_catalogue: None,
             restored_request: None,
             next_sweep: 0,
+            short: false,
             settings,
         })
     }
@@ -283,6 +286,7 @@ impl Node {
         match input {
             Input::Started => self.on_started(),
             Input::Wake => {}
+            Input::Space { short } => self.short = short,
             Input::Connected { peer, dialled } => self.on_connected(peer, dialled),
             Input::Disconnected { peer } => self.on_disconnected(peer),
             Input::Frame { inbound, peer, channel, bytes } => {

@@ -135,6 +135,9 @@ pub struct StatusView {
     /// Ledgers of the unit's earlier terms that it keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past_ledgers: Vec<PastLedger>,
+    /// Whether the store's disk is full, or nearly: records and reports are refused until it is not.
+    #[serde(default)]
+    pub short_of_space: bool,
     /// Statements in its ledger.
     pub ledger_size: u64,
     /// Root of its ledger.
@@ -251,6 +254,7 @@ impl StatusView {
                 .iter()
                 .map(|(term, size)| PastLedger { term: *term, size: *size })
                 .collect(),
+            short_of_space: status.short_of_space,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
             forks: status.forks.iter().map(ForkView::from).collect(),

@@ -109,6 +109,11 @@ fn describe(status: &StatusView) -> String {
     );
     let bytes = status.storage.bytes.map_or("size not known".to_owned(), size);
     line("Storage", format!("{}, {bytes}", plain(&status.storage.engine)));
+    if status.short_of_space {
+        let told = "NO SPACE: its disk is full, or nearly. Records and reports are refused, what is there \
+                    can be read; free space, and it goes on by itself";
+        line("", Style::Bad.of(told));
+    }
     for fork in &status.forks {
         let told = format!(
             "writer {} signed two changes {} of {} and is cut off there; revoke it",

@@ -254,6 +254,7 @@ fn told_failure(failure: &Failure) -> Told {
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),
         Failure::Exists(_) => (S::CONFLICT, "exists", "Here already with other content"),
         Failure::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
+        Failure::NoSpace => (S::INSUFFICIENT_STORAGE, "no_space", "The disk is full"),
         Failure::Rebuilding => (S::SERVICE_UNAVAILABLE, "rebuilding", "Not yet"),
         Failure::OwnTable(_) => (S::INTERNAL_SERVER_ERROR, "own_table", "Not computed"),
         Failure::Write(_) | Failure::NotBegun(_) => {

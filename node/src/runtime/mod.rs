@@ -12,6 +12,7 @@ mod host;
 mod translate;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -31,7 +32,7 @@ pub use host::{HostOptions, Hosted, host, store_config};
 use crate::clock::Clock;
 use crate::net::{Net, NetCommand, NetConfig, NetError, NetEvent, NetHandle};
 use crate::store::{
-    ScanLimit, Store, StoreConfig, StoreError, StoreHandle, StoreThread, start as start_store,
+    Room, ScanLimit, Store, StoreConfig, StoreError, StoreHandle, StoreThread, start as start_store,
 };
 
 /// Local asks that may wait for the loop: each holds a connection of the HTTP server.
@@ -42,6 +43,9 @@ const RESTORE_PAGE: usize = 4_096;
 
 /// Inputs handed to the core in a row before the loop looks at its timers again.
 const INPUTS_PER_TURN: usize = 64;
+
+/// How often it is looked how much room the store's disk has.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
 /// What a node is started from.
 #[derive(Debug)]
@@ -162,6 +166,8 @@ pub async fn start(parts: Parts) -> Result<(NodeHandle, Running), RunError> {
     let driver = Loop {
         node,
         clock,
+        looking: look_for_room(store.clone(), Duration::ZERO),
+        short: false,
         store,
         commands: net.commands.clone(),
         outgoing: VecDeque::new(),
@@ -175,6 +181,13 @@ pub async fn start(parts: Parts) -> Result<(NodeHandle, Running), RunError> {
     };
     let task = tokio::spawn(driver.run(net, events, asked, stopping, thread));
     Ok((handle, Running { task }))
+}
+
+fn look_for_room(store: StoreHandle, after: Duration) -> Looking {
+    Box::pin(async move {
+        tokio::time::sleep(after).await;
+        store.call(|store| Ok(store.room())).await
+    })
 }
 
 /// Hands every restored row to the core.
@@ -197,6 +210,9 @@ fn restore(node: &mut Node, store: &Store) -> Result<(), RunError> {
 
 type Pending = BoxFuture<'static, Result<Input, StoreError>>;
 
+/// A look at the room on the store's disk, under way.
+type Looking = BoxFuture<'static, Result<Option<Room>, StoreError>>;
+
 struct Loop {
     node: Node,
     clock: Clock,
@@ -213,6 +229,8 @@ struct Loop {
     present: watch::Sender<Presence>,
     /// Whether it was said that the clock is behind.
     clock_told: bool,
+    looking: Looking,
+    short: bool,
 }
 
 impl Loop {
@@ -224,6 +242,8 @@ impl Loop {
         mut stopping: watch::Receiver<bool>,
         thread: StoreThread,
     ) -> Result<(), RunError> {
+        let room = (&mut self.looking).await?;
+        self.on_room(room).await?;
         self.input(Input::Started).await?;
         self.present.send_modify(|presence| presence.ready = true);
         let ended = self.turn(&mut events, &mut asked, &mut stopping).await;
@@ -298,8 +318,28 @@ impl Loop {
                     self.wake = None;
                     self.input(Input::Wake).await?;
                 }
+                room = &mut self.looking => self.on_room(room?).await?,
             }
         }
+    }
+
+    /// Tells the core when space runs short, and when there is enough again; then looks again in a while.
+    async fn on_room(&mut self, room: Option<Room>) -> Result<(), RunError> {
+        self.looking = look_for_room(self.store.clone(), LOOK_FOR_ROOM);
+        let Some(Room { free, short }) = room else { return Ok(()) };
+        if short == self.short {
+            return Ok(());
+        }
+        self.short = short;
+        if short {
+            tracing::error!(
+                free,
+                "the store's disk is full, or nearly: records and reports are refused until there is space"
+            );
+        } else {
+            tracing::info!(free, "the store's disk has space again");
+        }
+        self.input(Input::Space { short }).await
     }
 
     /// Waits for commits under way, so that a clean stop loses nothing that was begun.

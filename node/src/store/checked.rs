@@ -21,6 +21,7 @@ use super::guard::guarded;
 use super::head::{Head, HeadFile};
 use super::port::{BATCH_LIMIT, Batch, Engine, KEY_LIMIT, Page, ScanLimit, VALUE_LIMIT};
 use super::redb::Redb;
+use super::room::{Reserve, Room};
 use super::sled::Sled;
 use super::verify::{VerifyReport, Walk, broken};
 
@@ -102,6 +103,7 @@ pub struct Store {
     engine: Box<dyn Engine>,
     anchor: Anchor,
     head: Option<HeadFile>,
+    reserve: Option<Reserve>,
     halted: bool,
     // Held for its lock; dropped last, so that the lock outlives the engine's files.
     folder: Option<Folder>,
@@ -134,6 +136,9 @@ impl Store {
         verify_later: bool,
     ) -> Result<(Self, OpenReport), StoreError> {
         let folder = Folder::lock(&config.folder)?;
+        let mut reserve = Reserve::new(&config.folder);
+        // Where room cannot be measured, a full disk is noticed when a commit fails.
+        let _ = reserve.look();
         folder.claim(config.engine.name())?;
         let (mut head_file, head) = HeadFile::open(&folder.head())?;
         let clean = head.is_some_and(|head| head.clean);
@@ -148,6 +153,7 @@ impl Store {
         report.clean = clean || report.created;
         report.head_missing = head.is_none() && !report.created;
         store.head = Some(head_file);
+        store.reserve = Some(reserve);
         store.folder = Some(folder);
         Ok((store, report))
     }
@@ -162,7 +168,8 @@ impl Store {
         let name = engine.name();
         let found = guarded(name, "reading the anchor", || read_anchor(engine.as_ref()))?;
         let anchor = found.unwrap_or_else(|| Anchor::empty(identity));
-        let mut store = Self { engine, anchor, head: None, halted: false, folder: None };
+        let mut store =
+            Self { engine, anchor, head: None, reserve: None, halted: false, folder: None };
         if found.is_none() {
             store.write(Batch::new())?;
         }
@@ -262,6 +269,12 @@ impl Store {
     /// Bytes on disk.
     pub fn size_on_disk(&self) -> Result<u64, StoreError> {
         self.engine.size_on_disk()
+    }
+
+    /// How much room there is on its disk; none if that cannot be told. Looking gives up the reserve when
+    /// there is nothing left, and fills it when there is.
+    pub fn room(&mut self) -> Option<Room> {
+        self.reserve.as_mut().and_then(|reserve| reserve.look().ok())
     }
 
     /// Closes the store in good order; the next opening may then skip the full check.

@@ -4,6 +4,7 @@
 //! ```text
 //! thread     one thread owns the store, groups commits
 //! checked    Store: envelopes, anchor, head file, verification; transfer: export and import
+//! room       space on the disk, and a reserve
 //! scratch    a copy of a stopped node's store, to be verified
 //! port       what an engine must do
 //! redb | sled | memory
@@ -22,6 +23,7 @@ mod head;
 mod memory;
 mod port;
 mod redb;
+mod room;
 mod scratch;
 mod sled;
 mod thread;
@@ -38,6 +40,7 @@ pub use port::{
     VALUE_LIMIT,
 };
 pub use redb::Redb;
+pub use room::Room;
 pub use scratch::Scratch;
 pub use sled::Sled;
 pub use thread::{Committed, Committing, QUEUE_LENGTH, StoreHandle, StoreThread, Ticket, start};

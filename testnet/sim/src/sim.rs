@@ -700,6 +700,7 @@ const fn input_label(input: &Input) -> &'static str {
     match input {
         Input::Started => "started",
         Input::Wake => "wake",
+        Input::Space { .. } => "space",
         Input::Connected { .. } => "connected",
         Input::Disconnected { .. } => "disconnected",
         Input::Frame { .. } => "frame",

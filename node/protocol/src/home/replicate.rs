@@ -178,6 +178,10 @@ impl Node {
         if self.home.schema.is_none() {
             return;
         }
+        if self.short {
+            self.home.pull_wanted.insert(peer);
+            return;
+        }
         if !self.home.pull_busy.insert(peer) {
             self.home.pull_wanted.insert(peer);
             return;

@@ -95,6 +95,8 @@ impl Node {
 
     fn on_upward(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         let (statement, checkpoint) = match decode::<Upward>(bytes) {
+            // It comes again.
+            Ok(_) if self.short => return self.refuse(inbound, Refusal::Busy),
             Ok(Upward::Deliver { statement, checkpoint }) => (statement, checkpoint),
             Ok(Upward::Head(checkpoint)) => return self.take_head(inbound, peer, &checkpoint),
             Err(_) => return self.refuse(inbound, Refusal::Malformed),

@@ -94,8 +94,8 @@ impl Node {
 
     /// Cuts figures that are due, a bounded number per call.
     pub(crate) fn cut_due(&mut self) {
-        if self.is_clock_behind() {
-            // Nothing can be signed; figures keep their marks until the clock is right again.
+        if self.is_clock_behind() || self.short {
+            // Nothing can be signed or kept; figures keep their marks until it can.
             return;
         }
         let now = self.context.now().monotonic;

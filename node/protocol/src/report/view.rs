@@ -135,6 +135,7 @@ impl Node {
             refused_by: self.last_hello_refusal,
             superseded_by: self.superseded,
             past_ledgers: self.past_ledgers.iter().map(|(term, size)| (*term, *size)).collect(),
+            short_of_space: self.short,
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
             forks: self.view_forks(),
