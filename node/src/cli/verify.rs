@@ -33,7 +33,9 @@ Checked are: the engine's own structures, the checksum of every row, the anchor 
 left over or stale), the head file (no acknowledged commit is lost), and the ledger (every statement
 that was sent is there and verifies, and together they give the tree head).
 
-Exit code 5: something is damaged. What is found, and what to do, is printed.
+Exit code 5: something is damaged. What is found, and what to do, is printed. The steps are in
+docs/operate.md, A damaged store. An older copy of a whole folder is sound as it stands: the superior
+notices it, and the node signs nothing until the newest is back.
 
 Examples:
   reeve --home /var/lib/reeve verify
@@ -71,12 +73,20 @@ struct Damage {
 /// What to do when the store as a whole, or what was said, is damaged.
 const RESTORE: &str = "keep this folder as it is, and make the node anew: a further node of the home \
     brings the records back, the superior has every statement it accepted; or restore the newest \
-    backup of the whole folder, if nothing was sent since it was made (docs/operate.md, Backup)";
+    backup of the whole folder, if nothing was sent since it was made (docs/operate.md, A damaged store)";
 
 /// What to do when records are damaged, of which another node of the home has the same.
 const RECORDS: &str = "if the home has another node, make this one anew and let it replicate; else \
     restore the newest backup of the whole folder, if nothing was sent since it was made, and import \
-    again what came later (docs/operate.md, Backup)";
+    again what came later (docs/operate.md, A damaged store)";
+
+/// What to do when the store is older than what this machine remembers of it.
+const OLDER: &str = "this is an older copy, or a mixture of two: put back the newest copy of the whole folder, \
+    in one piece; what was said after the older one was made would be said twice otherwise \
+    (docs/operate.md, A damaged store)";
+
+/// What to do when another program, or another engine, wrote the store.
+const OTHER: &str = "nothing is damaged: do what the message says";
 
 /// What to do when the system is at fault and not the store.
 const SYSTEM: &str = "mend that, then verify again";
@@ -173,6 +183,8 @@ impl Report {
     fn store_error(&mut self, error: &StoreError) {
         let next = match error {
             StoreError::Io { .. } | StoreError::DiskFull { .. } => SYSTEM,
+            StoreError::RolledBack { .. } | StoreError::ForeignHead => OLDER,
+            StoreError::NewerFormat { .. } | StoreError::OtherEngine { .. } => OTHER,
             _ => RESTORE,
         };
         self.damage.push(Damage { what: error.to_string(), next });
@@ -224,7 +236,11 @@ impl Report {
             line("To do", plain(next));
         }
         if self.sound {
-            text.push_str("Checksums, anchor, head file and ledger agree. The store is whole.");
+            text.push_str(
+                "Checksums, anchor, head file and ledger agree. The store is whole.\n\
+                 Whether it is the newest copy, the superior knows: if it is not, the node signs nothing, \
+                 and `reeve status` says STOPPED.",
+            );
         }
         text
     }

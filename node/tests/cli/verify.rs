@@ -92,7 +92,7 @@ fn a_flipped_byte_is_found(engine: &str, file: &str) {
         let damage = report["damage"].as_array().unwrap();
         assert!(!damage.is_empty() && report["sound"] == false, "{report}");
         assert!(
-            damage.iter().all(|it| it["next"].as_str().unwrap().contains("Backup")),
+            damage.iter().all(|it| it["next"].as_str().unwrap().contains("A damaged store")),
             "{report}"
         );
         found += 1;

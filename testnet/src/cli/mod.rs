@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod demo;
+pub mod disks;
 pub mod italy;
 pub mod sim;
 pub mod stores;

@@ -11,6 +11,7 @@ use reeve_testnet::trial::TrialError;
 use reeve_testnet::trial::away::{self, Absence, AwaySpec};
 use reeve_testnet::trial::kills::{self, KillsReport, KillsSpec};
 
+use super::disks::{Copies, Full};
 use super::{Failed, runtime, unless_stopped};
 
 /// Kills between two lines about how far it is.
@@ -34,6 +35,10 @@ enum Which {
     Away(Away),
     /// Kill, damage, fill and fail a store alone; what was acknowledged must be there or be missed
     Stores(super::stores::Arguments),
+    /// Put old stores back and run a node twice; no number may be used for two statements
+    Copies(On<Copies>),
+    /// Fill the disk below nodes; they refuse writes, answer, lose nothing and go on
+    Full(On<Full>),
 }
 
 /// A store engine.
@@ -52,6 +57,16 @@ impl Store {
             Self::Sled => Engine::Sled,
         }
     }
+}
+
+/// A trial of nodes on one engine.
+#[derive(Debug, Args)]
+struct On<T: Args> {
+    /// Store engine
+    #[arg(long, value_enum, default_value = "redb")]
+    engine: Store,
+    #[command(flatten)]
+    what: T,
 }
 
 #[derive(Debug, Args)]
@@ -94,9 +109,6 @@ struct Away {
 /// # Errors
 /// When something does not hold, or the federation cannot be raised.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
-    if let Which::Stores(stores) = &arguments.which {
-        return super::stores::run(stores);
-    }
     let folder = tempfile::Builder::new().prefix("reeve-trial-").tempdir()?;
     let (path, leash) = (folder.path().to_owned(), Leash::default());
     // Waits for the trial's thread when it is dropped, before the folder is.
@@ -107,7 +119,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             let report = runtime.block_on(unless_stopped(&leash, work));
             report.map(|report| tell_kills(kills, &report)).map(|()| true)
         }
-        Which::Stores(_) => Ok(true),
+        Which::Stores(stores) => return super::stores::run(stores),
+        Which::Copies(On { engine, what }) => {
+            let work = in_thread(what.work(path, engine.engine(), leash.clone()));
+            let report = runtime.block_on(unless_stopped(&leash, work));
+            report.map(|report| what.tell(engine.engine(), &report)).map(|()| true)
+        }
+        Which::Full(On { engine, what }) => {
+            let work = in_thread(what.work(path, engine.engine(), leash.clone()));
+            let report = runtime.block_on(unless_stopped(&leash, work));
+            report.map(|report| what.tell(engine.engine(), &report)).map(|()| true)
+        }
         Which::Away(away) => {
             let work = in_thread(away_in(away, path, leash.clone()));
             let absences = runtime.block_on(unless_stopped(&leash, work));

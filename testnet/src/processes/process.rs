@@ -135,6 +135,24 @@ impl Starting {
 }
 
 impl Process {
+    /// Starts one out of a house, and waits until it serves.
+    ///
+    /// # Errors
+    /// [`ProcessError`].
+    pub fn start(
+        launcher: &Launcher,
+        unit: &UnitPath,
+        house: &House,
+    ) -> Result<Self, ProcessError> {
+        Starting::new(launcher, unit, house)?.serving(super::SERVING)
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub const fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
     /// Kills it at once, as a crash would.
     pub fn kill(&self) {
         self.child.kill();

@@ -8,7 +8,9 @@
 pub mod away;
 pub(crate) mod book;
 pub(crate) mod cases;
+pub mod copies;
 pub(crate) mod figures;
+pub mod full;
 pub mod kills;
 pub(crate) mod load;
 pub(crate) mod stores;
