@@ -72,7 +72,7 @@ fn filled(engine: Engine) {
 }
 
 #[test]
-fn attack_50_nodes_on_redb_answer_and_lose_nothing_while_their_disk_is_full() {
+fn attack_29_nodes_that_are_written_to_until_their_disk_is_full_answer_and_lose_nothing() {
     filled(Engine::Redb);
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::{Role, Scope};
-use reeve_protocol::local::{Answer, Question, Status};
+use reeve_protocol::local::{Answer, Failure, Question, Status};
 use reeve_protocol::wire::{Upward, decode};
 use reeve_protocol::{NodeKey, rows};
 use reeve_statement::bounds::Cell;
@@ -246,6 +246,32 @@ fn a_store_that_was_put_back_signs_nothing_and_says_so() {
     let status = status(&mut world, leaves[0]);
     assert_eq!(status.superior_ledger, Some(status.ledger_size + 1));
     assert_eq!(world.total(nation, DAY), Some(2), "what was told before stands");
+}
+
+#[test]
+fn a_node_short_of_space_takes_nothing_answers_and_catches_up_by_itself() {
+    let (mut world, nation, leaves) = three_levels();
+    let region = world.places[&(world::unit("it/03"), "1".to_owned())];
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.pass(1_000);
+    world.space(leaves[0], true);
+    world.space(region, true);
+    let record = world.case("c2", DAY, "f");
+    let refused = world.write(leaves[0], vec![record]);
+    assert!(matches!(refused, Answer::Failed(Failure::NoSpace)), "{refused:?}");
+    assert!(status(&mut world, leaves[0]).short_of_space);
+    assert_eq!(world.total(nation, DAY), Some(1));
+    // Its neighbour has space, and reports to the superior that has none.
+    world.put_case(leaves[1], "c3", DAY, "f");
+    world.pass(2_000);
+    assert_eq!(world.total(region, DAY), Some(1), "it answers with what it had");
+    world.space(region, false);
+    world.pass(5_000);
+    assert_eq!(world.total(nation, DAY), Some(2), "what was refused comes again");
+    world.space(leaves[0], false);
+    world.put_case(leaves[0], "c2", DAY, "f");
+    world.pass(2_000);
+    assert_eq!(world.total(nation, DAY), Some(3));
 }
 
 #[test]

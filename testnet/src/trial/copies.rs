@@ -143,7 +143,7 @@ impl Trial<'_> {
     fn right(&mut self) -> Result<(), TrialError> {
         let within = self.spec.within;
         let expected = self.expected()?;
-        wait(self.nation()?, &expected, now(), within)?;
+        wait(self.nation()?, &DAYS, &expected, now(), within)?;
         let list = self.processes.list();
         let (Some(nation), Some(unit)) = (list.first(), list.get(1)) else { return Err(nobody()) };
         for entry in self.book.read(unit)? {
@@ -203,7 +203,7 @@ impl Trial<'_> {
             return Err(broken(&unit.unit, "an old copy signed on after it was noticed"));
         }
         let within = self.spec.within;
-        wait(self.nation()?, &expected, now(), within)?;
+        wait(self.nation()?, &DAYS, &expected, now(), within)?;
         self.unit()?.kill();
         fs::remove_dir_all(&self.store).map_err(system(&self.store))?;
         fs::rename(&newest, &self.store).map_err(system(&newest))?;

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use reeve::api::{JSON, WriteRequest, Written};
+use reeve::api::{JSON, StatusView, WriteRequest, Written};
 use reeve::client::ClientError;
 use reeve::config::Engine;
 use reeve_examples::epidemic::{CATALOGUE, schema_expecting};
 
-use super::cases::{DAYS, Known, operation};
+use super::cases::{DAYS, Known};
 use super::figures::{Counts, add, records, wait};
 use super::{CASES, TrialError, broken};
 use crate::processes::{Houses, Launcher, Leash, Process, ProcessError, Processes, SERVING};
@@ -160,8 +160,8 @@ impl Trial<'_> {
     }
 
     fn write_one(&mut self) -> Result<Outcome, TrialError> {
-        let request = WriteRequest { operations: vec![operation(&mut self.random)] };
-        self.known.sent(&request.operations);
+        let operations = self.known.draw(1, &DAYS, &mut self.random);
+        let request = WriteRequest { operations };
         let unit = self.unit()?;
         let answer: Result<Written, _> = unit.writer()?.send("POST", "/v1/records/case", &request);
         Ok(match answer {
@@ -202,27 +202,36 @@ impl Trial<'_> {
             }
         }
         self.start_the_stopped()?;
-        let unit = self.unit()?;
-        if !unit.status()?.short_of_space {
-            return Err(broken(&unit.unit, "its status says nothing of the full disk"));
+        for at in 0..UNITS.len() {
+            self.answers(at)?;
         }
         if !matches!(self.write_one()?, Outcome::NoSpace) {
             return Err(broken(&self.unit()?.unit, "it took a write though the disk is full"));
         }
         // Everything can be read.
         self.hold()?;
-        for process in self.processes.list() {
-            for day in DAYS {
-                let path = format!("/v1/figures/confirmed_by_day?period={day}");
-                match process.client.bytes(&path, JSON) {
-                    Ok(_) => {}
-                    // A day of which there is no figure yet.
-                    Err(ClientError::Problem(problem)) if problem.status == 404 => {}
-                    Err(error) => return Err(process.failed(error).into()),
-                }
-            }
-        }
         Ok(())
+    }
+
+    /// A node answers on the full disk: that it is full, and its figures. One whose commit found no space in
+    /// between is started again.
+    fn answers(&mut self, at: usize) -> Result<(), TrialError> {
+        let began = now();
+        loop {
+            let list = self.processes.list();
+            let Some(process) = list.get(at) else { return Ok(()) };
+            match full_and_figures(process) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(ClientError::Unreachable { .. } | ClientError::Answer { .. }) => {}
+                Err(error) => return Err(process.failed(error).into()),
+            }
+            if began.elapsed() > self.spec.within {
+                return Err(broken(&process.unit, "its status says nothing of the full disk"));
+            }
+            std::thread::sleep(PAUSE);
+            self.start_the_stopped()?;
+        }
     }
 
     /// A node whose commit found no space has stopped; its log says why. It serves again on the same disk.
@@ -291,6 +300,21 @@ impl Trial<'_> {
         let held = records(&unit.unit, &unit.writer()?)?;
         let mut expected = Counts::new();
         add(&mut expected, &nation.unit, &unit.unit, &held);
-        wait(nation, &expected, now(), within).map(drop)
+        wait(nation, &DAYS, &expected, now(), within).map(drop)
     }
+}
+
+/// Whether a node says that its disk is full; asks it for its figures as well.
+fn full_and_figures(process: &Process) -> Result<bool, ClientError> {
+    for day in DAYS {
+        let path = format!("/v1/figures/confirmed_by_day?period={day}");
+        match process.client.bytes(&path, JSON) {
+            Ok(_) => {}
+            // A day of which there is no figure yet.
+            Err(ClientError::Problem(problem)) if problem.status == 404 => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let status: StatusView = process.client.get("/v1/status")?;
+    Ok(status.short_of_space)
 }

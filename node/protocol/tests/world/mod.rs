@@ -585,6 +585,14 @@ impl World {
         }
     }
 
+    /// Tells a node that its store is short of space, or no longer.
+    pub fn space(&mut self, key: NodeKey, short: bool) {
+        if let Some(site) = self.sites.get_mut(&key) {
+            site.inbox.push_back(Input::Space { short });
+        }
+        self.settle();
+    }
+
     pub fn send_ask(&mut self, key: NodeKey, who: Person, what: Question) -> AskId {
         let ask = AskId(self.next);
         self.next += 1;
