@@ -22,7 +22,8 @@ pub struct Copies {
     /// Second processes on the same folder
     #[arg(long, default_value_t = 100)]
     twins: u32,
-    /// Copies of the whole machine that run beside it
+    /// Copies of the whole machine that run beside it; if the superior took figures of both in turn,
+    /// neither is the newest, and the trial ends there
     #[arg(long, default_value_t = 5)]
     clones: u32,
     /// Stores that are damaged, and put in order by the procedure in docs/operate.md

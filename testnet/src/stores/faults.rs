@@ -21,7 +21,7 @@ const BATCHES: u64 = 120;
 const AFTER: u64 = 3;
 
 /// Bytes between one point at which the disk is full and the next.
-const STEP: u64 = 24 * 1024;
+const STEP: u64 = 5 * 1024;
 
 /// Disks that are full at one point after another.
 pub(super) fn full(
