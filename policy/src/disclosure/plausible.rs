@@ -3,11 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use reeve_statement::bounds::Cell;
+use reeve_statement::bounds::{Bounds, Cell};
 use reeve_statement::catalogue::{Contributors, Indicator, Measure};
 use reeve_statement::table::{RowKey, Table};
 
 use super::protect::contributor_range;
+
+/// The greatest amount of anything that one unit may report, whatever its population: so many that two
+/// thousand of them, as many as a superior has subordinates, still fit 64 bits. Without it two
+/// liars could make a sum that nobody can tell.
+const MOST: i64 = i64::MAX / 2_048;
 
 /// Why a table cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +63,9 @@ pub fn judge(
     }
     if indicator.measure.is_additive() {
         let total = table.total().map_err(|_| Implausible::Overflow)?;
+        let hidden = table.unlisted.values().map(|hidden| &hidden.each);
+        // Rows of both signs may hide each other in the total.
+        table.rows.values().chain(hidden).try_for_each(|cell| within(cell, None))?;
         within(&total, possible)
     } else if table.unlisted.is_empty() {
         table.rows.values().try_for_each(|cell| within(cell, possible))
@@ -88,6 +96,11 @@ fn dimensions(indicator: &Indicator, table: &Table) -> Result<(), Implausible> {
 }
 
 fn within(cell: &Cell, possible: Option<i64>) -> Result<(), Implausible> {
+    let far = |bounds: Bounds| bounds.hi().max(bounds.lo().saturating_neg());
+    let farthest = far(cell.value).max(far(cell.contributors));
+    if farthest > MOST {
+        return Err(Implausible::Beyond { possible: MOST, found: farthest });
+    }
     let Some(possible) = possible else { return Ok(()) };
     let found = cell.value.lo().max(cell.value.hi().saturating_neg());
     if found > possible { Err(Implausible::Beyond { possible, found }) } else { Ok(()) }

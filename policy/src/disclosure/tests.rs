@@ -381,14 +381,25 @@ fn nonsense_is_set_aside_and_the_rest_stands() {
 }
 
 #[test]
-fn a_sum_beyond_64_bits_names_the_unit_and_never_wraps() {
+fn liars_cannot_make_a_sum_that_nobody_can_tell() {
     let indicator = Indicator { area_depth: 0, ..floor(1) };
-    let huge = table(&[(".", "f", i64::MAX)]);
-    let (a, b) = (unit("a"), unit("b"));
-    let (one, two) = (input("it/03/a", &indicator, &huge), input("it/03/b", &indicator, &huge));
-    let subordinates = [standing(&a, Standing::Figure(&one)), standing(&b, Standing::Figure(&two))];
-    let error = rolled(&indicator, &subordinates).unwrap_err();
-    assert_eq!(error, RollUpError::Overflow { unit: b.clone() });
+    let (a, b, c) = (unit("a"), unit("b"), unit("c"));
+    let honest = input("it/03/c", &indicator, &table(&[(".", "f", 7)]));
+    for huge in [i64::MAX, i64::MAX / 2_048 + 1] {
+        let huge = table(&[(".", "f", huge)]);
+        let (one, two) = (input("it/03/a", &indicator, &huge), input("it/03/b", &indicator, &huge));
+        let figure = rolled(
+            &indicator,
+            &[
+                standing(&a, Standing::Figure(&one)),
+                standing(&b, Standing::Figure(&two)),
+                standing(&c, Standing::Figure(&honest)),
+            ],
+        )
+        .unwrap();
+        assert_eq!(figure.table(), &table(&[(".", "f", 7)]));
+        assert_eq!(figure.counts().of(UnitState::Implausible), 2);
+    }
 }
 
 #[test]
