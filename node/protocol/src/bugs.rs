@@ -33,11 +33,35 @@ pub enum Bug {
     SilenceIsAcceptance,
     /// Leaves its newest subordinate out of every sum.
     LeaveOneOut,
+    /// Counts a subordinate that is silent as one that has reported zero.
+    SilenceIsZero,
+    /// Counts a subordinate that declined, or has no report, as one that has reported zero.
+    NoticeIsZero,
+    /// Counts one unit more than each subordinate says has reported.
+    OverClaim,
+    /// Does not check the signature of a subordinate's ledger.
+    BelieveLedgers,
+    /// Takes statements of other units than the one that sends them.
+    TakeForOthers,
+    /// Takes a second statement as the edition that it holds.
+    TakeTwice,
+    /// Does not look whether certificates have ended.
+    IgnoreEnds,
+    /// Follows an older catalogue than it did.
+    FollowOlder,
+    /// Verifies as many statements at once as a peer sends.
+    VerifyAll,
+    /// Leaves notices out of its ledger.
+    LeaveNoticesOut,
+    /// Never cuts again at the top what it had cut before it was started.
+    StandStill,
+    /// Does not sign again what was signed under a certificate that has ended.
+    NeverSignAnew,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -51,6 +75,18 @@ impl Bug {
         Self::NeverResend,
         Self::SilenceIsAcceptance,
         Self::LeaveOneOut,
+        Self::SilenceIsZero,
+        Self::NoticeIsZero,
+        Self::OverClaim,
+        Self::BelieveLedgers,
+        Self::TakeForOthers,
+        Self::TakeTwice,
+        Self::IgnoreEnds,
+        Self::FollowOlder,
+        Self::VerifyAll,
+        Self::LeaveNoticesOut,
+        Self::StandStill,
+        Self::NeverSignAnew,
     ];
 }
 

@@ -29,6 +29,7 @@ pub mod bugs;
 mod context;
 pub mod counters;
 pub mod effect;
+pub mod fill;
 mod home;
 pub mod job;
 mod ledger;

@@ -11,6 +11,7 @@ use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::unit::UnitPath;
 
+use crate::bugs::Bug;
 use crate::effect::{Channel, Effect, InboundId, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -44,11 +45,11 @@ const HELLO_WRITERS_BYTES: usize = 32 * 1024;
 
 /// Most frames kept of a dialled peer that began to speak before its answer to the hello was here:
 /// streams overtake each other. As many as the adapter takes from one peer at once.
-const EARLY_FRAMES: usize = 16;
+pub(crate) const EARLY_FRAMES: usize = 16;
 
 /// Most messages that a peer is told at once; the next goes out when one is answered. Half of what its
 /// adapter takes.
-const TELLING: usize = 8;
+pub(crate) const TELLING: usize = 8;
 
 /// A frame that came before the answer to the hello.
 #[derive(Debug)]
@@ -101,6 +102,17 @@ impl Peers {
             }
             _ => signed,
         }
+    }
+
+    /// Most frames kept of one peer that has not answered the hello.
+    pub(crate) fn most_early(&self) -> usize {
+        self.early.values().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// Most messages that one peer is told at once.
+    pub(crate) fn most_telling(&self) -> usize {
+        let of = |peer: &NodeKey| self.telling.values().filter(|other| *other == peer).count();
+        self.telling.values().map(of).max().unwrap_or(0)
     }
 
     /// Greeted peers of a standing.
@@ -359,6 +371,9 @@ impl Node {
 
     /// Drops peers whose chains are no longer valid; called as time goes by.
     pub(crate) fn review_peers(&mut self) {
+        if self.settings.bugs.has(Bug::IgnoreEnds) {
+            return;
+        }
         for (key, refusal) in self.unbelieved() {
             self.context.counters.count("dropped_peers", refusal.label());
             self.context.act(Effect::Disconnect(key));

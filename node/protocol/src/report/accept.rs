@@ -8,6 +8,7 @@ use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::VerifiedChain;
 use reeve_statement::cert::name::dns_name;
 use reeve_statement::chunk::ChunkError;
+use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::{Signed, Verified, VerifyError};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
@@ -57,7 +58,7 @@ pub(crate) struct Fetching {
 }
 
 /// Most statements verified at a time for one peer; more are answered `busy`.
-const VERIFYING_PER_PEER: usize = 32;
+pub(crate) const VERIFYING_PER_PEER: usize = 32;
 
 /// The wire's word for a statement that does not verify.
 pub(crate) fn refusal_of_verify(error: &VerifyError) -> Refusal {
@@ -104,7 +105,7 @@ impl Node {
         let busy = self.reports.verifying.values().filter(
             |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer),
         );
-        if busy.count() >= VERIFYING_PER_PEER {
+        if busy.count() >= VERIFYING_PER_PEER && !self.settings.bugs.has(Bug::VerifyAll) {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
         }
         let purpose = VerifiedFor::Delivery { inbound, peer, checkpoint };
@@ -124,11 +125,10 @@ impl Node {
             signed = self.peers.with_told(peer, signed);
             bytes = signed.to_bytes();
         }
-        let job = self.context.compute(Job::Verify {
-            signed: Box::new(signed),
-            verifier: self.trust.verifier().clone(),
-            at: self.context.now().wall,
-        });
+        let believed = self.settings.bugs.has(Bug::IgnoreEnds);
+        let at = if believed { signed.unverified_issued_at() } else { self.context.now().wall };
+        let verifier = self.trust.verifier().clone();
+        let job = self.context.compute(Job::Verify { signed: Box::new(signed), verifier, at });
         self.reports.verifying.insert(job, Verifying { purpose, bytes });
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Node {
     fn judge(&self, peer: NodeKey, verified: &Verified) -> Result<Judgement, Refusal> {
         let statement = verified.statement();
         let greeted = self.peers.greeted(&peer).ok_or(Refusal::OutOfPlace)?;
-        if statement.issuer != greeted.unit {
+        if statement.issuer != greeted.unit && !self.settings.bugs.has(Bug::TakeForOthers) {
             return Err(Refusal::OtherIssuer);
         }
         self.judge_audience_and_time(statement)?;
@@ -234,7 +234,11 @@ impl Node {
                 Ok(Judgement::News)
             }
             core::cmp::Ordering::Less => Err(Refusal::OldEdition),
-            core::cmp::Ordering::Equal if statement.term == held.term => Err(Refusal::Equivocation),
+            core::cmp::Ordering::Equal
+                if statement.term == held.term && !self.settings.bugs.has(Bug::TakeTwice) =>
+            {
+                Err(Refusal::Equivocation)
+            }
             _ => Ok(Judgement::News),
         }
     }
@@ -269,8 +273,12 @@ impl Node {
             .map_err(|_| Refusal::Malformed)?;
         let term = signer.term().ok_or(Refusal::NoRight)?;
         let origin = Origin::of(&name, term).map_err(|_| Refusal::Malformed)?;
-        let checkpoint =
-            Checkpoint::verify(note, &origin, signer.key()).map_err(|_| Refusal::BadSignature)?;
+        let checkpoint = if self.settings.bugs.has(Bug::BelieveLedgers) {
+            Checkpoint::parse_unverified(note)
+        } else {
+            Checkpoint::verify(note, &origin, signer.key())
+        };
+        let checkpoint = checkpoint.map_err(|_| Refusal::BadSignature)?;
         let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
         match term.cmp(&held.term) {
             core::cmp::Ordering::Less => return Err(Refusal::OldTerm),
@@ -340,7 +348,12 @@ impl Node {
         let Ok(body) = joined(&statement.body, &chunks) else {
             return self.refuse(inbound, Refusal::BadParts);
         };
-        let said = Statement { body, ..statement.clone() };
+        let mut said = Statement { body, ..statement.clone() };
+        if self.settings.bugs.has(Bug::OverClaim)
+            && let Body::Release(release) = &mut said.body
+        {
+            release.counts.add(UnitState::Reported, 1);
+        }
         let (Some((id, edition)), unit) = (statement.figure(), statement.issuer.leaf().clone())
         else {
             return self.refuse(inbound, Refusal::OutOfPlace);

@@ -12,12 +12,13 @@ use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
 };
 use reeve_policy::disclosure::{
-    DisclosureState, Edition, Figure, OwnPart, OwnTable, Released, Standing as Said, Subordinate,
-    commitment, disclose, roll_up,
+    DisclosureState, Edition, Figure, Input, OwnPart, OwnTable, Released, Standing as Said,
+    Subordinate, commitment, disclose, roll_up,
 };
 use reeve_statement::catalogue::{Floors, Indicator};
 use reeve_statement::cbor::to_vec;
-use reeve_statement::completeness::UnitState;
+use reeve_statement::chunk::Part;
+use reeve_statement::completeness::{Counts, Manifest, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::notice::{Notice, NoticeCode};
@@ -309,10 +310,20 @@ impl Node {
                 Some((&entry.unit, newest(row, all)?))
             })
             .collect();
+        let pretended: BTreeMap<_, _> = expected
+            .iter()
+            .filter_map(|entry| {
+                let heard = inputs.get(&entry.unit).map(|heard| &heard.row);
+                Some((&entry.unit, self.pretended(id, &entry.unit, heard)?))
+            })
+            .collect();
         let subordinates: Vec<Subordinate<'_>> = expected
             .iter()
             .map(|entry| {
                 let standing = match inputs.get(&entry.unit) {
+                    _ if pretended.contains_key(&entry.unit) => pretended
+                        .get(&entry.unit)
+                        .map_or(Said::Nothing(UnitState::Late), Said::Figure),
                     Some(Heard { input: Some(input), .. }) => Said::Figure(input),
                     Some(heard) => notice_of(&heard.row),
                     None => Said::Nothing(self.silent_state(entry, indicator, period)),
@@ -332,6 +343,30 @@ impl Node {
         let issuer = &self.settings.unit;
         roll_up(permit, indicator, period, issuer, own, subordinates, state)
             .map_err(|error| roll_up_label(&error))
+    }
+
+    /// A deliberate fault: a figure of zero for a unit that gave none, made of what another one gave.
+    /// None where the node does not have the fault.
+    fn pretended(&self, id: &FigureId, unit: &UnitId, heard: Option<&HeardRow>) -> Option<Input> {
+        let notice = heard.is_some_and(|row| matches!(row.said.body, Body::Notice(_)));
+        let faults = self.settings.bugs;
+        let silence = heard.is_none() && faults.has(Bug::SilenceIsZero);
+        let pretends = silence || (notice && faults.has(Bug::NoticeIsZero));
+        if !pretends {
+            return None;
+        }
+        let others = self.reports.heard.get(id)?.values();
+        let template = others
+            .map(|heard| &heard.row.said)
+            .find(|said| matches!(said.body, Body::Release(_)))?;
+        let mut said = template.clone();
+        said.issuer = self.settings.unit.child(unit.clone()).ok()?;
+        if let Body::Release(release) = &mut said.body {
+            release.table = Part::Inline(Table::default());
+            release.counts = Counts::one(UnitState::Reported);
+            release.manifest = Part::Inline(Manifest::default());
+        }
+        Input::of_kept(&said, heard.map_or(Digest::ZERO, |row| row.statement)).ok()
     }
 
     /// The definition as it is decided by and disclosed under.

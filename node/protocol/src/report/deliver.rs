@@ -1,6 +1,7 @@
 //! Delivering figures to the superior: one at a time per figure, a few at a time in all.
 
 use reeve_statement::cbor::to_vec;
+use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::statement::FigureId;
 
@@ -20,6 +21,8 @@ pub(crate) struct Delivery {
     pub(crate) edition: u64,
     /// Size of the ledger that was shown with it.
     pub(crate) ledger: u64,
+    /// Digest of the certificate that it was signed under.
+    pub(crate) signer: Digest,
 }
 
 impl Node {
@@ -96,6 +99,8 @@ impl Node {
             return;
         };
         let edition = row.edition;
+        let signer = Signed::decode(&bytes).map(|signed| signed.unverified_leaf_digest());
+        let signer = signer.unwrap_or(Digest::ZERO);
         let bytes = self.peers.as_told(&superior, bytes);
         let checkpoint = self.ledger.checkpoint(&self.settings.key);
         let ledger = self.ledger.frontier().size();
@@ -103,7 +108,7 @@ impl Node {
         self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
         self.context.counters.count("deliveries", "sent");
         let request = self.context.send(superior, Channel::Report, message);
-        self.reports.deliveries.insert(request, Delivery { figure: id, edition, ledger });
+        self.reports.deliveries.insert(request, Delivery { figure: id, edition, ledger, signer });
     }
 
     pub(crate) fn on_delivered(
@@ -111,7 +116,8 @@ impl Node {
         request: RequestId,
         result: Result<Vec<u8>, SendFailure>,
     ) {
-        let Some(Delivery { figure, edition, ledger }) = self.reports.deliveries.remove(&request)
+        let Some(Delivery { figure, edition, ledger, signer }) =
+            self.reports.deliveries.remove(&request)
         else {
             return;
         };
@@ -125,7 +131,12 @@ impl Node {
             Some(ReportAnswer::Refused(Refusal::Busy)) => self.retry_later(figure),
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("deliveries_refused", refusal.label());
-                self.note_refused(&figure, edition, refusal);
+                let other = signer != self.settings.chain.leaf_digest();
+                if !refusal.may_pass() && other && !self.settings.bugs.has(Bug::NeverSignAnew) {
+                    self.sign_anew(figure);
+                } else {
+                    self.note_refused(&figure, edition, refusal);
+                }
             }
             None if self.settings.bugs.has(Bug::SilenceIsAcceptance) => {
                 self.note_accepted(&figure, edition, None);
@@ -159,6 +170,16 @@ impl Node {
         self.reports.retry_at = Some(self.reports.retry_at.map_or(at, |earlier| earlier.min(at)));
     }
 
+    /// An edition that was signed under a certificate which has ended since, or is not believed any
+    /// more, is not taken; this node shows another one now, and says the same again under that.
+    fn sign_anew(&mut self, id: FigureId) {
+        self.context.counters.count("deliveries", "signed_anew");
+        if let Some(row) = self.reports.figures.get_mut(&id) {
+            row.content = Digest::ZERO;
+        }
+        self.mark_due(id);
+    }
+
     /// What was refused for a while is sent again.
     pub(crate) fn review_refused(&mut self) {
         let now = self.context.now().monotonic;
@@ -181,8 +202,12 @@ impl Node {
         }
     }
 
-    /// After a request came: everything that the superior does not have is to be sent.
+    /// After a request came: everything that the superior does not have is to be sent. The top has
+    /// nobody to send to, and nothing of it waits: what waits to be sent is not cut again.
     pub(crate) fn send_what_is_missing(&mut self) {
+        if self.settings.unit.depth() == 1 && !self.settings.bugs.has(Bug::StandStill) {
+            return;
+        }
         if self.settings.bugs.has(Bug::NeverResend) {
             return;
         }

@@ -30,7 +30,7 @@ use reeve_statement::statement::FigureId;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
-pub(crate) use accept::{VerifiedFor, Verifying};
+pub(crate) use accept::{VERIFYING_PER_PEER, VerifiedFor, Verifying};
 pub(crate) use deliver::Delivery;
 pub(crate) use due::Due;
 pub(crate) use reconcile::Inventory;
