@@ -1,19 +1,32 @@
 //! After trouble: everything comes right within a bounded time, and is held against the records.
 
+use std::collections::BTreeMap;
+
 use reeve_policy::authz::Role;
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::{Answer, FigureView, Question, Status};
+use reeve_protocol::rows::{self, IssuedRow, SentRow};
 use reeve_statement::bounds::Bounds;
+use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::cbor::from_slice;
+use reeve_statement::completeness::UnitState;
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{Frontier, leaf_hash};
 use reeve_statement::names::IndicatorId;
-use reeve_statement::table::Area;
+use reeve_statement::statement::{Body, FigureId};
+use reeve_statement::table::{Area, RowKey};
 use reeve_statement::unit::UnitPath;
 
+use crate::disk::Disk;
 use crate::invariants::{
-    invariant_acknowledged_records_are_there, invariant_completeness_is_earned,
-    invariant_figures_equal_records, invariant_queues_are_bounded,
+    invariant_acknowledged_records_are_there, invariant_an_older_copy_is_noticed,
+    invariant_figures_equal_records, invariant_people_see_what_was_said,
+    invariant_queues_are_bounded, invariant_states_follow_the_records,
+    invariant_the_last_word_is_held, invariant_the_ledger_is_what_was_shown,
     invariant_the_truth_is_within_bounds,
 };
-use crate::model::DAYS;
+use crate::model::{DAYS, EXPECTED_WITHIN_MS, INDICATORS, PERSONAL, WARDS};
+use crate::registry::{DAY_MS, NOON};
 use crate::setup::REPORTING;
 use crate::sim::Sim;
 
@@ -50,7 +63,7 @@ impl Sim {
         self.check_rest();
     }
 
-    /// Each record says at its node what was acknowledged.
+    /// Each record says at its node what was acknowledged, and each day is as closed as it was.
     fn check_records(&mut self) {
         for name in self.model.unsettled() {
             let said = self.said(&name);
@@ -59,6 +72,13 @@ impl Sim {
             }
             let right = self.model.settle(&name, said);
             let found = invariant_acknowledged_records_are_there(right, &name.1);
+            self.violated("acknowledged_records_are_there", found);
+        }
+        for (closing, _) in self.model.closings() {
+            let Some(closed) = self.is_closed(closing) else { return };
+            let right = self.model.settle_closure(closing, closed);
+            let what = format!("closure of {} on {}", closing.1, closing.2);
+            let found = invariant_acknowledged_records_are_there(right, &what);
             self.violated("acknowledged_records_are_there", found);
         }
         let expected: Vec<_> =
@@ -70,32 +90,164 @@ impl Sim {
         }
     }
 
-    /// The first figure at the top that is not what the records say.
-    fn figures_wrong(&mut self) -> Option<(&'static str, String)> {
-        let units = self.plan.units.clone();
-        let top = self.key_of(&units[0], REPORTING);
-        let leaves = self.checked_leaves();
-        for day in DAYS {
-            let cases = self.figure(top, "cases", day);
-            let patients = self.figure(top, "patients", day);
-            for leaf in &leaves {
-                let records = self.model.count(leaf, day, None);
-                let figure = sum_of(cases.as_ref(), leaf, &units[0]);
-                if let Err(what) = invariant_figures_equal_records(leaf, day, figure, records) {
-                    return Some(("figures_equal_records", what));
-                }
-                let wards = crate::model::WARDS;
-                let records = wards.iter().map(|w| self.model.count(leaf, day, Some(w))).sum();
-                let figure = sum_of(patients.as_ref(), leaf, &units[0]);
-                let told = patients.is_some() || records > 0;
-                if let Err(what) = invariant_the_truth_is_within_bounds(leaf, day, figure, records)
-                    && told
-                {
-                    return Some(("the_truth_is_within_bounds", what));
+    /// The first last edition that is not what it must be: a leaf's what its records say, a sum's what
+    /// the units below it said last. What each sum makes of that was checked when it was issued.
+    fn figures_wrong(&self) -> Option<(&'static str, String)> {
+        for unit in self.plan.units.iter().filter(|unit| self.is_sound_up(unit)) {
+            let leaf = !self.plan.units.iter().any(|other| other.is_child_of(unit));
+            for (indicator, kind) in INDICATORS {
+                for day in DAYS {
+                    let wrong = if leaf {
+                        self.leaf_wrong(unit, indicator, kind, day)
+                    } else {
+                        self.sum_wrong(unit, indicator, day)
+                    };
+                    if wrong.is_some() {
+                        return wrong;
+                    }
                 }
             }
         }
         None
+    }
+
+    fn leaf_wrong(
+        &self,
+        unit: &UnitPath,
+        indicator: &str,
+        kind: &str,
+        day: &str,
+    ) -> Option<(&'static str, String)> {
+        let last = self.seen.last_of(unit, &figure_id(indicator, day));
+        let closed = self.model.is_closed(unit, kind, day);
+        let rows: Vec<(Option<&str>, i64)> = if indicator == PERSONAL {
+            WARDS
+                .iter()
+                .map(|ward| (Some(*ward), self.model.count(unit, day, Some(ward))))
+                .collect()
+        } else {
+            vec![(None, self.model.count(unit, day, None))]
+        };
+        let records: i64 = rows.iter().map(|(_, count)| count).sum();
+        let state = match last.as_ref().map(|known| &known.statement.body) {
+            None => None,
+            Some(Body::Notice(notice)) => notice.code.state(),
+            Some(Body::Release(release)) => release.counts.iter().map(|(state, _)| state).next(),
+            Some(_) => None,
+        };
+        let due: &[Option<UnitState>] = match (closed, records) {
+            (true, _) => &[Some(UnitState::Reported)],
+            (false, 0) => &[None, Some(UnitState::NoReport)],
+            (false, _) => &[Some(UnitState::Partial)],
+        };
+        let found = invariant_states_follow_the_records(unit, indicator, day, state, due);
+        if let Err(what) = found {
+            return Some(("states_follow_the_records", what));
+        }
+        let last = last.filter(|known| known.release().is_some())?;
+        for (ward, count) in rows {
+            let dims: Vec<String> = ward.map(str::to_owned).into_iter().collect();
+            let key = RowKey { area: Area::own(), dims };
+            let hidden = last.table.unlisted.get(&key.area).map(|hidden| hidden.each.value);
+            let listed = last.table.rows.get(&key).map(|cell| cell.value);
+            let told = listed.or(hidden).unwrap_or(Bounds::exact(0));
+            if indicator == PERSONAL {
+                let found = invariant_the_truth_is_within_bounds(unit, day, told, count);
+                if let Err(what) = found {
+                    return Some(("the_truth_is_within_bounds", what));
+                }
+            } else if let Err(what) = invariant_figures_equal_records(unit, day, told, count) {
+                return Some(("figures_equal_records", what));
+            }
+        }
+        None
+    }
+
+    fn sum_wrong(
+        &self,
+        unit: &UnitPath,
+        indicator: &str,
+        day: &str,
+    ) -> Option<(&'static str, String)> {
+        let id = figure_id(indicator, day);
+        let sum = self.seen.last_of(unit, &id);
+        let direct = sum.as_ref().map(|known| known.manifest.direct.as_slice()).unwrap_or_default();
+        for below in self.plan.units.iter().filter(|below| below.is_child_of(unit)) {
+            // What a liar, a stopped or a revoked unit said last is not for its superior to hold.
+            if !self.is_sound_up(below) {
+                continue;
+            }
+            let last = self.seen.last_of(below, &id).map(|known| known.digest);
+            let entry = direct.iter().find(|entry| entry.unit == *below.leaf());
+            let held = entry.and_then(|entry| entry.statement);
+            let found = invariant_the_last_word_is_held(below, &id, last, held);
+            if let Err(what) = found {
+                return Some(("the_last_word_is_held", what));
+            }
+            let Some(entry) = entry.filter(|entry| entry.statement.is_none()) else { continue };
+            let due = self.silent_state(below, indicator, day);
+            let states = [Some(due)];
+            let state = Some(entry.state);
+            let found = invariant_states_follow_the_records(below, indicator, day, state, &states);
+            if let Err(what) = found {
+                return Some(("states_follow_the_records", what));
+            }
+        }
+        None
+    }
+
+    /// The state of a unit that never said anything of a figure.
+    fn silent_state(&self, unit: &UnitPath, indicator: &str, day: &str) -> UnitState {
+        let ever =
+            self.seen.last.keys().any(|(of, id)| of == unit && id.indicator.as_str() == indicator);
+        let passed = deadline(indicator, day).is_some_and(|at| at <= NOON + self.now_millis());
+        match (passed, ever) {
+            (true, true) => UnitState::Late,
+            (true, false) => UnitState::NeverReported,
+            (false, _) => UnitState::Awaited,
+        }
+    }
+
+    /// What the top shows its people is what it said last.
+    fn check_view(&mut self) {
+        let top = self.plan.units[0].clone();
+        let at = self.key_of(&top, REPORTING);
+        for (indicator, _) in INDICATORS {
+            for day in DAYS {
+                let last = self.seen.last_of(&top, &figure_id(indicator, day));
+                let view = self.figure(at, indicator, day);
+                let right = match (&last, &view) {
+                    (Some(last), Some(view)) => {
+                        last.digest == view.statement.unwrap_or(Digest::ZERO)
+                            && last.table == view.table
+                            && last.release().is_some_and(|release| release.counts == view.counts)
+                    }
+                    (None, _) => true,
+                    (Some(_), None) => false,
+                };
+                let found = invariant_people_see_what_was_said(right, indicator, day);
+                self.violated("people_see_what_was_said", found);
+            }
+        }
+    }
+
+    /// Each ledger, put together again from what the disk holds, is what was ever shown of it.
+    fn check_ledgers(&mut self) {
+        let honest: Vec<UnitPath> = self
+            .plan
+            .units
+            .iter()
+            .filter(|unit| !self.plan.hostile.contains(unit))
+            .cloned()
+            .collect();
+        for unit in honest {
+            if self.stopped.contains(&unit) {
+                continue;
+            }
+            let roots = roots_of(&self.disks[&self.key_of(&unit, REPORTING)]);
+            let found = invariant_the_ledger_is_what_was_shown(&unit, &roots, &self.seen);
+            self.violated("the_ledger_is_what_was_shown", found);
+        }
     }
 
     pub(crate) fn figure(&mut self, at: NodeKey, indicator: &str, day: &str) -> Option<FigureView> {
@@ -152,54 +304,76 @@ impl Sim {
         }
     }
 
-    /// Nothing is left over, and completeness was earned.
+    /// Nothing is left over, and whoever runs on an older store knows it.
     fn check_rest(&mut self) {
-        let honest: Vec<UnitPath> =
-            self.plan.units.iter().filter(|unit| self.plan.is_honest(unit)).cloned().collect();
-        for unit in honest {
+        self.check_view();
+        self.check_ledgers();
+        for unit in self.plan.units.clone() {
             let at = self.key_of(&unit, REPORTING);
             let Some(status) = self.status(at) else { return };
             let found =
                 invariant_queues_are_bounded(status.queued_writes, QUEUED_AT_REST, "writes wait");
             self.violated("queues_are_bounded", found);
-            if status.superior_ledger.is_some() {
+            let above = unit.parent().is_some_and(|above| self.is_sound_up(&above));
+            if self.stopped.contains(&unit) && above {
+                let found =
+                    invariant_an_older_copy_is_noticed(status.superior_ledger.is_some(), &unit);
+                self.violated("an_older_copy_is_noticed", found);
+            } else if self.is_sound_up(&unit) && status.superior_ledger.is_some() {
                 let what = format!("{unit} runs on its newest store and is told that it is old");
                 self.violated("newest_store_is_known", Err(what));
-            }
-            let only_leaves_below = self
-                .plan
-                .units
-                .iter()
-                .filter(|below| below.is_child_of(&unit))
-                .all(|below| self.plan.leaves().any(|leaf| leaf == below));
-            if !only_leaves_below {
-                continue;
-            }
-            for day in DAYS {
-                let heard = self.heard_by(at, "cases", day.parse().unwrap());
-                let heard = u64::try_from(heard).unwrap();
-                let Some(view) = self.figure(at, "cases", day) else { continue };
-                let found =
-                    invariant_completeness_is_earned(view.counts.included(), heard + 1, &unit);
-                self.violated("completeness_is_earned", found);
             }
         }
     }
 }
 
+impl Sim {
+    fn now_millis(&self) -> i64 {
+        i64::try_from(self.now).unwrap()
+    }
+}
+
+/// When a figure of a day is expected, wall clock; none: whenever it comes.
+fn deadline(indicator: &str, day: &str) -> Option<i64> {
+    if indicator == PERSONAL {
+        return None;
+    }
+    // The last of the days ends twelve hours after every run's beginning.
+    let days_before = DAYS.iter().rev().position(|other| *other == day)?;
+    let ends = NOON - DAY_MS / 2 - i64::try_from(days_before).ok()? * DAY_MS;
+    Some(ends + EXPECTED_WITHIN_MS)
+}
+
 /// Time for requests of the time of trouble to end, in virtual milliseconds.
 const REQUESTS_END_MS: u64 = 12_000;
 
-/// The sum of a figure's rows about a leaf; nothing known is nothing.
-fn sum_of(view: Option<&FigureView>, leaf: &UnitPath, top: &UnitPath) -> Bounds {
-    let Some(view) = view else { return Bounds::exact(0) };
-    let area = Area { units: leaf.below(top).unwrap().to_vec(), residual: None };
-    let mut sum = Bounds::exact(0);
-    for (_, cell) in view.table.rows.iter().filter(|(key, _)| key.area == area) {
-        sum = sum.checked_add(cell.value).unwrap();
+fn figure_id(indicator: &str, day: &str) -> FigureId {
+    FigureId {
+        indicator: IndicatorId::new(indicator).unwrap(),
+        period: Some(day.parse().unwrap()),
+        class: RecipientClass::Superior,
     }
-    for (_, hidden) in view.unlisted.iter().filter(|(of, _)| *of == area) {
-        sum = sum.checked_add(hidden.each.value.checked_times(hidden.rows).unwrap()).unwrap();
+}
+
+/// Roots of the ledger that a disk holds, by size: from its entries alone.
+fn roots_of(disk: &Disk) -> BTreeMap<u64, Digest> {
+    let of = |prefix: &'static [u8]| {
+        disk.rows.range(prefix.to_vec()..).take_while(move |(key, _)| key.starts_with(prefix))
+    };
+    let sent = of(rows::SENT).map(|(_, value)| {
+        let row = from_slice::<SentRow>("sent", value, value.len()).unwrap();
+        (row.index, row.statement)
+    });
+    let issued = of(rows::ISSUED).map(|(_, value)| {
+        let row = from_slice::<IssuedRow>("issued", value, value.len()).unwrap();
+        (row.index, row.entry)
+    });
+    let entries: BTreeMap<u64, Digest> = sent.chain(issued).collect();
+    let mut tree = Frontier::new();
+    let mut roots = BTreeMap::from([(0, tree.root())]);
+    for entry in entries.values() {
+        tree.append(leaf_hash(entry.as_bytes())).unwrap();
+        roots.insert(tree.size(), tree.root());
     }
-    sum
+    roots
 }

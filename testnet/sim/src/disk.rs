@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
+use reeve_protocol::rows::{self, SentRow};
+use reeve_statement::cbor::from_slice;
+use reeve_statement::digest::Digest;
 
 /// Rows by key.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -17,6 +20,12 @@ pub(crate) struct Disk {
     image: Option<Rows>,
     /// The newest rows, while the node runs on an old image.
     put_aside: Option<Rows>,
+    /// Places in the ledger of the statements that were issued.
+    sent: BTreeMap<Digest, u64>,
+    /// Statements whose issue became durable, and that nobody has looked at yet.
+    issued: Vec<Digest>,
+    /// Until when there is no room, in virtual milliseconds.
+    pub(crate) full_until: u64,
 }
 
 impl Disk {
@@ -28,6 +37,10 @@ impl Disk {
     pub(crate) fn commit(&mut self) -> Option<Ticket> {
         let (ticket, rows) = self.pending.pop_front()?;
         for (key, value) in rows {
+            if let Some(row) = value.as_ref().and_then(|value| sent_row(&key, value)) {
+                self.sent.insert(row.statement, row.index);
+                self.issued.push(row.statement);
+            }
             match value {
                 Some(value) => self.rows.insert(key, value),
                 None => self.rows.remove(&key),
@@ -42,6 +55,22 @@ impl Disk {
             self.commit();
         }
         self.pending.clear();
+    }
+
+    /// Statements whose issue became durable since the last time.
+    pub(crate) fn take_issued(&mut self) -> Vec<Digest> {
+        core::mem::take(&mut self.issued)
+    }
+
+    /// The place in the ledger of a statement that was issued.
+    pub(crate) fn place_of(&self, statement: &Digest) -> Option<u64> {
+        self.sent.get(statement).copied()
+    }
+
+    fn index_sent(&mut self) {
+        let rows = self.rows.range(rows::SENT.to_vec()..);
+        let rows = rows.filter_map(|(key, value)| sent_row(key, value));
+        self.sent = rows.map(|row| (row.statement, row.index)).collect();
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -64,6 +93,7 @@ impl Disk {
         match self.image.take() {
             Some(image) if self.put_aside.is_none() => {
                 self.put_aside = Some(core::mem::replace(&mut self.rows, image));
+                self.index_sent();
                 true
             }
             _ => false,
@@ -76,8 +106,18 @@ impl Disk {
         let found = newest.is_some();
         if let Some(newest) = newest {
             self.rows = newest;
+            self.index_sent();
         }
         found
+    }
+
+    /// The old image that is in place stays: the newest rows are gone for good.
+    pub(crate) fn keep_image(&mut self) {
+        self.put_aside = None;
+    }
+
+    pub(crate) const fn has_image(&self) -> bool {
+        self.image.is_some()
     }
 
     pub(crate) const fn is_old(&self) -> bool {
@@ -124,6 +164,12 @@ impl Disk {
                 .collect(),
         )
     }
+}
+
+/// What a row says of a statement that was issued; none: it is another row.
+fn sent_row(key: &[u8], value: &[u8]) -> Option<SentRow> {
+    let sent = key.starts_with(rows::SENT);
+    sent.then(|| from_slice::<SentRow>("sent", value, value.len()).unwrap())
 }
 
 /// How many entries the ledger has that these rows keep the edge of.

@@ -29,6 +29,10 @@ struct PlanFile {
     hostile: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     revoked: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expiring: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    restored: Option<String>,
     rounds: u32,
     trouble_ms: u64,
     writes_per_second: u32,
@@ -50,6 +54,8 @@ impl Plan {
             units: self.units.iter().map(text).collect(),
             hostile: self.hostile.iter().map(text).collect(),
             revoked: self.revoked.as_ref().map(text),
+            expiring: self.expiring.as_ref().map(text),
+            restored: self.restored.as_ref().map(text),
             rounds: self.rounds,
             trouble_ms: self.trouble_ms,
             writes_per_second: self.writes_per_second,
@@ -77,6 +83,8 @@ impl Plan {
                 .collect::<Result<_, _>>()?,
             hostile: file.hostile.iter().map(unit).collect::<Result<_, _>>()?,
             revoked: file.revoked.as_ref().map(unit).transpose()?,
+            expiring: file.expiring.as_ref().map(unit).transpose()?,
+            restored: file.restored.as_ref().map(unit).transpose()?,
             faults: Faults {
                 delay_ms: file.faults.delay_ms.max(1),
                 commit_ms: file.faults.commit_ms.max(1),

@@ -1,22 +1,27 @@
 //! What must be true, whatever happens. Each function is one sentence; it returns what it found wrong.
 //!
-//! The first group is checked at every step on what the step touched; the second after trouble has
-//! stopped, when everything must have come right within a bounded time.
+//! Most are checked at every step on what the step touched; some after trouble has stopped, when
+//! everything must have come right within a bounded time. What must be true of sums is in `sums`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reeve_statement::bounds::Bounds;
+use reeve_protocol::NodeKey;
+use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
 use reeve_statement::release::Release;
 use reeve_statement::statement::FigureId;
+use reeve_statement::table::Table;
 use reeve_statement::unit::UnitPath;
 
-use crate::model::{CANARY, FLOOR};
+use crate::known::{Held, Seen};
+use crate::model::CANARY;
 
 /// Names an edition: issuer, figure, term, number.
 pub(crate) type EditionName = (UnitPath, FigureId, u64, u64);
 
-type Found = Result<(), String>;
+/// Nothing wrong, or what.
+pub(crate) type Found = Result<(), String>;
 
 /// What honest nodes have told so far.
 #[derive(Debug, Default)]
@@ -41,6 +46,27 @@ pub(crate) fn invariant_no_edition_is_told_twice(
     Err(format!("{unit} told edition {edition} of {figure} in term {term} as {first} and {digest}"))
 }
 
+/// An edition names the one before it, as far as that was told.
+pub(crate) fn invariant_an_edition_names_the_one_before(
+    told: &Told,
+    name: &EditionName,
+    previous: Option<Digest>,
+) -> Found {
+    let (unit, figure, term, edition) = name;
+    let before = edition.checked_sub(1).filter(|before| *before > 0);
+    let before = before.map(|before| (unit.clone(), figure.clone(), *term, before));
+    let Some(told_before) = before.and_then(|before| told.editions.get(&before)) else {
+        return Ok(());
+    };
+    if previous == Some(*told_before) {
+        Ok(())
+    } else {
+        Err(format!(
+            "edition {edition} of {figure} of {unit} follows {previous:?}, told was {told_before}"
+        ))
+    }
+}
+
 /// Nothing is spoken that is not durable.
 pub(crate) fn invariant_commit_then_speak(durable: bool, what: &dyn core::fmt::Display) -> Found {
     if durable { Ok(()) } else { Err(format!("spoken before it was durable: {what}")) }
@@ -48,23 +74,47 @@ pub(crate) fn invariant_commit_then_speak(durable: bool, what: &dyn core::fmt::D
 
 /// No raw field is above its home.
 pub(crate) fn invariant_no_raw_field_crosses_a_border(frame: &[u8]) -> Found {
-    let canary = CANARY.as_bytes();
-    if frame.windows(canary.len()).any(|window| window == canary) {
-        return Err("a record's text is in a frame to another jurisdiction".to_owned());
+    let (first, canary) = (CANARY.as_bytes()[0], CANARY.as_bytes());
+    let mut rest = frame;
+    while let Some(at) = rest.iter().position(|byte| *byte == first) {
+        rest = &rest[at..];
+        if rest.starts_with(canary) {
+            return Err("a record's text is in a frame to another jurisdiction".to_owned());
+        }
+        rest = &rest[1..];
     }
     Ok(())
 }
 
-/// Nothing under its floor is visible.
-pub(crate) fn invariant_nothing_under_its_floor_is_told(release: &Release) -> Found {
-    let Some(table) = release.table.inline() else { return Ok(()) };
-    for (key, cell) in &table.rows {
-        let told = |bounds: &Bounds| bounds.is_exact() && (1..FLOOR).contains(&bounds.lo());
-        if told(&cell.contributors) || told(&cell.value) {
-            return Err(format!("the row {key:?} tells {cell:?}, the floor is {FLOOR}"));
-        }
+/// Nothing under its floor is visible: the floor of the catalogue that the release follows.
+pub(crate) fn invariant_nothing_under_its_floor_is_told(table: &Table, floor: i64) -> Found {
+    let told = |bounds: &Bounds| bounds.is_exact() && (1..floor).contains(&bounds.lo());
+    let shows = |cell: &Cell| told(&cell.contributors) || told(&cell.value);
+    for (key, cell) in table.rows.iter().filter(|(_, cell)| shows(cell)) {
+        return Err(format!("the row {key:?} tells {cell:?}, the floor is {floor}"));
+    }
+    for (area, hidden) in table.unlisted.iter().filter(|(_, hidden)| shows(&hidden.each)) {
+        return Err(format!(
+            "{area} tells {:?} of what is not listed, the floor is {floor}",
+            hidden.each
+        ));
     }
     Ok(())
+}
+
+/// A unit never follows an older catalogue than it did.
+pub(crate) fn invariant_a_catalogue_never_goes_back(
+    followed: &mut BTreeMap<UnitPath, u64>,
+    unit: &UnitPath,
+    release: &Release,
+) -> Found {
+    let found = release.catalogue_version;
+    let before = followed.insert(unit.clone(), found).unwrap_or(0);
+    if before <= found {
+        Ok(())
+    } else {
+        Err(format!("{unit} followed catalogue {before} and then {found}"))
+    }
 }
 
 /// A statement of an honest unit that was accepted is one that the unit told.
@@ -76,12 +126,64 @@ pub(crate) fn invariant_nothing_forged_is_accepted(told: &Told, digest: Digest) 
     }
 }
 
+/// What is accepted verifies, and so does the ledger that came with it.
+pub(crate) fn invariant_what_is_accepted_verifies(
+    statement: bool,
+    checkpoint: bool,
+    digest: Digest,
+) -> Found {
+    match (statement, checkpoint) {
+        (true, true) => Ok(()),
+        (false, _) => Err(format!("accepted, and its signature does not hold: {digest}")),
+        (true, false) => {
+            Err(format!("accepted with a ledger that its issuer did not sign: {digest}"))
+        }
+    }
+}
+
+/// Nothing is accepted that speaks for another area than its sender's.
+pub(crate) fn invariant_nothing_is_accepted_from_out_of_area(
+    sender: &UnitPath,
+    issuer: &UnitPath,
+) -> Found {
+    if sender == issuer { Ok(()) } else { Err(format!("accepted of {issuer} from {sender}")) }
+}
+
 /// Nothing is accepted from a revoked key.
 pub(crate) fn invariant_nothing_is_accepted_from_the_revoked(
     revoked: bool,
     unit: &UnitPath,
 ) -> Found {
     if revoked { Err(format!("accepted from {unit}, whose node was revoked")) } else { Ok(()) }
+}
+
+/// Nothing is accepted from a key whose certificate has ended.
+pub(crate) fn invariant_nothing_is_accepted_from_the_expired(
+    expired: bool,
+    unit: &UnitPath,
+) -> Found {
+    if expired { Err(format!("accepted from {unit}, whose certificate has ended")) } else { Ok(()) }
+}
+
+/// A node never takes an older edition in place of a newer one, nor two statements as one edition.
+pub(crate) fn invariant_no_acceptance_goes_back(
+    seen: &mut Seen,
+    name: (NodeKey, UnitPath, FigureId),
+    taken: Held,
+) -> Found {
+    let (unit, figure) = (name.1.clone(), name.2.clone());
+    let before = *seen.accepted.entry(name.clone()).or_insert(taken);
+    let ((term, edition, digest), (old_term, old_edition, old_digest)) = (taken, before);
+    if (term, edition) < (old_term, old_edition) {
+        return Err(format!("{figure} of {unit}: took edition {edition} after {old_edition}"));
+    }
+    if (term, edition) == (old_term, old_edition) && digest != old_digest {
+        return Err(format!(
+            "{figure} of {unit}: took {old_digest} and {digest} as edition {edition}"
+        ));
+    }
+    seen.accepted.insert(name, taken);
+    Ok(())
 }
 
 /// A ledger only grows: a place that was taken keeps its statement.
@@ -97,6 +199,52 @@ pub(crate) fn invariant_a_ledger_only_grows(
     } else {
         Err(format!("entry {index} of the ledger of {unit} was {first} and is {digest}"))
     }
+}
+
+/// A ledger of one size has one root, whoever is shown it.
+pub(crate) fn invariant_a_ledger_has_one_root(
+    seen: &mut Seen,
+    unit: &UnitPath,
+    size: u64,
+    root: Digest,
+) -> Found {
+    let first = *seen.heads.entry((unit.clone(), size)).or_insert(root);
+    if first == root {
+        Ok(())
+    } else {
+        Err(format!("{unit} showed its ledger of {size} entries as {first} and {root}"))
+    }
+}
+
+/// Every issued statement is in the ledger, at the place that its unit says.
+pub(crate) fn invariant_every_statement_is_in_the_ledger(
+    entry: Option<Digest>,
+    expected: Digest,
+    unit: &UnitPath,
+) -> Found {
+    if entry == Some(expected) {
+        Ok(())
+    } else {
+        Err(format!("the ledger of {unit} has {entry:?} where {expected} must be"))
+    }
+}
+
+/// The ledger that a disk holds is the one that was shown, at every size that was shown.
+pub(crate) fn invariant_the_ledger_is_what_was_shown(
+    unit: &UnitPath,
+    roots: &BTreeMap<u64, Digest>,
+    seen: &Seen,
+) -> Found {
+    let from = (unit.clone(), 0)..=(unit.clone(), u64::MAX);
+    for ((_, size), shown) in seen.heads.range(from) {
+        if roots.get(size) != Some(shown) {
+            let found = roots.get(size);
+            return Err(format!(
+                "{unit} showed {shown} at {size} entries; its disk gives {found:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// No acknowledged record is lost, and none says what nobody wrote.
@@ -132,20 +280,57 @@ pub(crate) fn invariant_the_truth_is_within_bounds(
     }
 }
 
-/// Completeness counts every unit once, and none that was not heard.
-pub(crate) fn invariant_completeness_is_earned(
-    included: u64,
-    heard: u64,
+/// A unit's state is what its records, or its silence, make it: zero needs a report, and a report is
+/// never counted that was not made.
+pub(crate) fn invariant_states_follow_the_records(
     unit: &UnitPath,
+    indicator: &str,
+    day: &str,
+    state: Option<UnitState>,
+    due: &[Option<UnitState>],
 ) -> Found {
-    if included <= heard {
+    if due.contains(&state) {
         Ok(())
     } else {
-        Err(format!("{unit} includes {included} units and was told by {heard}"))
+        Err(format!("{unit} is {state:?} for {indicator} {day}, by its records {due:?}"))
     }
 }
 
-/// Queues stay within their bounds.
-pub(crate) fn invariant_queues_are_bounded(waiting: usize, bound: usize, what: &str) -> Found {
-    if waiting <= bound { Ok(()) } else { Err(format!("{waiting} {what}, at most {bound}")) }
+/// What people are shown is what was signed last.
+pub(crate) fn invariant_people_see_what_was_said(right: bool, indicator: &str, day: &str) -> Found {
+    if right {
+        Ok(())
+    } else {
+        Err(format!("the view of {indicator} {day} is not its last edition"))
+    }
 }
+
+/// At rest every superior holds the last word of each subordinate, and has said so to its own.
+pub(crate) fn invariant_the_last_word_is_held(
+    unit: &UnitPath,
+    figure: &FigureId,
+    last: Option<Digest>,
+    held: Option<Digest>,
+) -> Found {
+    if last == held {
+        Ok(())
+    } else {
+        Err(format!(
+            "{figure} of {unit}: its last edition is {last:?}, the sum above is of {held:?}"
+        ))
+    }
+}
+
+/// A node that runs on an older copy of its store is told so, and knows it.
+pub(crate) fn invariant_an_older_copy_is_noticed(noticed: bool, unit: &UnitPath) -> Found {
+    if noticed { Ok(()) } else { Err(format!("{unit} runs on an older store and does not know")) }
+}
+
+/// Memory and queues stay within their bounds.
+pub(crate) fn invariant_queues_are_bounded(held: usize, most: usize, what: &str) -> Found {
+    if held <= most { Ok(()) } else { Err(format!("{held} {what}, at most {most}")) }
+}
+
+#[cfg(test)]
+#[path = "invariants_tests.rs"]
+mod tests;

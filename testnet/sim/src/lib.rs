@@ -21,6 +21,7 @@ mod disk;
 mod file;
 mod hostile;
 mod invariants;
+mod known;
 mod minimise;
 mod model;
 mod network;
@@ -30,7 +31,9 @@ pub mod registry;
 mod scale;
 mod setup;
 mod sim;
+mod sums;
 mod trace;
+mod trouble;
 
 pub use file::BadPlan;
 pub use minimise::minimise;

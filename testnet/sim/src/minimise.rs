@@ -51,7 +51,12 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.hostile.clear());
     with(&|plan| plan.homes.clear());
     with(&|plan| plan.revoked = None);
-    let faults: [fn(&mut Faults); 10] = [
+    with(&|plan| plan.expiring = None);
+    with(&|plan| plan.restored = None);
+    let faults: [fn(&mut Faults); 13] = [
+        |faults| faults.full_disks = 0,
+        |faults| faults.far_clock_jumps = 0,
+        |faults| faults.compute_ms = 0,
         |faults| faults.loss = 0,
         |faults| faults.duplicates = 0,
         |faults| faults.crashes = 0,
@@ -75,7 +80,9 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
             plan.units.retain(|unit| unit != leaf);
             plan.homes.remove(leaf);
             plan.hostile.remove(leaf);
-            plan.revoked = plan.revoked.take().filter(|unit| unit != leaf);
+            for chosen in [&mut plan.revoked, &mut plan.expiring, &mut plan.restored] {
+                *chosen = chosen.take().filter(|unit| unit != leaf);
+            }
         });
     }
     found

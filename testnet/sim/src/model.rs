@@ -48,11 +48,11 @@ max = 200
 /// once told at a floor is not told below it; a home that missed the stricter version would be set
 /// aside for good by one that did not.)
 pub(crate) fn catalogue_text(version: u64) -> String {
-    let floor = FLOOR - 1 + i64::try_from(version).unwrap();
-    format!("[catalogue]\nversion = {version}\n{INDICATORS}floor = {{ superior = {floor} }}\n")
+    let floor = floor(version);
+    format!("[catalogue]\nversion = {version}\n{CATALOGUE}floor = {{ superior = {floor} }}\n")
 }
 
-const INDICATORS: &str = r#"
+const CATALOGUE: &str = r#"
 [indicator.cases]
 title = { en = "Cases by day" }
 kind = "case"
@@ -71,8 +71,28 @@ area_depth = 8
 basis = "treatment"
 "#;
 
-/// The least floor of the indicator `patients`, in any version.
-pub(crate) const FLOOR: i64 = 5;
+/// The floor of the first version's `patients`; each later version's is one higher.
+const FLOOR: i64 = 5;
+
+/// The indicator on persons.
+pub(crate) const PERSONAL: &str = "patients";
+
+/// The indicators, each with the kind that it counts.
+pub(crate) const INDICATORS: [(&str, &str); 2] = [("cases", "case"), (PERSONAL, "patient")];
+
+/// How deep the indicators keep areas apart: more than any federation here has levels.
+pub(crate) const AREA_DEPTH: usize = 8;
+
+/// How long after a day its cases are expected, in milliseconds: as the catalogue says.
+pub(crate) const EXPECTED_WITHIN_MS: i64 = 36 * 3_600_000;
+
+/// The source that closes periods.
+pub(crate) const SOURCE: &str = "registry";
+
+/// Fewest contributors of a told cell of the indicator on persons, in a version of the catalogue.
+pub(crate) fn floor(version: u64) -> i64 {
+    FLOOR - 1 + i64::try_from(version).unwrap()
+}
 
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,11 +105,22 @@ pub(crate) struct Said {
 /// Names a record: the node that writes it, and its id there. No two nodes write the same one.
 pub(crate) type Name = (NodeKey, String);
 
+/// Names a closure: the node that it is written at, the kind and the day.
+pub(crate) type Closing = (NodeKey, &'static str, &'static str);
+
 /// A write that is not answered yet.
 #[derive(Debug)]
-struct Open {
-    name: Name,
-    said: Option<Said>,
+enum Open {
+    Record(Name, Option<Said>),
+    Closure(Closing),
+}
+
+impl Open {
+    fn at(&self) -> NodeKey {
+        match self {
+            Self::Record((at, _), _) | Self::Closure((at, ..)) => *at,
+        }
+    }
 }
 
 /// Records as the clients know them.
@@ -97,6 +128,10 @@ struct Open {
 pub(crate) struct Model {
     /// What each record may say; none among it: it may be absent.
     records: BTreeMap<Name, BTreeSet<Option<Said>>>,
+    /// Everything that each record was ever to say, for a store that forgets.
+    ever: BTreeMap<Name, BTreeSet<Option<Said>>>,
+    /// Whether each period is closed; both: it may be.
+    closures: BTreeMap<Closing, BTreeSet<bool>>,
     open: BTreeMap<AskId, Open>,
     units: BTreeMap<NodeKey, UnitPath>,
     pub(crate) acknowledged: u64,
@@ -109,17 +144,29 @@ impl Model {
 
     /// Whether a record's last write is not answered: another one would race with it.
     pub(crate) fn is_open(&self, name: &Name) -> bool {
-        self.open.values().any(|open| open.name == *name)
+        self.open.values().any(|open| matches!(open, Open::Record(other, _) if other == name))
     }
 
     pub(crate) fn ask(&mut self, ask: AskId, name: Name, said: Option<Said>) {
-        self.open.insert(ask, Open { name, said });
+        self.ever.entry(name.clone()).or_insert_with(|| BTreeSet::from([None])).insert(said);
+        self.open.insert(ask, Open::Record(name, said));
+    }
+
+    pub(crate) fn ask_closure(&mut self, ask: AskId, closing: Closing) {
+        self.open.insert(ask, Open::Closure(closing));
     }
 
     /// The write is acknowledged: from now on the record says this and nothing else.
     pub(crate) fn acknowledge(&mut self, ask: AskId) -> bool {
-        let Some(Open { name, said }) = self.open.remove(&ask) else { return false };
-        self.records.insert(name, BTreeSet::from([said]));
+        match self.open.remove(&ask) {
+            Some(Open::Record(name, said)) => {
+                drop(self.records.insert(name, BTreeSet::from([said])))
+            }
+            Some(Open::Closure(closing)) => {
+                self.closures.insert(closing, BTreeSet::from([true]));
+            }
+            None => return false,
+        }
         self.acknowledged += 1;
         true
     }
@@ -132,10 +179,29 @@ impl Model {
     /// The node is gone: what it did not answer may have happened.
     pub(crate) fn lose(&mut self, node: NodeKey) {
         let lost: Vec<AskId> =
-            self.open.iter().filter(|(_, open)| open.name.0 == node).map(|(ask, _)| *ask).collect();
+            self.open.iter().filter(|(_, open)| open.at() == node).map(|(ask, _)| *ask).collect();
         for ask in lost {
-            let Some(Open { name, said }) = self.open.remove(&ask) else { continue };
-            self.records.entry(name).or_insert_with(|| BTreeSet::from([None])).insert(said);
+            match self.open.remove(&ask) {
+                Some(Open::Record(name, said)) => {
+                    self.records.entry(name).or_insert_with(|| BTreeSet::from([None])).insert(said);
+                }
+                Some(Open::Closure(closing)) => {
+                    let may = self.closures.entry(closing);
+                    may.or_insert_with(|| BTreeSet::from([false])).insert(true);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// The node runs on an older copy of its store for good: its records may say what they once said.
+    pub(crate) fn forget(&mut self, node: NodeKey) {
+        self.lose(node);
+        for (name, may) in self.records.iter_mut().filter(|((at, _), _)| *at == node) {
+            may.extend(self.ever.get(name).into_iter().flatten().copied());
+        }
+        for (_, may) in self.closures.iter_mut().filter(|((at, ..), _)| *at == node) {
+            may.insert(false);
         }
     }
 
@@ -145,11 +211,24 @@ impl Model {
         several.map(|(name, _)| name.clone()).collect()
     }
 
+    /// Every period of which a closing was asked.
+    pub(crate) fn closings(&self) -> Vec<(Closing, BTreeSet<bool>)> {
+        self.closures.iter().map(|(closing, may)| (*closing, may.clone())).collect()
+    }
+
     /// What a record was found to say; false if it may not say that.
     pub(crate) fn settle(&mut self, name: &Name, said: Option<Said>) -> bool {
         let Some(may) = self.records.get_mut(name) else { return said.is_none() };
         let right = may.contains(&said);
         *may = BTreeSet::from([said]);
+        right
+    }
+
+    /// Whether a period was found closed; false if it may not be so.
+    pub(crate) fn settle_closure(&mut self, closing: Closing, closed: bool) -> bool {
+        let Some(may) = self.closures.get_mut(&closing) else { return !closed };
+        let right = may.contains(&closed);
+        *may = BTreeSet::from([closed]);
         right
     }
 
@@ -161,6 +240,13 @@ impl Model {
         };
         let found = self.records.iter().filter(|((node, _), may)| of_unit(node) && says(may));
         i64::try_from(found.count()).unwrap()
+    }
+
+    /// Whether a unit has closed a day of a kind. Everything is settled.
+    pub(crate) fn is_closed(&self, unit: &UnitPath, kind: &str, day: &str) -> bool {
+        self.closures.iter().any(|((at, of, on), may)| {
+            self.units.get(at) == Some(unit) && *of == kind && *on == day && may.contains(&true)
+        })
     }
 
     /// Every record with what it must say.

@@ -1,25 +1,42 @@
-//! What is seen at each step, held against the invariants: frames as they leave, answers as they are
-//! given.
+//! What is seen at each step, held against the invariants: frames as they leave, statements as they
+//! are issued, answers as they are given.
+
+use std::rc::Rc;
 
 use reeve_protocol::effect::{Channel, NodeKey};
-use reeve_protocol::rows::{self, HeadRow, HeardRow};
+use reeve_protocol::rows::{self, HeadRow};
 use reeve_protocol::wire::{ReportAnswer, Upward, decode};
 use reeve_statement::cbor::from_slice;
+use reeve_statement::cert::Chain;
+use reeve_statement::cert::name::dns_name;
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
-use reeve_statement::period::Period;
-use reeve_statement::statement::{Body, Statement};
+use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::leaf_hash;
+use reeve_statement::statement::Body;
 use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::hostile::Hostile;
 use crate::invariants::{
-    invariant_a_ledger_only_grows, invariant_commit_then_speak, invariant_no_edition_is_told_twice,
+    invariant_a_catalogue_never_goes_back, invariant_a_ledger_has_one_root,
+    invariant_a_ledger_only_grows, invariant_an_edition_names_the_one_before,
+    invariant_commit_then_speak, invariant_every_statement_is_in_the_ledger,
+    invariant_no_acceptance_goes_back, invariant_no_edition_is_told_twice,
     invariant_no_raw_field_crosses_a_border, invariant_nothing_forged_is_accepted,
+    invariant_nothing_is_accepted_from_out_of_area, invariant_nothing_is_accepted_from_the_expired,
     invariant_nothing_is_accepted_from_the_revoked, invariant_nothing_under_its_floor_is_told,
+    invariant_what_is_accepted_verifies,
 };
+use crate::known::Known;
+use crate::model::{PERSONAL, floor};
 use crate::registry::NOON;
 use crate::setup::REPORTING;
 use crate::sim::{Owed, Sim};
+use crate::sums::{
+    invariant_a_figure_is_the_sum_of_its_inputs, invariant_completeness_is_earned,
+    invariant_the_roots_are_of_the_inputs,
+};
 
 /// Frames of a hostile node that are kept to be sent again.
 const KEPT_FRAMES: usize = 64;
@@ -27,69 +44,204 @@ const KEPT_FRAMES: usize = 64;
 /// Longest row that is read back, in bytes.
 const ROW_BYTES: usize = 4 * 1024 * 1024;
 
+/// The statement that a frame delivers.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivers {
+    pub(crate) digest: Digest,
+    /// Whether the ledger beside it is signed by the sender.
+    sound: bool,
+    /// When the signer's certificate ends.
+    ends: Timestamp,
+}
+
 impl Sim {
-    fn wall(&self) -> Timestamp {
-        Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap())
+    /// The time as a node's own clock says.
+    pub(crate) fn wall_at(&self, at: NodeKey) -> Timestamp {
+        let skew = self.places.get(&at).map_or(0, |place| place.skew);
+        Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap() + skew)
     }
 
-    /// A frame leaves an honest node.
+    fn lies(&self, unit: &UnitPath) -> bool {
+        self.plan.hostile.contains(unit)
+    }
+
+    /// A statement as anybody could have it who got these bytes; none if its signature does not hold.
+    pub(crate) fn know(&mut self, at: NodeKey, signed: Signed) -> Option<Rc<Known>> {
+        let digest = signed.digest();
+        if let Some(found) = self.seen.statements.get(&digest) {
+            return found.clone();
+        }
+        let known = self.verify(at, signed, digest).map(Rc::new);
+        self.seen.statements.insert(digest, known.clone());
+        known
+    }
+
+    /// Whether its signer's certificate has ended is looked at elsewhere: here the signature counts.
+    fn verify(&self, at: NodeKey, signed: Signed, digest: Digest) -> Option<Known> {
+        let chain = self.registry.chain(&signed.unverified_leaf_digest())?;
+        let founding = Timestamp::from_millis(NOON);
+        let verified = signed.verify_with(chain, &self.verifier, founding).ok()?;
+        let disk = &self.disks[&at];
+        let find = |digest: &Digest| disk.rows.get(&rows::chunk(digest)).cloned();
+        Known::of(verified.into_statement(), digest, find)
+    }
+
+    /// What a frame delivers, if it delivers a statement.
+    pub(crate) fn look_at_frame(
+        &mut self,
+        from: NodeKey,
+        channel: Channel,
+        bytes: &[u8],
+    ) -> Option<Delivers> {
+        if channel != Channel::Report {
+            return None;
+        }
+        let Ok(Upward::Deliver { statement, checkpoint }) = decode::<Upward>(bytes) else {
+            return None;
+        };
+        let signed = Signed::decode(&statement.0).ok()?;
+        let digest = signed.digest();
+        let chain = self.registry.chain(&signed.unverified_leaf_digest()).cloned();
+        self.know(from, signed);
+        let unit = self.places[&from].unit.clone();
+        let sound = chain.as_ref().is_some_and(|chain| self.is_sound(&unit, chain, &checkpoint));
+        let end = |chain: &Chain| chain.certificates().map(|it| it.validity().end()).min();
+        let ends = chain.as_ref().and_then(end).unwrap_or_default();
+        Some(Delivers { digest, sound, ends })
+    }
+
+    fn is_sound(&self, unit: &UnitPath, chain: &Chain, note: &str) -> bool {
+        let name = dns_name(unit, self.registry.roots.domain()).unwrap();
+        let origin = Origin::of(&name).unwrap();
+        Checkpoint::verify(note, &origin, chain.leaf().key()).is_ok()
+    }
+
+    /// A frame leaves an honest node for another home.
     pub(crate) fn observe_send(
         &mut self,
         from: NodeKey,
         to: NodeKey,
-        channel: Channel,
         bytes: &[u8],
+        delivers: Option<&Delivers>,
     ) {
-        let (place, other) = (self.places[&from].clone(), &self.places[&to]);
-        if place.unit == other.unit || self.plan.hostile.contains(&place.unit) {
+        let (unit, other) = (self.places[&from].unit.clone(), &self.places[&to].unit);
+        if unit == *other || self.lies(&unit) {
             return;
         }
         let found = invariant_no_raw_field_crosses_a_border(bytes);
         self.violated("no_raw_field_crosses_a_border", found);
-        if channel != Channel::Report {
-            return;
+        let note = match decode::<Upward>(bytes) {
+            Ok(Upward::Deliver { checkpoint, .. }) if delivers.is_some() => checkpoint,
+            Ok(Upward::Head(note)) => note,
+            _ => return,
+        };
+        if let Ok(head) = Checkpoint::parse_unverified(&note) {
+            let found =
+                invariant_a_ledger_has_one_root(&mut self.seen, &unit, head.size, head.root);
+            self.violated("a_ledger_has_one_root", found);
         }
-        let Ok(Upward::Deliver { statement, .. }) = decode::<Upward>(bytes) else { return };
-        let signed = Signed::decode(&statement.0).unwrap();
-        let digest = signed.digest();
-        let chain = self.registry.node(&place.unit, &place.label, place.term);
-        let verified = signed.verify_with(&chain, &self.verifier, self.wall());
-        let Ok(verified) = verified else {
-            let what = format!("{} told what does not verify", place.unit);
+        let Some(Delivers { digest, sound, .. }) = delivers else { return };
+        let Some(known) = self.seen.known(digest).filter(|_| *sound) else {
+            let what = format!("{unit} told what does not verify");
             return self.violated("what_is_told_verifies", Err(what));
         };
         self.statements += 1;
-        self.observe_statement(from, verified.statement(), digest);
+        self.observe_told(from, &known);
     }
 
-    fn observe_statement(&mut self, from: NodeKey, statement: &Statement, digest: Digest) {
+    /// A statement is told: it is durable, has its place in the ledger, and is the only one of its name.
+    fn observe_told(&mut self, from: NodeKey, known: &Rc<Known>) {
+        let (unit, digest) = (known.statement.issuer.clone(), known.digest);
         let disk = &self.disks[&from];
         let durable = disk.rows.contains_key(&rows::statement(&digest));
         let found = invariant_commit_then_speak(durable, &digest);
-        let entry = disk.rows.range(rows::SENT.to_vec()..).find(|(_, row)| {
-            from_slice::<rows::SentRow>("sent", row, ROW_BYTES).is_ok_and(|r| r.statement == digest)
-        });
-        let index =
-            entry.and_then(|(_, row)| from_slice::<rows::SentRow>("sent", row, ROW_BYTES).ok());
+        let place = disk.place_of(&digest);
         self.violated("commit_then_speak", found);
-        let unit = statement.issuer.clone();
-        if let Some(row) = index {
-            let found = invariant_a_ledger_only_grows(&mut self.told, &unit, row.index, digest);
+        if let Some(index) = place {
+            let found = invariant_a_ledger_only_grows(&mut self.told, &unit, index, digest);
             self.violated("a_ledger_only_grows", found);
         } else {
-            self.violated("every_statement_is_in_the_ledger", Err(format!("{digest} of {unit}")));
+            let expected = leaf_hash(digest.as_bytes());
+            let found = invariant_every_statement_is_in_the_ledger(None, expected, &unit);
+            self.violated("every_statement_is_in_the_ledger", found);
         }
-        if let Some((figure, edition)) = statement.figure() {
-            let name = (unit, figure, statement.term, edition);
-            let found = invariant_no_edition_is_told_twice(&mut self.told, name, digest);
-            self.violated("no_edition_is_told_twice", found);
+        let Some((figure, edition)) = known.statement.figure() else { return };
+        let name = (unit, figure, known.statement.term, edition);
+        let previous = match &known.statement.body {
+            Body::Release(release) => release.previous,
+            Body::Notice(notice) => notice.previous,
+            _ => None,
+        };
+        if name.0.parent().is_none_or(|above| !self.lies(&above)) {
+            // Below a liar editions go on from wherever it says that they are.
+            let found = invariant_an_edition_names_the_one_before(&self.told, &name, previous);
+            self.violated("an_edition_names_the_one_before", found);
         }
-        if let Body::Release(release) = &statement.body
-            && release.indicator.as_str() == "patients"
-        {
-            let found = invariant_nothing_under_its_floor_is_told(release);
+        let found = invariant_no_edition_is_told_twice(&mut self.told, name, digest);
+        self.violated("no_edition_is_told_twice", found);
+    }
+
+    /// Statements whose issue became durable on a disk.
+    pub(crate) fn observe_disk(&mut self, at: NodeKey) {
+        let issued = self.disks.get_mut(&at).unwrap().take_issued();
+        if !self.watched || issued.is_empty() {
+            return;
+        }
+        for digest in issued {
+            let row = self.disks[&at].rows.get(&rows::statement(&digest)).cloned();
+            let signed = row.and_then(|bytes| Signed::decode(&bytes).ok());
+            // What an authority signed is published here and verified by whoever takes it.
+            let Some(known) = signed.and_then(|signed| self.know(at, signed)) else { continue };
+            self.seen.note_issued(&known);
+            self.observe_issued(at, &known);
+        }
+    }
+
+    fn observe_issued(&mut self, at: NodeKey, known: &Known) {
+        let (unit, expected) = (&known.statement.issuer, leaf_hash(known.digest.as_bytes()));
+        let disk = &self.disks[&at];
+        let leaf = disk.place_of(&known.digest).and_then(|index| {
+            let node = disk.rows.get(&rows::key(rows::LEDGER, &[&[0], &index.to_be_bytes()]))?;
+            Some(Digest::from_bytes(node.as_slice().try_into().ok()?))
+        });
+        let found = invariant_every_statement_is_in_the_ledger(leaf, expected, unit);
+        self.violated("every_statement_is_in_the_ledger", found);
+        let Some(release) = known.release() else { return };
+        let found = {
+            let received = |digest: &Digest| self.seen.received_by(at, digest);
+            let lies = |below: &UnitId| {
+                unit.child(below.clone()).is_ok_and(|below| self.is_above_a_liar(&below))
+            };
+            let register = release.register.and_then(|it| self.seen.registers.get(&it));
+            let expected = register.cloned().unwrap_or_default();
+            [
+                (
+                    "completeness_is_earned",
+                    invariant_completeness_is_earned(known, &expected, &lies, &received),
+                ),
+                (
+                    "a_figure_is_the_sum_of_its_inputs",
+                    invariant_a_figure_is_the_sum_of_its_inputs(known, &lies, &received),
+                ),
+                ("the_roots_are_of_the_inputs", invariant_the_roots_are_of_the_inputs(known)),
+            ]
+        };
+        for (invariant, found) in found {
+            self.violated(invariant, found);
+        }
+        let found = invariant_a_catalogue_never_goes_back(&mut self.followed, unit, release);
+        self.violated("a_catalogue_never_goes_back", found);
+        if release.indicator.as_str() == PERSONAL && !self.is_above_a_liar(unit) {
+            let least = floor(release.catalogue_version);
+            let found = invariant_nothing_under_its_floor_is_told(&known.table, least);
             self.violated("nothing_under_its_floor_is_told", found);
         }
+    }
+
+    /// Whether a unit or one below it lies: what a liar says of persons may stand for nobody, and is
+    /// added as it is.
+    fn is_above_a_liar(&self, unit: &UnitPath) -> bool {
+        self.plan.hostile.iter().any(|liar| liar.is_within(unit))
     }
 
     /// The frames that a node really sends: an honest one what its program says.
@@ -100,68 +252,63 @@ impl Sim {
         bytes: Vec<u8>,
     ) -> Vec<Vec<u8>> {
         let place = self.places[&from].clone();
-        if !self.trouble || channel != Channel::Report || !self.plan.hostile.contains(&place.unit) {
+        if !self.trouble || channel != Channel::Report || !self.lies(&place.unit) {
             return vec![bytes];
         }
         let chain = self.registry.node(&place.unit, &place.label, place.term);
         let key = crate::registry::node_key(&place.unit, &place.label);
-        let at = self.wall();
-        let kept = self.sent.entry(from).or_default();
-        kept.push(bytes.clone());
-        if kept.len() > KEPT_FRAMES {
-            kept.remove(0);
+        let at = self.wall_at(from);
+        self.sent.push(crate::hostile::with_chain(&bytes, &chain));
+        if self.sent.len() > KEPT_FRAMES {
+            self.sent.remove(0);
         }
         let mut hostile = Hostile {
             key: &key,
             chain: &chain,
             verifier: &self.verifier,
             at,
-            sent: kept,
+            sent: &self.sent,
             random: &mut self.random,
         };
         hostile.twist(bytes)
     }
 
-    /// The statement that a frame delivers, if it does.
-    pub(crate) fn delivered(
-        &self,
-        from: NodeKey,
-        channel: Channel,
-        bytes: &[u8],
-    ) -> Option<Digest> {
-        let _ = from;
-        if channel != Channel::Report {
-            return None;
-        }
-        let Ok(Upward::Deliver { statement, .. }) = decode::<Upward>(bytes) else { return None };
-        Some(Signed::decode(&statement.0).ok()?.digest())
-    }
-
     /// A node answers a peer.
     pub(crate) fn observe_answer(&mut self, at: NodeKey, owed: &Owed, bytes: &[u8]) {
-        if owed.channel != Channel::Report || self.plan.hostile.contains(&self.places[&at].unit) {
+        if owed.channel != Channel::Report || self.lies(&self.places[&at].unit) {
             return;
         }
-        let Some(digest) = owed.delivers else { return };
+        let Some(delivers) = &owed.delivers else { return };
         if decode::<ReportAnswer>(bytes) != Ok(ReportAnswer::Accepted) {
             return;
         }
-        let unit = self.places[&owed.to].unit.clone();
-        if self.plan.is_honest(&unit) || !self.plan.hostile.contains(&unit) {
+        let digest = delivers.digest;
+        let sender = self.places[&owed.to].unit.clone();
+        let known = self.seen.known(&digest);
+        let found = invariant_what_is_accepted_verifies(known.is_some(), delivers.sound, digest);
+        self.violated("what_is_accepted_verifies", found);
+        let Some(known) = known else { return };
+        let found =
+            invariant_nothing_is_accepted_from_out_of_area(&sender, &known.statement.issuer);
+        self.violated("nothing_is_accepted_from_out_of_area", found);
+        if !self.lies(&sender) {
             let found = invariant_nothing_forged_is_accepted(&self.told, digest);
             self.violated("nothing_forged_is_accepted", found);
         }
         let host = self.places[&at].unit.clone();
-        let heard_late = self.revoked_at.contains_key(&owed.to) && unit.is_child_of(&host);
-        let found = invariant_nothing_is_accepted_from_the_revoked(heard_late, &unit);
+        let heard_late = self.revoked_at.contains_key(&owed.to) && sender.is_child_of(&host);
+        let found = invariant_nothing_is_accepted_from_the_revoked(heard_late, &sender);
         self.violated("nothing_is_accepted_from_the_revoked", found);
-        self.observe_accepted(at, digest);
-    }
-
-    /// What was accepted is durable: itself, or a later edition in its place.
-    fn observe_accepted(&mut self, at: NodeKey, digest: Digest) {
-        let disk = &self.disks[&at];
-        let durable = disk.rows.contains_key(&rows::statement(&digest));
+        let ended = delivers.ends <= owed.arrived && delivers.ends <= self.wall_at(at);
+        let found = invariant_nothing_is_accepted_from_the_expired(ended, &sender);
+        self.violated("nothing_is_accepted_from_the_expired", found);
+        if let Some((figure, edition)) = known.statement.figure() {
+            let taken = (known.statement.term, edition, digest);
+            let name = (at, sender, figure);
+            let found = invariant_no_acceptance_goes_back(&mut self.seen, name, taken);
+            self.violated("no_acceptance_goes_back", found);
+        }
+        let durable = self.disks[&at].rows.contains_key(&rows::statement(&digest));
         let found = invariant_commit_then_speak(durable, &format_args!("acceptance of {digest}"));
         self.violated("commit_then_speak", found);
     }
@@ -176,19 +323,5 @@ impl Sim {
         let seen = seen.and_then(|row| from_slice::<HeadRow>("head", row, ROW_BYTES).ok());
         let image = self.disks[&key].ledger_of_image();
         seen.zip(image).is_some_and(|(seen, image)| seen.size > image)
-    }
-
-    /// Subordinates whose word about a figure a node holds, verified and durable.
-    pub(crate) fn heard_by(&self, at: NodeKey, indicator: &str, period: Period) -> usize {
-        let rows = self.disks[&at].rows.range(rows::HEARD.to_vec()..);
-        let mut units = std::collections::BTreeSet::new();
-        for (_, row) in rows.take_while(|(key, _)| key.starts_with(rows::HEARD)) {
-            let row = from_slice::<HeardRow>("heard", row, ROW_BYTES).unwrap();
-            let every = row.id.period.is_none();
-            if row.id.indicator.as_str() == indicator && (every || row.id.period == Some(period)) {
-                units.insert(row.unit);
-            }
-        }
-        units.len()
     }
 }

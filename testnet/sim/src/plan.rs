@@ -7,6 +7,12 @@ use rand_chacha::ChaCha8Rng;
 use reeve_statement::unit::UnitPath;
 use serde::{Deserialize, Serialize};
 
+/// How long a node takes to be founded, about, in milliseconds.
+const FOUNDING_MS: u64 = 1_050;
+
+/// How long the founding of a federation takes beside its nodes, about, in milliseconds.
+const PUBLISHING_MS: u64 = 3_000;
+
 /// How large a federation may be drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size {
@@ -33,18 +39,24 @@ pub struct Faults {
     pub delay_ms: u64,
     /// Longest time until a commit is durable, in milliseconds.
     pub commit_ms: u64,
+    /// Longest time that a job takes on its worker, in milliseconds; jobs overtake each other.
+    pub compute_ms: u64,
     /// Crashes, of 1,000 effects.
     pub crashes: u32,
     /// Commits that fail, of 1,000: the node stops, as a driver must.
     pub failed_commits: u32,
     /// Restarts on an older image of the disk, of 1,000; the newest is put back afterwards.
     pub old_images: u32,
+    /// Disks that fill up, of 1,000 seconds: every commit fails until there is room again.
+    pub full_disks: u32,
     /// Partitions begun, of 1,000 seconds; one direction or both.
     pub partitions: u32,
     /// Greatest error of a wall clock, in milliseconds.
     pub skew_ms: i64,
     /// Clock jumps, of 1,000 seconds.
     pub clock_jumps: u32,
+    /// Clocks that jump back further than a node tolerates, of 1,000 seconds.
+    pub far_clock_jumps: u32,
     /// New versions of the catalogue, of 1,000 seconds.
     pub catalogues: u32,
     /// Homes that decline everything for a while, of 1,000 seconds.
@@ -64,6 +76,10 @@ pub struct Plan {
     pub hostile: BTreeSet<UnitPath>,
     /// A unit whose reporting node is revoked half-way.
     pub revoked: Option<UnitPath>,
+    /// A unit whose node's certificate ends in the first time of trouble, and is renewed in time or late.
+    pub expiring: Option<UnitPath>,
+    /// A unit that is restored from a backup which is older than what its superior saw, for good.
+    pub restored: Option<UnitPath>,
     /// What goes wrong.
     pub faults: Faults,
     /// Times of trouble, each followed by quiet and a check of everything.
@@ -85,6 +101,8 @@ impl Plan {
             homes: BTreeMap::new(),
             hostile: BTreeSet::new(),
             revoked: None,
+            expiring: None,
+            restored: None,
             faults: draw_faults(&mut random),
             rounds: random.random_range(1..=3),
             trouble_ms: random.random_range(5_000..=30_000),
@@ -105,6 +123,8 @@ impl Plan {
             homes: BTreeMap::new(),
             hostile: BTreeSet::new(),
             revoked: None,
+            expiring: None,
+            restored: None,
             faults,
             rounds: 1,
             trouble_ms: 10_000,
@@ -133,6 +153,27 @@ impl Plan {
             self.homes.remove(leaf);
             self.revoked = Some(leaf.clone());
         }
+        let mut some = |chance: f64, units: &[UnitPath]| {
+            let unit = &units[random.random_range(1..units.len())];
+            random.random_bool(chance).then(|| unit.clone())
+        };
+        let free = |unit: &UnitPath, taken: &Option<UnitPath>| taken.as_ref() != Some(unit);
+        self.expiring = some(0.25, &self.units).filter(|unit| free(unit, &self.revoked));
+        self.restored = some(0.2, &self.units).filter(|unit| {
+            let above = unit.parent().is_some_and(|above| self.is_honest(&above));
+            let alone = !self.homes.contains_key(unit) && self.is_honest(unit);
+            above && alone && free(unit, &self.revoked) && free(unit, &self.expiring)
+        });
+    }
+
+    /// The middle of the first time of trouble, about: milliseconds after the beginning.
+    pub(crate) fn middle_of_trouble(&self) -> i64 {
+        let nodes: u64 = self
+            .units
+            .iter()
+            .map(|unit| u64::from(self.homes.get(unit).copied().unwrap_or(1)))
+            .sum();
+        i64::try_from(nodes * FOUNDING_MS + PUBLISHING_MS + self.trouble_ms / 2).unwrap()
     }
 
     /// Units without subordinates.
@@ -173,6 +214,9 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         old_images: some(200),
         partitions: some(100),
         clock_jumps: some(50),
+        far_clock_jumps: some(40),
+        full_disks: some(60),
+        compute_ms: u64::from(some(100)),
         catalogues: some(100),
         policies: some(100),
         delay_ms: u64::from(some(2_000)).max(2),

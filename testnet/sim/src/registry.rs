@@ -18,11 +18,13 @@ use reeve_statement::unit::UnitPath;
 
 use reeve_protocol::wire::{NO_CHAIN, SignedList};
 
+use crate::setup::REPORTING;
+
 /// 2026-03-02T12:00:00Z, a Monday: when every run begins, in milliseconds since the epoch.
 pub const NOON: i64 = 1_772_452_800_000;
 
 /// A day, in milliseconds.
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// 32 bytes that a name stands for.
 pub fn seed(text: &str) -> [u8; 32] {
@@ -36,6 +38,10 @@ pub fn key(text: &str) -> SecretKey {
 
 /// Serial number and validity, from a day before [`NOON`] on, that a name stands for.
 pub fn stamp(text: &str) -> Stamp {
+    stamp_until(text, NOON + 300 * DAY_MS)
+}
+
+fn stamp_until(text: &str, ends: i64) -> Stamp {
     let mut serial = [0; 16];
     serial.copy_from_slice(&seed(text)[..16]);
     serial[0] &= 0x7f;
@@ -43,7 +49,7 @@ pub fn stamp(text: &str) -> Stamp {
         serial: Serial::from_random(serial),
         validity: Validity {
             not_before: Timestamp::from_millis(NOON - DAY_MS),
-            not_after: Timestamp::from_millis(NOON + 300 * DAY_MS),
+            not_after: Timestamp::from_millis(ends),
         },
     }
 }
@@ -57,6 +63,10 @@ pub struct Registry {
     root_key: SecretKey,
     authorities: BTreeMap<UnitPath, (Certificate, Vec<Certificate>)>,
     nodes: BTreeMap<(UnitPath, String, Option<u64>), Chain>,
+    /// Every chain of a node, by the digest of its leaf.
+    chains: BTreeMap<Digest, Chain>,
+    /// The unit whose reporting node's first certificate ends early, and when, wall clock.
+    expiring: Option<(UnitPath, i64)>,
 }
 
 impl Default for Registry {
@@ -78,7 +88,36 @@ impl Registry {
         let (domain, root_key) = (Domain::new("reeve.test").unwrap(), key(name));
         let root = issue_root(&domain, &root_key, &stamp(name)).unwrap();
         let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
-        Self { roots, root, root_key, authorities: BTreeMap::new(), nodes: BTreeMap::new() }
+        Self {
+            roots,
+            root,
+            root_key,
+            authorities: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            chains: BTreeMap::new(),
+            expiring: None,
+        }
+    }
+
+    /// The first certificate of a unit's reporting node ends at a time in milliseconds since the epoch.
+    pub(crate) fn let_end(&mut self, path: &UnitPath, at: i64) {
+        self.expiring = Some((path.clone(), at));
+    }
+
+    /// When the certificate that ends early does.
+    pub(crate) fn ends_at(&self) -> Option<i64> {
+        self.expiring.as_ref().map(|(_, at)| *at)
+    }
+
+    /// The chain whose leaf has this digest, if it is a node's.
+    pub(crate) fn chain(&self, leaf: &Digest) -> Option<&Chain> {
+        self.chains.get(leaf)
+    }
+
+    /// A later certificate for the same key.
+    pub(crate) fn renew(&mut self, path: &UnitPath, label: &str, term: Option<u64>) {
+        let renewed = stamp(&format!("n {path} {label} renewed"));
+        self.issue_node(path, label, term, &renewed);
     }
 
     /// The certificate of a unit's authority, and those above it, nearest first.
@@ -118,6 +157,19 @@ impl Registry {
         if let Some(found) = self.nodes.get(&place) {
             return found.clone();
         }
+        let name = format!("n {path} {label}");
+        let early = self.expiring.as_ref().filter(|(unit, _)| unit == path && label == REPORTING);
+        let stamp = early.map_or_else(|| stamp(&name), |(_, ends)| stamp_until(&name, *ends));
+        self.issue_node(path, label, term, &stamp)
+    }
+
+    fn issue_node(
+        &mut self,
+        path: &UnitPath,
+        label: &str,
+        term: Option<u64>,
+        stamp: &Stamp,
+    ) -> Chain {
         let (authority, mut above) = self.authority(path);
         let grant = NodeGrant {
             label: label.to_owned(),
@@ -127,10 +179,11 @@ impl Registry {
         };
         let signer = key(&format!("authority {path}"));
         let issuer = Issuer::new(&authority, &signer).unwrap();
-        let leaf = issuer.node(&grant, &stamp(&format!("n {path} {label}"))).unwrap();
+        let leaf = issuer.node(&grant, stamp).unwrap();
         above.insert(0, authority);
         let chain = Chain::new(leaf, above).unwrap();
-        self.nodes.insert(place, chain.clone());
+        self.chains.insert(chain.leaf_digest(), chain.clone());
+        self.nodes.insert((path.clone(), label.to_owned(), term), chain.clone());
         chain
     }
 

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 use reeve_crdt::record::{Record, RecordId, Value};
+use reeve_crdt::schema::closure::{self, Closure};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
 use reeve_protocol::effect::{AskId, Input, NodeKey};
@@ -9,15 +10,19 @@ use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
 use reeve_statement::catalogue::Titles;
 use reeve_statement::names::KindId;
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
-use crate::model::{CANARY, DAYS, Name, Said, WARDS, catalogue_text};
+use crate::model::{CANARY, Closing, DAYS, INDICATORS, Name, SOURCE, Said, WARDS, catalogue_text};
 use crate::registry::{NOON, key, node_key, seed};
 use crate::sim::{Place, Sim};
 
 /// Records that one node's clients know of: few, so that most writes change one that is there.
 const RECORDS_PER_NODE: u32 = 30;
+
+/// Seconds of trouble in which a day is closed somewhere, of 1,000.
+const CLOSINGS: u32 = 300;
 
 /// How long anything that is asked in quiet may take, in milliseconds.
 const ANSWER_MS: u64 = 60_000;
@@ -85,6 +90,41 @@ impl Sim {
         };
         let policy = PolicySet::parse(&text, "policy.cedar").unwrap();
         self.send_ask(at, Role::Operator, Question::SetPolicy(Box::new(policy)));
+    }
+
+    /// A clerk says at some leaf that a day is complete.
+    pub(crate) fn close_something(&mut self) {
+        let leaves: Vec<UnitPath> = self.plan.leaves().cloned().collect();
+        let unit = &leaves[self.random.random_range(0..leaves.len())];
+        let at = self.key_of(unit, REPORTING);
+        let (_, kind) = INDICATORS[self.random.random_range(0..INDICATORS.len())];
+        let day = DAYS[self.random.random_range(0..DAYS.len())];
+        if !self.is_up(at) || self.disks[&at].is_old() || !self.chance(CLOSINGS) {
+            return;
+        }
+        let what = Question::Close {
+            kind: KindId::new(kind).unwrap(),
+            source: SOURCE.to_owned(),
+            periods: vec![day.parse().unwrap()],
+        };
+        let ask = self.send_ask(at, Role::Writer, what);
+        self.model.ask_closure(ask, (at, kind, day));
+    }
+
+    /// Whether a period is closed at its node.
+    pub(crate) fn is_closed(&mut self, (at, kind, day): Closing) -> Option<bool> {
+        let closure = Closure {
+            source: SOURCE.to_owned(),
+            kind: KindId::new(kind).unwrap(),
+            period: day.parse().unwrap(),
+            closed_at: Timestamp::from_millis(NOON),
+            file_hash: None,
+        };
+        let question = Question::Record { kind: closure::kind_id(), id: closure.id().unwrap() };
+        match self.ask(at, Role::Writer, question)? {
+            Answer::Record(record) => Some(record.is_some()),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn add(&mut self, unit: &UnitPath, label: &str) {
@@ -264,12 +304,10 @@ impl Sim {
         self.revoked_at.insert(key, self.now);
     }
 
-    /// Units that a check looks at: leaves whose figures go to the top through honest hands only.
-    pub(crate) fn checked_leaves(&self) -> Vec<UnitPath> {
-        let mut checked: Vec<UnitPath> =
-            self.plan.leaves().filter(|leaf| self.plan.is_honest(leaf)).cloned().collect();
-        checked
-            .retain(|leaf| Some(leaf) != self.plan.revoked.as_ref() || self.revoked_at.is_empty());
-        checked
+    /// Whether a unit and all above it are honest, believed, and on their newest stores.
+    pub(crate) fn is_sound_up(&self, unit: &UnitPath) -> bool {
+        let gone = self.plan.revoked.as_ref().filter(|_| !self.revoked_at.is_empty());
+        let broken = self.stopped.iter().chain(gone).any(|other| unit.is_within(other));
+        self.plan.is_honest(unit) && !broken
     }
 }

@@ -10,7 +10,9 @@ use reeve_protocol::bugs::Bugs;
 use reeve_protocol::effect::{
     AskId, Channel, Effect, InboundId, Input, NodeKey, Now, RequestId, SendFailure,
 };
+use reeve_protocol::fill::Fill;
 use reeve_protocol::local::Answer;
+use reeve_protocol::wire::FRAME_BYTES;
 use reeve_protocol::{Node, rows};
 use reeve_statement::cert::CrlSet;
 use reeve_statement::cose::Verifier;
@@ -19,9 +21,11 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
-use crate::invariants::Told;
+use crate::invariants::{Told, invariant_queues_are_bounded};
+use crate::known::Seen;
 use crate::model::Model;
 use crate::network::{LinkId, Network};
+use crate::observe::Delivers;
 use crate::plan::Plan;
 use crate::registry::{NOON, Registry};
 use crate::trace::{Trace, Violation};
@@ -31,10 +35,13 @@ const REQUEST_MS: u64 = 5_000;
 
 /// How long until a connection whose partner is silent is given up, in milliseconds: a ping and its
 /// deadline.
-const PING_MS: u64 = 15_000;
+pub(crate) const PING_MS: u64 = 15_000;
 
 /// Shortest and longest wait before a peer is dialled again, in milliseconds.
 const REDIAL_MS: (u64, u64) = (250, 4_000);
+
+/// How long until a node that could not start is started again, in milliseconds.
+const RETRY_MS: u64 = 1_000;
 
 /// Most events at one instant: more is a loop.
 const EVENTS_PER_INSTANT: u64 = 1_000_000;
@@ -96,11 +103,13 @@ pub(crate) struct Owed {
     link: LinkId,
     pub(crate) channel: Channel,
     /// The statement that it delivers, if it does.
-    pub(crate) delivers: Option<Digest>,
+    pub(crate) delivers: Option<Delivers>,
+    /// When it came, by the clock of whoever owes the answer.
+    pub(crate) arrived: Timestamp,
 }
 
 #[derive(Debug)]
-enum Event {
+pub(crate) enum Event {
     /// Something for a node in one of its lives.
     Input(NodeKey, u64, Box<Input>),
     Arrive(Box<Arrival>),
@@ -131,7 +140,7 @@ enum Event {
 }
 
 #[derive(Debug)]
-struct Arrival {
+pub(crate) struct Arrival {
     from: NodeKey,
     life: u64,
     to: NodeKey,
@@ -139,6 +148,7 @@ struct Arrival {
     request: RequestId,
     channel: Channel,
     bytes: Vec<u8>,
+    delivers: Option<Delivers>,
 }
 
 /// A federation under virtual time.
@@ -159,9 +169,18 @@ pub struct Sim {
     pub(crate) answers: BTreeMap<AskId, Answer>,
     pub(crate) model: Model,
     pub(crate) told: Told,
+    pub(crate) seen: Seen,
+    /// The newest catalogue that each unit followed.
+    pub(crate) followed: BTreeMap<UnitPath, u64>,
+    /// Whether everything is held against the invariants, step by step.
+    pub(crate) watched: bool,
+    /// Units that run on an older copy of their store for good.
+    pub(crate) stopped: BTreeSet<UnitPath>,
+    /// Whether the certificate that ends was renewed.
+    pub(crate) renewed: bool,
     pub(crate) revoked_at: BTreeMap<NodeKey, u64>,
     /// What hostile nodes have sent, to be sent again.
-    pub(crate) sent: BTreeMap<NodeKey, Vec<Vec<u8>>>,
+    pub(crate) sent: Vec<Vec<u8>>,
     /// Whether faults happen now.
     pub(crate) trouble: bool,
     pub(crate) trace: Trace,
@@ -173,7 +192,7 @@ pub struct Sim {
     next_inbound: u64,
     pub(crate) frames: u64,
     pub(crate) statements: u64,
-    crashes: u64,
+    pub(crate) crashes: u64,
 }
 
 impl Sim {
@@ -192,9 +211,19 @@ impl Sim {
     /// As [`Sim::new`].
     #[must_use]
     pub fn with(plan: Plan, lines: bool, bugs: Bugs) -> Self {
-        let registry = Registry::new();
+        let mut sim = Self::unfounded(plan, lines, bugs);
+        sim.found();
+        sim
+    }
+
+    /// A federation that is not founded yet.
+    pub(crate) fn unfounded(plan: Plan, lines: bool, bugs: Bugs) -> Self {
+        let mut registry = Registry::new();
+        if let Some(unit) = &plan.expiring {
+            registry.let_end(unit, NOON + plan.middle_of_trouble());
+        }
         let verifier = Verifier::new(registry.roots.clone(), CrlSet::default());
-        let mut sim = Self {
+        Self {
             random: ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5eed),
             verifier,
             schema: Arc::new(Schema::parse("schema.toml", crate::model::SCHEMA).unwrap()),
@@ -211,8 +240,13 @@ impl Sim {
             answers: BTreeMap::new(),
             model: Model::default(),
             told: Told::default(),
+            seen: Seen::default(),
+            followed: BTreeMap::new(),
+            watched: true,
+            stopped: BTreeSet::new(),
+            renewed: false,
             revoked_at: BTreeMap::new(),
-            sent: BTreeMap::new(),
+            sent: Vec::new(),
             trouble: false,
             trace: Trace::new(lines),
             violation: None,
@@ -223,9 +257,7 @@ impl Sim {
             frames: 0,
             statements: 0,
             crashes: 0,
-        };
-        sim.found();
-        sim
+        }
     }
 
     /// Runs to the end, or to the first invariant that does not hold.
@@ -270,7 +302,7 @@ impl Sim {
         }
     }
 
-    fn push(&mut self, at: u64, event: Event) {
+    pub(crate) fn push(&mut self, at: u64, event: Event) {
         self.sequence += 1;
         self.queue.insert((at.max(self.now), self.sequence), event);
     }
@@ -297,7 +329,7 @@ impl Sim {
         self.now = self.now.max(end);
     }
 
-    fn happen(&mut self, event: Event) {
+    pub(crate) fn happen(&mut self, event: Event) {
         match event {
             Event::Input(to, life, input) => self.feed(to, life, *input),
             Event::Arrive(arrival) => self.arrive(*arrival),
@@ -337,6 +369,7 @@ impl Sim {
                 if self.disks.get(&key).is_some_and(Disk::is_old) {
                     self.stop(key, 0);
                     self.disks.get_mut(&key).unwrap().put_back();
+                    self.seen.forget_accepted(key);
                     self.start(key);
                 }
             }
@@ -346,15 +379,20 @@ impl Sim {
 
     /// Gives a node an input, and carries out what it wants.
     pub(crate) fn feed(&mut self, key: NodeKey, life: u64, input: Input) {
+        let now = Now { monotonic: self.now, wall: self.wall_at(key) };
         let Some(place) = self.places.get(&key) else { return };
-        let wall = NOON + i64::try_from(self.now).unwrap() + place.skew;
-        let now = Now { monotonic: self.now, wall: Timestamp::from_millis(wall) };
         let Some(site) = self.sites.get_mut(&key).filter(|site| site.life == life) else { return };
         let parts: [&[u8]; 2] = [&key.0, input_label(&input).as_bytes()];
         let line = || format!("{} {} {}", place.unit, place.label, input_label(&input));
         self.trace.note(self.now, &parts, line);
         site.node.handle(now, input);
-        for effect in site.node.drain() {
+        let effects = site.node.drain();
+        let over = site.node.fills().into_iter().find(|fill| fill.held > fill.most);
+        if let Some(Fill { what, held, most }) = over {
+            let found = invariant_queues_are_bounded(held, most, what);
+            self.violated("queues_are_bounded", found);
+        }
+        for effect in effects {
             let crashes = if self.trouble { self.plan.faults.crashes } else { 0 };
             if self.chance(crashes) {
                 return self.crash(key);
@@ -391,10 +429,10 @@ impl Sim {
             }
             Effect::Compute { job, what } => {
                 let result = Box::new(what.run());
-                self.push(
-                    self.now,
-                    Event::Input(key, life, Box::new(Input::Computed(job, result))),
-                );
+                let longest = if self.trouble { self.plan.faults.compute_ms } else { 0 };
+                let after = if longest > 0 { self.random.random_range(0..=longest) } else { 0 };
+                let done = Box::new(Input::Computed(job, result));
+                self.push(self.now + after, Event::Input(key, life, done));
             }
             Effect::Send { request, peer, channel, bytes } => {
                 self.send(key, request, peer, channel, bytes);
@@ -422,7 +460,7 @@ impl Sim {
                 self.push(self.now, Event::Dial { from: key, life, to: peer, wait });
             }
             Effect::Disconnect(peer) => self.unlink(key, peer),
-            // Chains are made anew from names at each start.
+            // The registry knows the newest chains.
             Effect::Renewed { .. } => {}
         }
     }
@@ -432,11 +470,13 @@ impl Sim {
             return;
         }
         let failing = if self.trouble { self.plan.faults.failed_commits } else { 0 };
-        if self.chance(failing) {
+        let full = self.disks[&key].full_until > self.now;
+        if full || self.chance(failing) {
             // Nothing may be spoken after a failed commit: the driver stops the node.
             return self.crash(key);
         }
         let Some(ticket) = self.disks.get_mut(&key).unwrap().commit() else { return };
+        self.observe_disk(key);
         self.feed(key, life, Input::Persisted(ticket));
     }
 
@@ -454,15 +494,19 @@ impl Sim {
             let input = Box::new(Input::Response { request, result });
             return self.push(self.now, Event::Input(from, life, input));
         };
-        self.observe_send(from, to, channel, &bytes);
         self.sites.get_mut(&from).unwrap().requests.insert(request, (to, link));
         self.push(self.now + REQUEST_MS, Event::Timeout { to: from, life, request });
         for bytes in self.as_sent(from, channel, bytes) {
             self.frames += 1;
+            let mut delivers = None;
+            if self.watched {
+                delivers = self.look_at_frame(from, channel, &bytes);
+                self.observe_send(from, to, &bytes, delivers.as_ref());
+            }
             let copies = 1 + usize::from(self.trouble && self.chance(self.plan.faults.duplicates));
             for _ in 0..copies {
-                let bytes = bytes.clone();
-                let arrival = Arrival { from, life, to, link, request, channel, bytes };
+                let (bytes, delivers) = (bytes.clone(), delivers.clone());
+                let arrival = Arrival { from, life, to, link, request, channel, bytes, delivers };
                 if let Some(after) = self.way(from, to) {
                     self.push(self.now + after, Event::Arrive(Box::new(arrival)));
                 }
@@ -481,22 +525,28 @@ impl Sim {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { from, life, to, link, request, channel, bytes } = arrival;
-        if self.network.link(from, to) != Some(link) {
+        let Arrival { from, life, to, link, request, channel, bytes, delivers } = arrival;
+        if self.network.link(from, to) != Some(link) || bytes.len() > FRAME_BYTES {
+            // What is too long never reaches a core: the adapter reads the length first.
             return;
         }
         let Some(receiver) = self.life(to) else { return };
         self.next_inbound += 1;
         let inbound = InboundId(self.next_inbound);
-        let delivers = self.delivered(from, channel, &bytes);
-        let owed = Owed { to: from, request, life, link, channel, delivers };
+        if let Some(Delivers { digest, .. }) = &delivers {
+            self.seen.received.insert((to, *digest));
+        }
+        let arrived = self.wall_at(to);
+        let owed = Owed { to: from, request, life, link, channel, delivers, arrived };
         self.sites.get_mut(&to).unwrap().inbound.insert(inbound, owed);
         self.feed(to, receiver, Input::Frame { inbound, peer: from, channel, bytes });
     }
 
     fn respond(&mut self, key: NodeKey, inbound: InboundId, bytes: Vec<u8>) {
         let Some(owed) = self.sites.get_mut(&key).unwrap().inbound.remove(&inbound) else { return };
-        self.observe_answer(key, &owed, &bytes);
+        if self.watched {
+            self.observe_answer(key, &owed, &bytes);
+        }
         if self.network.link(key, owed.to) != Some(owed.link) {
             return;
         }
@@ -553,43 +603,17 @@ impl Sim {
         }
     }
 
-    /// A node is gone at once; some of its commits under way may have reached the disk.
-    fn crash(&mut self, key: NodeKey) {
-        self.crashes += 1;
-        let pending = self.disks[&key].pending();
-        let reached = self.random.random_range(0..=pending);
-        self.stop(key, reached);
-        let old = self.may_have_old_image(key) && self.chance(self.plan.faults.old_images);
-        if old && self.disks.get_mut(&key).unwrap().put_image() {
-            self.push(self.now + 20_000, Event::PutBack(key));
-        }
-        let after = self.random.random_range(1..5_000);
-        self.push(self.now + after, Event::Restart(key));
-    }
-
-    fn stop(&mut self, key: NodeKey, reached: usize) {
+    pub(crate) fn stop(&mut self, key: NodeKey, reached: usize) {
         let place = &self.places[&key];
         self.trace
             .note(self.now, &[&key.0, b"gone"], || format!("{} {} GONE", place.unit, place.label));
         self.sites.remove(&key);
         self.disks.get_mut(&key).unwrap().crash(reached);
+        self.observe_disk(key);
         self.model.lose(key);
         for peer in self.network.peers(key) {
             self.unlink(key, peer);
         }
-    }
-
-    /// An old image is noticed by a superior that was shown more of the ledger than it holds; where there
-    /// is none, or it lies, or forgot as much itself, nobody can notice. Other nodes of a home are not
-    /// tried yet.
-    fn may_have_old_image(&self, key: NodeKey) -> bool {
-        if self.disks.values().any(Disk::is_old) || !self.is_image_noticed(key) {
-            return false;
-        }
-        let place = &self.places[&key];
-        let alone = self.plan.homes.get(&place.unit).is_none_or(|nodes| *nodes == 1);
-        let honest = place.unit.parent().is_some_and(|above| self.plan.is_honest(&above));
-        alone && honest && self.plan.is_honest(&place.unit)
     }
 
     /// Starts a node on what its disk holds.
@@ -600,10 +624,11 @@ impl Sim {
         self.lives += 1;
         let life = self.lives;
         let settings = self.settings(key);
-        let place = &self.places[&key];
-        let wall = NOON + i64::try_from(self.now).unwrap() + place.skew;
-        let now = Now { monotonic: self.now, wall: Timestamp::from_millis(wall) };
-        let mut node = Node::new(settings, now).unwrap();
+        let now = Now { monotonic: self.now, wall: self.wall_at(key) };
+        let Ok(mut node) = Node::new(settings, now) else {
+            // Its own certificate has ended: it waits for a new one.
+            return self.push(self.now + RETRY_MS, Event::Restart(key));
+        };
         let disk = self.disks.entry(key).or_default();
         for prefix in rows::RESTORED {
             let from = disk.rows.range(prefix.to_vec()..);
@@ -622,77 +647,6 @@ impl Sim {
         };
         self.sites.insert(key, site);
         self.feed(key, life, Input::Started);
-    }
-
-    /// What a second of trouble brings.
-    fn second(&mut self) {
-        if !self.trouble {
-            return;
-        }
-        self.push(self.now + 1_000, Event::Second);
-        for _ in 0..self.plan.writes_per_second {
-            self.write_something();
-        }
-        let images: Vec<NodeKey> = self.disks.keys().copied().collect();
-        let imaged = images[self.random.random_range(0..images.len())];
-        self.disks.get_mut(&imaged).unwrap().take_image();
-        if self.chance(self.plan.faults.partitions) {
-            self.partition();
-        }
-        if self.chance(self.plan.faults.partitions) {
-            self.network.heal();
-        }
-        self.politics();
-        if self.chance(self.plan.faults.clock_jumps) {
-            let most = self.plan.faults.skew_ms.max(1);
-            let place = images[self.random.random_range(0..images.len())];
-            let skew = self.random.random_range(-most..=most);
-            self.places.get_mut(&place).unwrap().skew = skew;
-        }
-    }
-
-    fn politics(&mut self) {
-        if self.chance(self.plan.faults.catalogues) {
-            self.change_catalogue();
-        }
-        if self.chance(self.plan.faults.policies) {
-            let keys: Vec<NodeKey> = self.sites.keys().copied().collect();
-            if let Some(at) = keys.get(self.random.random_range(0..keys.len().max(1))) {
-                self.change_policy(*at, true);
-            }
-        }
-    }
-
-    fn partition(&mut self) {
-        let links = self.network.links();
-        if links.is_empty() {
-            return;
-        }
-        let (a, b) = links[self.random.random_range(0..links.len())];
-        let (one, other) = if self.random.random_bool(0.5) { (a, b) } else { (b, a) };
-        self.network.block(one, other);
-        if self.random.random_bool(0.5) {
-            self.network.block(other, one);
-        }
-        if let Some(link) = self.network.link(a, b) {
-            self.push(self.now + PING_MS, Event::Silent(a, b, link));
-        }
-    }
-
-    /// Trouble stops: every direction is open, every node is up on its newest disk, clocks are right.
-    pub(crate) fn calm_down(&mut self) {
-        self.network.heal();
-        let keys: Vec<NodeKey> = self.places.keys().copied().collect();
-        for key in keys {
-            self.places.get_mut(&key).unwrap().skew = 0;
-            if self.disks.get(&key).is_some_and(Disk::is_old) {
-                self.happen(Event::PutBack(key));
-            }
-            self.start(key);
-            if self.plan.faults.policies > 0 {
-                self.change_policy(key, false);
-            }
-        }
     }
 }
 

@@ -9,14 +9,40 @@ use reeve_sim::{Plan, Sim, Size};
 /// Seeds within which a fault must be found.
 const SEEDS: u64 = 200;
 
-fn is_found(bug: Bug) {
-    let found = (0..SEEDS).find_map(|seed| {
-        let mut plan = Plan::of(seed, Size::SMALL);
-        if bug == Bug::SignUnasked {
-            // Old images are rare among the drawn faults; this one needs them.
+/// What a fault needs to show is rare among the drawn runs: it is made sure of.
+fn provoke(bug: Bug, plan: &mut Plan) {
+    let last = plan.units.last().cloned();
+    match bug {
+        Bug::SignUnasked | Bug::ForgetLedger => {
             plan.faults.old_images = 1_000;
             plan.faults.crashes = plan.faults.crashes.max(3);
         }
+        Bug::BelieveLedgers | Bug::TakeTwice => plan.hostile.extend(last),
+        Bug::TakeForOthers => plan.hostile = plan.leaves().cloned().collect(),
+        Bug::VerifyAll => {
+            plan.hostile.extend(last);
+            plan.faults.compute_ms = 500;
+        }
+        Bug::IgnoreEnds | Bug::NeverSignAnew => {
+            plan.expiring = last.filter(|unit| Some(unit) != plan.revoked.as_ref());
+            plan.trouble_ms = plan.trouble_ms.max(15_000);
+            plan.writes_per_second = 20;
+        }
+        Bug::KeepRevoked => {
+            plan.revoked = last.filter(|unit| !plan.homes.contains_key(unit));
+            plan.rounds = 2;
+        }
+        Bug::FollowOlder => plan.faults.catalogues = 500,
+        Bug::NoticeIsZero | Bug::LeaveNoticesOut => plan.faults.policies = 300,
+        Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
+        _ => {}
+    }
+}
+
+fn is_found(bug: Bug) {
+    let found = (0..SEEDS).find_map(|seed| {
+        let mut plan = Plan::of(seed, Size::SMALL);
+        provoke(bug, &mut plan);
         let report = Sim::with(plan, false, Bugs::with(bug)).run();
         report.violation.map(|violation| (seed, violation))
     });
@@ -55,4 +81,16 @@ found! {
     never_sends_again NeverResend,
     takes_silence_for_acceptance SilenceIsAcceptance,
     leaves_one_out LeaveOneOut,
+    counts_silence_as_zero SilenceIsZero,
+    counts_a_notice_as_zero NoticeIsZero,
+    claims_too_much OverClaim,
+    believes_ledgers BelieveLedgers,
+    takes_statements_for_others TakeForOthers,
+    takes_two_for_one TakeTwice,
+    ignores_ends IgnoreEnds,
+    follows_an_older_catalogue FollowOlder,
+    verifies_all VerifyAll,
+    leaves_notices_out LeaveNoticesOut,
+    stands_still_at_the_top StandStill,
+    never_signs_anew NeverSignAnew,
 }

@@ -15,13 +15,16 @@ use super::Failed;
 /// An hour, in milliseconds.
 const HOUR_MS: f64 = 3_600_000.0;
 
+/// Last events that are printed of a run that failed, unless all are wished for.
+const LINES: usize = 200;
+
 /// What to run.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   testnet sim                          100 seeds
   testnet sim --from 5000 --seeds 500
-  testnet sim --seed 7 --trace         one run, with its last events
-  testnet sim --plan testnet/sim/regressions/early-frames.toml
+  testnet sim --seed 7 --trace         one run, with its events
+  testnet sim --plan testnet/regressions/a-day-that-became-empty.toml
   testnet sim --scale 1000             so many jurisdictions, without faults: how fast, how late
 
 Exit codes: 0 every invariant held; 5 one did not, and the run is printed and kept.")]
@@ -50,11 +53,11 @@ pub struct Arguments {
     /// Most levels of a drawn federation.
     #[arg(long, default_value_t = Size::SMALL.levels)]
     levels: usize,
-    /// Print the last events of the run.
+    /// Print every event that is kept of the run, not only the last ones of one that failed.
     #[arg(long)]
     trace: bool,
     /// Where a failing run is kept, made as small as possible.
-    #[arg(long, value_name = "FOLDER", default_value = "testnet/sim/regressions")]
+    #[arg(long, value_name = "FOLDER", default_value = "testnet/regressions")]
     keep: PathBuf,
 }
 
@@ -82,7 +85,8 @@ fn one(plan: &Plan, trace: bool) -> ExitCode {
     let report = Sim::new(plan.clone(), true).run();
     if trace || report.violation.is_some() {
         anstream::println!("{}", plan.to_toml());
-        for line in &report.lines {
+        let lines = if trace { 0 } else { report.lines.len().saturating_sub(LINES) };
+        for line in report.lines.iter().skip(lines) {
             anstream::println!("{line}");
         }
     }
@@ -173,7 +177,7 @@ fn many(arguments: &Arguments, size: Size) -> Result<ExitCode, Failed> {
 /// Prints a failing run, made as small as possible, and keeps it.
 fn tell_broken(report: &Report, size: Size, arguments: &Arguments) -> Result<(), Failed> {
     let smallest = minimise(&Plan::of(report.seed, size));
-    let _ = one(&smallest, true);
+    let _ = one(&smallest, arguments.trace);
     fs::create_dir_all(&arguments.keep)?;
     let file = arguments.keep.join(format!("seed-{}.toml", report.seed));
     fs::write(&file, smallest.to_toml())?;

@@ -1,0 +1,178 @@
+//! Each invariant can fail: what it must find wrong, and what it must not.
+
+use std::collections::BTreeMap;
+
+use reeve_protocol::NodeKey;
+use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::completeness::UnitState;
+use reeve_statement::digest::Digest;
+use reeve_statement::names::IndicatorId;
+use reeve_statement::statement::FigureId;
+use reeve_statement::table::{Area, RowKey, Table, Unlisted};
+use reeve_statement::unit::UnitPath;
+
+use super::*;
+
+fn unit() -> UnitPath {
+    "top/u1".parse().unwrap()
+}
+
+fn figure() -> FigureId {
+    FigureId {
+        indicator: IndicatorId::new("cases").unwrap(),
+        period: Some("2026-03-01".parse().unwrap()),
+        class: RecipientClass::Superior,
+    }
+}
+
+fn name(edition: u64) -> EditionName {
+    (unit(), figure(), 1, edition)
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+#[test]
+fn an_edition_that_is_told_twice_is_found() {
+    let mut told = Told::default();
+    let mut tell = |edition, text| {
+        invariant_no_edition_is_told_twice(&mut told, name(edition), digest(text)).is_ok()
+    };
+    assert!(tell(1, "a") && tell(1, "a") && tell(2, "b"));
+    assert!(!tell(1, "b"));
+}
+
+#[test]
+fn an_edition_that_follows_another_one_is_found() {
+    let mut told = Told::default();
+    let _ = invariant_no_edition_is_told_twice(&mut told, name(1), digest("a"));
+    let follows = |edition, previous| {
+        invariant_an_edition_names_the_one_before(&told, &name(edition), previous).is_ok()
+    };
+    assert!(follows(1, None) && follows(2, Some(digest("a"))));
+    assert!(follows(5, Some(digest("never told"))));
+    assert!(!follows(2, Some(digest("b"))) && !follows(2, None));
+}
+
+#[test]
+fn what_is_spoken_too_early_is_found() {
+    assert!(invariant_commit_then_speak(true, &"it").is_ok());
+    assert!(invariant_commit_then_speak(false, &"it").is_err());
+}
+
+#[test]
+fn a_records_text_is_found_anywhere_in_a_frame() {
+    let free = |frame: &[u8]| invariant_no_raw_field_crosses_a_border(frame).is_ok();
+    assert!(free(b"") && free(b"cccc") && free(&CANARY.as_bytes()[1..]));
+    assert!(!free(CANARY.as_bytes()));
+    assert!(!free(format!("cc{CANARY} and more").as_bytes()));
+}
+
+#[test]
+fn what_is_under_the_floor_is_found() {
+    let table = |cell: Cell, each: Option<Cell>| {
+        let key = RowKey { area: Area::own(), dims: vec!["north".to_owned()] };
+        let mut table = Table::default();
+        table.rows.insert(key, cell);
+        if let Some(each) = each {
+            table.unlisted.insert(Area::own(), Unlisted { rows: 1, each });
+        }
+        table
+    };
+    let free = |table: &Table| invariant_nothing_under_its_floor_is_told(table, 5).is_ok();
+    let hidden = Bounds::between(0, 4).unwrap();
+    let hidden = Cell { value: hidden, contributors: hidden };
+    assert!(free(&table(Cell::exact(0, 0), None)) && free(&table(Cell::exact(5, 5), None)));
+    assert!(free(&table(hidden, Some(hidden))));
+    assert!(!free(&table(Cell::exact(4, 4), None)));
+    assert!(!free(&table(Cell { contributors: Bounds::exact(1), ..hidden }, None)));
+    assert!(!free(&table(hidden, Some(Cell::exact(1, 1)))));
+}
+
+#[test]
+fn acceptances_that_may_not_be_are_found() {
+    let mut told = Told::default();
+    let _ = invariant_no_edition_is_told_twice(&mut told, name(1), digest("told"));
+    assert!(invariant_nothing_forged_is_accepted(&told, digest("told")).is_ok());
+    assert!(invariant_nothing_forged_is_accepted(&told, digest("forged")).is_err());
+    let verifies = |a, b| invariant_what_is_accepted_verifies(a, b, digest("it")).is_ok();
+    assert!(verifies(true, true) && !verifies(false, true) && !verifies(true, false));
+    let other: UnitPath = "top/u2".parse().unwrap();
+    assert!(invariant_nothing_is_accepted_from_out_of_area(&unit(), &unit()).is_ok());
+    assert!(invariant_nothing_is_accepted_from_out_of_area(&unit(), &other).is_err());
+    assert!(invariant_nothing_is_accepted_from_the_revoked(false, &unit()).is_ok());
+    assert!(invariant_nothing_is_accepted_from_the_revoked(true, &unit()).is_err());
+    assert!(invariant_nothing_is_accepted_from_the_expired(false, &unit()).is_ok());
+    assert!(invariant_nothing_is_accepted_from_the_expired(true, &unit()).is_err());
+}
+
+#[test]
+fn an_acceptance_that_goes_back_is_found() {
+    let mut seen = Seen::default();
+    let mut take = |term, edition, text| {
+        let name = (NodeKey([1; 32]), unit(), figure());
+        invariant_no_acceptance_goes_back(&mut seen, name, (term, edition, digest(text))).is_ok()
+    };
+    assert!(take(1, 1, "a") && take(1, 1, "a") && take(1, 3, "c"));
+    assert!(!take(1, 2, "b"), "an older edition");
+    assert!(!take(1, 3, "d"), "another statement as the same edition");
+    assert!(take(2, 1, "e"), "a new term");
+}
+
+#[test]
+fn ledgers_that_change_are_found() {
+    let mut told = Told::default();
+    let mut place = |index, text| {
+        invariant_a_ledger_only_grows(&mut told, &unit(), index, digest(text)).is_ok()
+    };
+    assert!(place(0, "a") && place(1, "b") && place(0, "a"));
+    assert!(!place(0, "b"));
+    let mut seen = Seen::default();
+    let mut head = |size, text| {
+        invariant_a_ledger_has_one_root(&mut seen, &unit(), size, digest(text)).is_ok()
+    };
+    assert!(head(1, "a") && head(2, "b") && !head(2, "c"));
+    let in_ledger =
+        |entry| invariant_every_statement_is_in_the_ledger(entry, digest("it"), &unit()).is_ok();
+    assert!(in_ledger(Some(digest("it"))));
+    assert!(!in_ledger(None) && !in_ledger(Some(digest("another"))));
+    let shown = |roots: &[(u64, Digest)]| {
+        let roots: BTreeMap<u64, Digest> = roots.iter().copied().collect();
+        invariant_the_ledger_is_what_was_shown(&unit(), &roots, &seen).is_ok()
+    };
+    assert!(shown(&[(1, digest("a")), (2, digest("b")), (3, digest("c"))]));
+    assert!(!shown(&[(1, digest("a"))]), "it shrank");
+    assert!(!shown(&[(1, digest("x")), (2, digest("b"))]));
+}
+
+#[test]
+fn what_is_wrong_at_rest_is_found() {
+    assert!(invariant_acknowledged_records_are_there(true, "it").is_ok());
+    assert!(invariant_acknowledged_records_are_there(false, "it").is_err());
+    let day = "2026-03-01";
+    let equal =
+        |told, records| invariant_figures_equal_records(&unit(), day, told, records).is_ok();
+    assert!(equal(Bounds::exact(3), 3) && !equal(Bounds::exact(3), 4));
+    assert!(!equal(Bounds::between(3, 4).unwrap(), 3), "not exact");
+    let within =
+        |told, records| invariant_the_truth_is_within_bounds(&unit(), day, told, records).is_ok();
+    let told = Bounds::between(0, 4).unwrap();
+    assert!(within(told, 0) && within(told, 4) && !within(told, 5));
+    let held = |last, held| invariant_the_last_word_is_held(&unit(), &figure(), last, held).is_ok();
+    assert!(held(None, None) && held(Some(digest("a")), Some(digest("a"))));
+    assert!(!held(Some(digest("a")), None) && !held(Some(digest("a")), Some(digest("b"))));
+    let states = |state, due: &[Option<UnitState>]| {
+        invariant_states_follow_the_records(&unit(), "cases", day, state, due).is_ok()
+    };
+    let due = [None, Some(UnitState::NoReport)];
+    assert!(states(None, &due) && states(Some(UnitState::NoReport), &due));
+    assert!(!states(Some(UnitState::Reported), &due), "zero needs a report");
+    assert!(invariant_people_see_what_was_said(true, "cases", day).is_ok());
+    assert!(invariant_people_see_what_was_said(false, "cases", day).is_err());
+    assert!(invariant_an_older_copy_is_noticed(true, &unit()).is_ok());
+    assert!(invariant_an_older_copy_is_noticed(false, &unit()).is_err());
+    assert!(invariant_queues_are_bounded(8, 8, "deliveries").is_ok());
+    assert!(invariant_queues_are_bounded(9, 8, "deliveries").is_err());
+}

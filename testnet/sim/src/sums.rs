@@ -1,0 +1,280 @@
+//! What must be true of one release and of the statements that it names: the auditor's sums, done
+//! again with nothing of the core's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::{leaf_hash, pair_hash};
+use reeve_statement::notice::NoticeCode;
+use reeve_statement::release::Release;
+use reeve_statement::statement::Body;
+use reeve_statement::table::{Area, RowKey, Table, Unlisted};
+use reeve_statement::unit::UnitId;
+
+use crate::invariants::Found;
+use crate::known::Known;
+use crate::model::{AREA_DEPTH, PERSONAL};
+
+/// What an issuer knew: statements that had reached it and whose signature holds.
+pub(crate) type Received<'a> = &'a dyn Fn(&Digest) -> Option<Rc<Known>>;
+
+/// What one entry of a manifest must say.
+struct Due {
+    state: UnitState,
+    counts: Counts,
+    /// The statement whose table is in the sum.
+    added: Option<Rc<Known>>,
+}
+
+/// Completeness counts nobody as reported whose statement, for this figure, had not come and been
+/// verified; it names everybody who is expected, and adds up.
+pub(crate) fn invariant_completeness_is_earned(
+    told: &Known,
+    expected: &BTreeSet<UnitId>,
+    lies: &dyn Fn(&UnitId) -> bool,
+    received: Received<'_>,
+) -> Found {
+    let Some(release) = told.release() else { return Ok(()) };
+    let name = figure_name(told, release);
+    let named: BTreeSet<UnitId> =
+        told.manifest.direct.iter().map(|entry| entry.unit.clone()).collect();
+    if named != *expected || named.len() != told.manifest.direct.len() {
+        return Err(format!("{name} names {named:?}, the register {expected:?}"));
+    }
+    let mut counts = Counts::default();
+    let mut exceptions = BTreeSet::new();
+    if let Some(own) = own_state(told, release) {
+        counts.add(own, 1);
+        if own != UnitState::Reported {
+            exceptions.insert((Vec::new(), own));
+        }
+    }
+    for entry in &told.manifest.direct {
+        let due =
+            due(told, release, entry, lies, received).map_err(|what| format!("{name}: {what}"))?;
+        if entry.state != due.state || entry.counts != due.counts {
+            return Err(format!(
+                "{name} says of {}: {} ({}); it is {} ({})",
+                entry.unit, entry.state, entry.counts, due.state, due.counts
+            ));
+        }
+        counts.merge(&due.counts);
+        match &due.added {
+            None => drop(exceptions.insert((vec![entry.unit.clone()], due.state))),
+            Some(added) => exceptions.extend(added.manifest.exceptions.iter().map(|below| {
+                let units = core::iter::once(&entry.unit).chain(&below.units);
+                (units.cloned().collect(), below.state)
+            })),
+        }
+    }
+    if release.counts != counts {
+        return Err(format!("{name} counts {}, its parts {counts}", release.counts));
+    }
+    let told_of: BTreeSet<(Vec<UnitId>, UnitState)> =
+        told.manifest.exceptions.iter().map(|it| (it.units.clone(), it.state)).collect();
+    if told_of != exceptions {
+        return Err(format!("{name} excepts {told_of:?}, its parts {exceptions:?}"));
+    }
+    Ok(())
+}
+
+/// A figure is the sum of the issuer's own table and of the statements that it names as included.
+pub(crate) fn invariant_a_figure_is_the_sum_of_its_inputs(
+    told: &Known,
+    lies: &dyn Fn(&UnitId) -> bool,
+    received: Received<'_>,
+) -> Found {
+    let Some(release) = told.release() else { return Ok(()) };
+    if told.manifest.direct.is_empty() {
+        return Ok(());
+    }
+    let mut parts: Vec<(Option<&UnitId>, &Table)> =
+        told.own.iter().map(|own| (None, own)).collect();
+    let dues: Vec<(&UnitId, Due)> = told
+        .manifest
+        .direct
+        .iter()
+        .filter_map(|entry| Some((&entry.unit, due(told, release, entry, lies, received).ok()?)))
+        .collect();
+    let added =
+        dues.iter().filter_map(|(unit, due)| Some((Some(*unit), &due.added.as_ref()?.table)));
+    parts.extend(added);
+    let sum = sum(&parts).ok_or("the sum leaves 64 bits")?;
+    if sum == told.table {
+        Ok(())
+    } else {
+        let name = figure_name(told, release);
+        Err(format!("{name} tells {:?}, its inputs add up to {sum:?}", told.table))
+    }
+}
+
+/// The roots of a release are those of the statements that it includes and of its manifest.
+pub(crate) fn invariant_the_roots_are_of_the_inputs(told: &Known) -> Found {
+    let Some(release) = told.release() else { return Ok(()) };
+    let direct = &told.manifest.direct;
+    let included = direct.iter().filter(|entry| entry.state.is_included());
+    let inputs: Vec<Digest> = included.filter_map(|entry| entry.statement).collect();
+    let inputs = root(inputs.iter().map(|digest| leaf_hash(digest.as_bytes())).collect());
+    let entries = root(direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect());
+    if (release.inputs_root, release.manifest_root) == (inputs, entries) {
+        Ok(())
+    } else {
+        Err(format!("{}: the roots are not those of what it names", figure_name(told, release)))
+    }
+}
+
+fn figure_name(told: &Known, release: &Release) -> String {
+    let (issuer, Release { indicator, period, edition, .. }) = (&told.statement.issuer, release);
+    format!("{issuer}, {indicator} {period}, edition {edition}")
+}
+
+/// The state of the issuer's own part; none where it has none.
+fn own_state(told: &Known, release: &Release) -> Option<UnitState> {
+    let own = told.own.is_some() || told.manifest.direct.is_empty();
+    let closed = release.sources.reported >= release.sources.expected.max(1);
+    own.then_some(if closed { UnitState::Reported } else { UnitState::Partial })
+}
+
+fn due(
+    told: &Known,
+    release: &Release,
+    entry: &ManifestEntry,
+    lies: &dyn Fn(&UnitId) -> bool,
+    received: Received<'_>,
+) -> Result<Due, String> {
+    let missing = |state| Due { state, counts: Counts::one(state), added: None };
+    let Some(digest) = &entry.statement else {
+        let silent =
+            [UnitState::Awaited, UnitState::Late, UnitState::NeverReported, UnitState::Revoked];
+        if silent.contains(&entry.state) {
+            return Ok(missing(entry.state));
+        }
+        return Err(format!("{} is {} without a statement", entry.unit, entry.state));
+    };
+    let Some(said) = received(digest) else {
+        return Err(format!("{digest} of {} had not come, or does not verify", entry.unit));
+    };
+    let statement = &said.statement;
+    let about = statement.figure();
+    let right_figure = about.as_ref().is_some_and(|(id, edition)| {
+        id.indicator == release.indicator
+            && id.class == release.class
+            && id.period.is_none_or(|period| period == release.period)
+            && *edition == entry.edition
+    });
+    let right_issuer = statement.issuer.is_child_of(&told.statement.issuer)
+        && *statement.issuer.leaf() == entry.unit
+        && statement.term == entry.term;
+    if !right_figure || !right_issuer {
+        let (issuer, term) = (&statement.issuer, statement.term);
+        return Err(format!("{digest} of {} is {about:?} of {issuer} in term {term}", entry.unit));
+    }
+    match &statement.body {
+        Body::Notice(notice) => Ok(missing(state_after(notice.code))),
+        Body::Release(input) if is_other(release, input) => Ok(missing(UnitState::OtherDefinition)),
+        // Honest figures are plausible; what a liar says may be set aside, and is then not added.
+        Body::Release(_) if entry.state == UnitState::Implausible && lies(&entry.unit) => {
+            Ok(missing(UnitState::Implausible))
+        }
+        Body::Release(input) => {
+            let full = input.counts.of(UnitState::Reported) == input.counts.total();
+            let state = if full { UnitState::Reported } else { UnitState::Partial };
+            Ok(Due { state, counts: input.counts.clone(), added: Some(said.clone()) })
+        }
+        _ => Err(format!("{digest} of {} is no figure", entry.unit)),
+    }
+}
+
+/// Whether an input follows another definition, or tells more finely than the sum may.
+fn is_other(sum: &Release, input: &Release) -> bool {
+    let (needed, found) = (sum.decision.conditions.floor, input.decision.conditions.floor);
+    let personal = sum.indicator.as_str() == PERSONAL;
+    input.definition != sum.definition || (personal && found < needed && needed > 1)
+}
+
+const fn state_after(code: NoticeCode) -> UnitState {
+    match code {
+        NoticeCode::Declined => UnitState::Declined,
+        NoticeCode::NotAdopted => UnitState::NotAdopted,
+        NoticeCode::NotDue => UnitState::NotDue,
+        NoticeCode::NoReport | NoticeCode::Sealed => UnitState::NoReport,
+        NoticeCode::Withdrawn => UnitState::Withdrawn,
+        NoticeCode::UnknownIndicator => UnitState::OtherDefinition,
+    }
+}
+
+/// Rows of one area, and what each row not listed may be.
+type AreaPart = (BTreeMap<Vec<String>, Cell>, Option<Unlisted>);
+
+/// Adds tables; each is placed under its unit. A row that a part does not list is zero there, or what
+/// the part says of its unlisted rows.
+fn sum(parts: &[(Option<&UnitId>, &Table)]) -> Option<Table> {
+    let mut areas: BTreeMap<Area, Vec<AreaPart>> = BTreeMap::new();
+    for (unit, table) in parts {
+        let mut of_part: BTreeMap<&Area, AreaPart> = BTreeMap::new();
+        for (key, cell) in &table.rows {
+            of_part.entry(&key.area).or_default().0.insert(key.dims.clone(), *cell);
+        }
+        for (area, unlisted) in &table.unlisted {
+            of_part.entry(area).or_default().1 = Some(unlisted.clone());
+        }
+        for (area, part) in of_part {
+            let place = unit.map_or_else(|| area.clone(), |unit| area.below(unit, AREA_DEPTH));
+            areas.entry(place).or_default().push(part);
+        }
+    }
+    let mut table = Table::default();
+    for (area, parts) in areas {
+        let listed: BTreeSet<&Vec<String>> =
+            parts.iter().flat_map(|(rows, _)| rows.keys()).collect();
+        for dims in &listed {
+            let mut cell = Cell::exact(0, 0);
+            for (rows, unlisted) in &parts {
+                let each = unlisted.as_ref().map(|unlisted| unlisted.each);
+                cell = add(cell, rows.get(*dims).copied().or(each).unwrap_or(Cell::exact(0, 0)))?;
+            }
+            table.rows.insert(RowKey { area: area.clone(), dims: (*dims).clone() }, cell);
+        }
+        let mut each = Cell::exact(0, 0);
+        let mut combinations = 0;
+        for (rows, unlisted) in &parts {
+            let Some(unlisted) = unlisted else { continue };
+            each = add(each, unlisted.each)?;
+            combinations = combinations.max(unlisted.rows + u32::try_from(rows.len()).ok()?);
+        }
+        let rows = combinations.saturating_sub(u32::try_from(listed.len()).ok()?);
+        if rows > 0 {
+            table.unlisted.insert(area, Unlisted { rows, each });
+        }
+    }
+    Some(table)
+}
+
+fn add(a: Cell, b: Cell) -> Option<Cell> {
+    let bounds = |a: Bounds, b: Bounds| {
+        Bounds::between(a.lo().checked_add(b.lo())?, a.hi().checked_add(b.hi())?)
+    };
+    let value = bounds(a.value, b.value)?;
+    Some(Cell { value, contributors: bounds(a.contributors, b.contributors)? })
+}
+
+/// Merkle root as RFC 9162 section 2.1.1 defines it, by halving.
+pub(crate) fn root(leaves: Vec<Digest>) -> Digest {
+    match leaves.as_slice() {
+        [] => Digest::of(b""),
+        [leaf] => *leaf,
+        _ => {
+            let split = leaves.len().next_power_of_two() / 2;
+            let (left, right) = leaves.split_at(split);
+            pair_hash(&root(left.to_vec()), &root(right.to_vec()))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "sums_tests.rs"]
+mod tests;

@@ -1,0 +1,218 @@
+//! What goes wrong: drawn each second and at each effect, by the rates of the plan; and its end.
+
+use rand::Rng;
+use reeve_policy::authz::Role;
+use reeve_protocol::effect::NodeKey;
+use reeve_protocol::local::Question;
+use reeve_statement::catalogue::Titles;
+use reeve_statement::unit::UnitPath;
+
+use crate::disk::Disk;
+use crate::registry::NOON;
+use crate::setup::REPORTING;
+use crate::sim::{Event, PING_MS, Sim};
+
+/// How long an old image stays in place, in milliseconds.
+const OLD_IMAGE_MS: u64 = 20_000;
+
+/// How long a disk stays full at the most, in milliseconds.
+const FULL_MS: u64 = 15_000;
+
+/// How far a clock may jump back so that its node signs nothing any more, in milliseconds: from the
+/// bound that is tolerated to most of a day.
+const FAR_BACK_MS: core::ops::Range<i64> = 5 * 60_000..20 * 3_600_000;
+
+/// Chance that the planned restoration of a backup happens, of 1,000 seconds.
+const RESTORING: u32 = 150;
+
+/// Chance that the certificate that ended, or is about to, is renewed, of 1,000 seconds.
+const RENEWING: u32 = 150;
+
+impl Sim {
+    /// What a second of trouble brings.
+    pub(crate) fn second(&mut self) {
+        if !self.trouble {
+            return;
+        }
+        self.push(self.now + 1_000, Event::Second);
+        for _ in 0..self.plan.writes_per_second {
+            self.write_something();
+        }
+        self.close_something();
+        let disks: Vec<NodeKey> = self.disks.keys().copied().collect();
+        let one = |sim: &mut Self| disks[sim.random.random_range(0..disks.len())];
+        if self.plan.faults.old_images > 0 || self.plan.restored.is_some() {
+            let imaged = one(self);
+            self.disks.get_mut(&imaged).unwrap().take_image();
+        }
+        if self.chance(self.plan.faults.full_disks) {
+            let until = self.now + self.random.random_range(1_000..FULL_MS);
+            let full = one(self);
+            self.disks.get_mut(&full).unwrap().full_until = until;
+        }
+        if self.chance(self.plan.faults.partitions) {
+            self.partition();
+        }
+        if self.chance(self.plan.faults.partitions) {
+            self.network.heal();
+        }
+        if self.chance(self.plan.faults.clock_jumps) {
+            let most = self.plan.faults.skew_ms.max(1);
+            let skew = self.random.random_range(-most..=most);
+            let place = one(self);
+            self.places.get_mut(&place).unwrap().skew = skew;
+        }
+        if self.chance(self.plan.faults.far_clock_jumps) {
+            let skew = -self.random.random_range(FAR_BACK_MS);
+            let place = one(self);
+            self.places.get_mut(&place).unwrap().skew = skew;
+        }
+        self.politics();
+        self.restore_planned();
+        if self.plan.expiring.is_some() && self.chance(RENEWING) {
+            self.renew_planned();
+        }
+    }
+
+    fn politics(&mut self) {
+        if self.chance(self.plan.faults.catalogues) {
+            self.change_catalogue();
+        }
+        if self.chance(self.plan.faults.policies) {
+            let keys: Vec<NodeKey> = self.sites.keys().copied().collect();
+            if let Some(at) = keys.get(self.random.random_range(0..keys.len().max(1))) {
+                self.change_policy(*at, true);
+            }
+        }
+    }
+
+    /// One direction between two nodes is cut, or both.
+    fn partition(&mut self) {
+        let links = self.network.links();
+        if links.is_empty() {
+            return;
+        }
+        let (a, b) = links[self.random.random_range(0..links.len())];
+        let (one, other) = if self.random.random_bool(0.5) { (a, b) } else { (b, a) };
+        self.network.block(one, other);
+        if self.random.random_bool(0.5) {
+            self.network.block(other, one);
+        }
+        if let Some(link) = self.network.link(a, b) {
+            self.push(self.now + PING_MS, Event::Silent(a, b, link));
+        }
+    }
+
+    /// A node is gone at once; some of its commits under way may have reached the disk.
+    pub(crate) fn crash(&mut self, key: NodeKey) {
+        self.crashes += 1;
+        let disk = &self.disks[&key];
+        let pending = if disk.full_until > self.now { 0 } else { disk.pending() };
+        let reached = self.random.random_range(0..=pending);
+        self.stop(key, reached);
+        let old = self.may_have_old_image(key) && self.chance(self.plan.faults.old_images);
+        if old && self.disks.get_mut(&key).unwrap().put_image() {
+            self.seen.forget_accepted(key);
+            self.push(self.now + OLD_IMAGE_MS, Event::PutBack(key));
+        }
+        let after = self.random.random_range(1..5_000);
+        self.push(self.now + after, Event::Restart(key));
+    }
+
+    /// An old image is noticed by a superior that was shown more of the ledger than it holds; where
+    /// there is none, or it lies, or runs on an old image itself, nobody can notice. Nodes that do not
+    /// report keep no ledger.
+    fn may_have_old_image(&self, key: NodeKey) -> bool {
+        let place = &self.places[&key];
+        if self.stopped.contains(&place.unit) || self.has_old_relative(&place.unit) {
+            return false;
+        }
+        let Some(above) = place.unit.parent() else { return false };
+        let honest = self.plan.is_honest(&above) && self.plan.is_honest(&place.unit);
+        honest && (place.term.is_none() || self.is_image_noticed(key))
+    }
+
+    /// Whether the superior of a unit, one of its subordinates or another of its nodes runs on an old
+    /// image: then there is nobody who remembers.
+    fn has_old_relative(&self, unit: &UnitPath) -> bool {
+        let related =
+            |other: &UnitPath| other == unit || other.is_child_of(unit) || unit.is_child_of(other);
+        let mut old = self.disks.iter().filter(|(_, disk)| disk.is_old());
+        old.any(|(key, _)| related(&self.places[key].unit)) || self.stopped.iter().any(related)
+    }
+
+    /// The planned unit is restored from a backup, which stays: it is noticed, and reports no more.
+    fn restore_planned(&mut self) {
+        let Some(unit) = self.plan.restored.clone() else { return };
+        let key = self.key_of(&unit, REPORTING);
+        let possible = !self.stopped.contains(&unit)
+            && !self.has_old_relative(&unit)
+            && self.disks[&key].has_image()
+            && self.is_image_noticed(key);
+        if !possible || !self.chance(RESTORING) {
+            return;
+        }
+        self.stop(key, 0);
+        let disk = self.disks.get_mut(&key).unwrap();
+        disk.put_image();
+        disk.keep_image();
+        self.seen.forget_accepted(key);
+        self.model.forget(key);
+        self.stopped.insert(unit);
+        self.push(self.now + 1, Event::Restart(key));
+    }
+
+    /// The planned unit's authority renews its node's certificate, in time or late.
+    pub(crate) fn renew_planned(&mut self) {
+        let Some(unit) = self.plan.expiring.clone().filter(|_| !self.renewed) else { return };
+        let ends = self.registry.ends_at().unwrap_or(NOON) - NOON;
+        if i64::try_from(self.now).unwrap() < ends - 5_000 && self.trouble {
+            return;
+        }
+        self.renewed = true;
+        let key = self.key_of(&unit, REPORTING);
+        self.registry.renew(&unit, REPORTING, self.places[&key].term);
+        self.tell_of_renewal();
+    }
+
+    /// The renewed chain is given to its node, and to those who admitted it.
+    pub(crate) fn tell_of_renewal(&mut self) {
+        let Some(unit) = self.plan.expiring.clone().filter(|_| self.renewed) else { return };
+        let key = self.key_of(&unit, REPORTING);
+        let chain = self.registry.node(&unit, REPORTING, self.places[&key].term).to_cbor();
+        self.send_ask(key, Role::Operator, Question::Renew(chain.clone()));
+        let hosts: Vec<NodeKey> = self
+            .places
+            .iter()
+            .filter(|(host, other)| {
+                **host != key && (unit.is_child_of(&other.unit) || unit == other.unit)
+            })
+            .map(|(host, _)| *host)
+            .collect();
+        for host in hosts {
+            let chain = chain.clone();
+            let admit = Question::Admit { chain, names: Titles::default(), time_zone: None };
+            self.send_ask(host, Role::Operator, admit);
+        }
+    }
+
+    /// Trouble stops: every direction is open, every node is up on its newest disk, clocks are right,
+    /// certificates are renewed.
+    pub(crate) fn calm_down(&mut self) {
+        self.network.heal();
+        let keys: Vec<NodeKey> = self.places.keys().copied().collect();
+        self.renew_planned();
+        for key in keys {
+            self.places.get_mut(&key).unwrap().skew = 0;
+            self.disks.get_mut(&key).unwrap().full_until = 0;
+            if self.disks.get(&key).is_some_and(Disk::is_old) {
+                self.happen(Event::PutBack(key));
+            }
+            self.start(key);
+            if self.plan.faults.policies > 0 {
+                self.change_policy(key, false);
+            }
+        }
+        self.tell_of_renewal();
+    }
+}
