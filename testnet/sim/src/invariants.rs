@@ -90,14 +90,12 @@ pub(crate) fn invariant_no_raw_field_crosses_a_border(frame: &[u8]) -> Found {
 pub(crate) fn invariant_nothing_under_its_floor_is_told(table: &Table, floor: i64) -> Found {
     let told = |bounds: &Bounds| bounds.is_exact() && (1..floor).contains(&bounds.lo());
     let shows = |cell: &Cell| told(&cell.contributors) || told(&cell.value);
-    for (key, cell) in table.rows.iter().filter(|(_, cell)| shows(cell)) {
+    if let Some((key, cell)) = table.rows.iter().find(|(_, cell)| shows(cell)) {
         return Err(format!("the row {key:?} tells {cell:?}, the floor is {floor}"));
     }
-    for (area, hidden) in table.unlisted.iter().filter(|(_, hidden)| shows(&hidden.each)) {
-        return Err(format!(
-            "{area} tells {:?} of what is not listed, the floor is {floor}",
-            hidden.each
-        ));
+    if let Some((area, hidden)) = table.unlisted.iter().find(|(_, hidden)| shows(&hidden.each)) {
+        let each = hidden.each;
+        return Err(format!("{area} tells {each:?} of what is not listed, the floor is {floor}"));
     }
     Ok(())
 }
