@@ -112,7 +112,8 @@ impl Sim {
 
     fn is_sound(&self, unit: &UnitPath, chain: &Chain, note: &str) -> bool {
         let name = dns_name(unit, self.registry.roots.domain()).unwrap();
-        let origin = Origin::of(&name).unwrap();
+        let term = chain.leaf().claims().and_then(|claims| claims.term);
+        let Some(origin) = term.and_then(|term| Origin::of(&name, term).ok()) else { return false };
         Checkpoint::verify(note, &origin, chain.leaf().key()).is_ok()
     }
 
@@ -201,7 +202,9 @@ impl Sim {
         let (unit, expected) = (&known.statement.issuer, leaf_hash(known.digest.as_bytes()));
         let disk = &self.disks[&at];
         let leaf = disk.place_of(&known.digest).and_then(|index| {
-            let node = disk.rows.get(&rows::key(rows::LEDGER, &[&[0], &index.to_be_bytes()]))?;
+            let (term, level) = (known.statement.term.to_be_bytes(), [0]);
+            let key = rows::key(rows::LEDGER, &[&term, &level, &index.to_be_bytes()]);
+            let node = disk.rows.get(&key)?;
             Some(Digest::from_bytes(node.as_slice().try_into().ok()?))
         });
         let found = invariant_every_statement_is_in_the_ledger(leaf, expected, unit);
