@@ -169,6 +169,21 @@ pub enum NotKnown {
 }
 
 impl Tokens {
+    /// Holds a file for one change, from reading to writing, until the answer is dropped: of two
+    /// commands at once none undoes what the other did, such as a revocation.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn hold(path: &Path) -> Result<fs::File, TokenError> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(MODE);
+        let held = options.open(&lock).and_then(|file| file.lock().map(|()| file));
+        held.map_err(|reason| TokenError::File { doing: "cannot hold", path: lock, reason })
+    }
+
     /// Reads a file; one that is not there holds no tokens.
     ///
     /// # Errors
@@ -327,6 +342,7 @@ pub fn ensure_operator(folder: &Path, random: &[u8; 32], now: Timestamp) -> Resu
         return Ok(());
     }
     let path = folder.join(TOKENS_FILE);
+    let _held = Tokens::hold(&path)?;
     let mut tokens = Tokens::read(&path)?;
     let secret = Secret::of(random);
     if tokens.entries.iter().any(|entry| entry.name == OPERATOR) {

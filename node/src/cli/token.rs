@@ -104,6 +104,10 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     let path = global.home.join(TOKENS_FILE);
+    let _held = match arguments.action {
+        Action::List => None,
+        Action::Revoke(_) | Action::Create(_) => Some(Tokens::hold(&path)?),
+    };
     let mut tokens = Tokens::read(&path)?;
     match &arguments.action {
         Action::List => output.show(tokens.entries(), || list(tokens.entries())),

@@ -51,3 +51,24 @@ fn a_file_that_holds_no_token_is_not_shown_to_anybody() {
         .reeve_as(missing.as_ref(), &["status"])
         .fails(1, &["missing.token", "reeve run"]);
 }
+
+#[test]
+fn commands_at_once_lose_no_token_and_bring_no_revoked_one_back() {
+    let town = &Federation::shared().town;
+    let names: Vec<String> = (0..8).map(|number| format!("at-once-{number}")).collect();
+    for name in names.iter().filter(|name| name.ends_with(['0', '2', '4', '6'])) {
+        town.token(name, &["--role", "viewer"]);
+    }
+    std::thread::scope(|scope| {
+        for (number, name) in names.iter().enumerate() {
+            scope.spawn(move || match number % 2 {
+                0 => drop(town.reeve(&["token", "revoke", name]).ok()),
+                _ => drop(town.token(name, &["--role", "viewer"])),
+            });
+        }
+    });
+    let listed = town.reeve(&["token", "list", "--json"]).json();
+    let known = |name: &String| listed.as_array().unwrap().iter().any(|it| it["name"] == **name);
+    let left: Vec<&String> = names.iter().filter(|name| known(name)).collect();
+    assert_eq!(left, ["at-once-1", "at-once-3", "at-once-5", "at-once-7"]);
+}
