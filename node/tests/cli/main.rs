@@ -12,7 +12,10 @@
     reason = "a test fails by panicking, and waits for processes by the real clock"
 )]
 
+mod attacks;
 mod bad_files;
+#[path = "../../../testnet/tests/counts/mod.rs"]
+mod counts;
 mod federation;
 mod figures;
 mod files;

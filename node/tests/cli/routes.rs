@@ -12,7 +12,7 @@ const EVERYBODY: &[&str] = &ROLES;
 const OPERATOR: &[&str] = &["operator"];
 const WRITER: &[&str] = &["writer"];
 const AUDITOR: &[&str] = &["operator", "auditor"];
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const CBOR: &str = "application/cbor";
 
 /// Who passes, and a request that means something.
@@ -104,7 +104,12 @@ const CASES: &[Case] = &[
 ];
 
 /// A reply: its status, and all of it.
-fn ask(to: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+pub(super) fn ask(
+    to: SocketAddr,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, String) {
     let mut request = format!("{line} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "Host") {
         request.push_str(&format!("Host: {to}\r\n"));
@@ -122,7 +127,7 @@ fn ask(to: SocketAddr, line: &str, headers: &[(&str, &str)], body: &[u8]) -> (u1
     (status.unwrap_or_else(|| panic!("{line}: {text}")), text)
 }
 
-fn bearer(site: &Site, name: &str, arguments: &[&str]) -> String {
+pub(super) fn bearer(site: &Site, name: &str, arguments: &[&str]) -> String {
     let path = site.token(name, arguments);
     format!("Bearer {}", std::fs::read_to_string(path).unwrap().trim())
 }
