@@ -11,6 +11,8 @@ use reeve_testnet::processes::{Houses, LOG_FILE, Launcher, Leash, Process, Proce
 use reeve_testnet::town::TownSpec;
 use serde_json::{Value, json};
 
+use crate::counts::count;
+use crate::memory;
 use crate::planted::{
     CANARY, CATALOGUE, DAY, PATHS, assert_all, assert_none, assert_none_below, case, case_id,
     files, person, place, place_id, schema,
@@ -43,21 +45,29 @@ fn plant(leaf: &Process) -> Client {
     let _: Written = writer.send("PUT", &path("place", &place_id()), &place()).unwrap();
     let changed = json!({ "name": format!("{CANARY}-other-name") });
     let _: Written = writer.send("PATCH", &path("place", &place_id()), &changed).unwrap();
-    import(&writer);
+    import(&writer, count(20, 1_000));
     let closing = json!({ "kind": "case", "source": format!("{CANARY}-source"), "closes": [DAY] });
     let _: Written = writer.send("POST", "/v1/close", &closing).unwrap();
     mistakes(&writer);
     writer
 }
 
-/// The case comes by an import, whose file and source have names.
-fn import(writer: &Client) {
+/// The cases come by an import, whose file and source have names. All but the first are of another day.
+fn import(writer: &Client, many: usize) {
     let begin =
         json!({ "kind": "case", "sha256": "ab".repeat(32), "name": format!("{CANARY}.csv") });
     let Begun { import } = writer.send("POST", "/v1/imports", &begin).unwrap();
-    let line = serde_json::to_vec(&json!({ "id": case_id(), "record": case() })).unwrap();
+    let mut lines = format!("{}\n", json!({ "id": case_id(), "record": case() }));
+    for number in 1..many {
+        let mut other = case();
+        other.insert("reported_on".to_owned(), json!("2026-02-11"));
+        other.insert("note".to_owned(), json!(format!("{CANARY}-note-{number}")));
+        let id = format!("{}-{number}", case_id());
+        lines.push_str(&format!("{}\n", json!({ "id": id, "record": other })));
+    }
     let batch = format!("/v1/imports/{import}/batch?kind=case");
-    let _: Written = writer.send_bytes("POST", &batch, "application/x-ndjson", line).unwrap();
+    let lines = lines.into_bytes();
+    let _: Written = writer.send_bytes("POST", &batch, "application/x-ndjson", lines).unwrap();
     let end = json!({ "source": format!("{CANARY}-file-source"), "closes": [DAY] });
     let _: Ended =
         writer.send("POST", &format!("/v1/imports/{import}/end?kind=case"), &end).unwrap();
@@ -141,12 +151,17 @@ fn paths(sent: &[SentEntry]) -> Vec<String> {
 }
 
 #[test]
-fn no_canary_is_in_files_logs_metrics_or_answers() {
+fn attack_16_no_canary_is_in_files_logs_metrics_answers_or_memory() {
     let folder = tempfile::tempdir().unwrap();
     let processes = raise(folder.path().to_owned());
     let [nation, region, leaf] = processes.list() else { panic!("three nodes") };
     let at_leaf = plant(leaf);
     nation_shows_one(nation);
+    // Before the superiors' own APIs are asked for what they do not have, in words that they then know.
+    assert!(memory::holds(&leaf.folder, CANARY), "the search finds what is there");
+    for superior in [nation, region] {
+        assert!(!memory::holds(&superior.folder, CANARY), "in the memory of {}", superior.unit);
+    }
 
     // Statements of all nodes: a superior keeps those that it received.
     let mut sent: Vec<SentEntry> = Vec::new();
