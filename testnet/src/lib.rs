@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod demo;
+pub mod full;
 pub mod italy;
 pub mod processes;
 pub mod shim;

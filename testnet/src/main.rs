@@ -41,6 +41,11 @@ enum Command {
     /// Looks at a store: started by `trial stores`.
     #[command(hide = true)]
     StoreCheck(cli::stores::CheckArguments),
+    /// All that is tried, in full counts; it goes on where it was stopped.
+    Full(cli::full::Arguments),
+    /// A command that ends when standard input does.
+    #[command(hide = true)]
+    Watch(cli::full::Watched),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +60,8 @@ fn main() -> ExitCode {
         Command::Chaos(arguments) => cli::chaos::run(&arguments),
         Command::StoreWorker(arguments) => cli::stores::write(arguments),
         Command::StoreCheck(arguments) => cli::stores::check(arguments),
+        Command::Full(arguments) => cli::full::run(&arguments),
+        Command::Watch(watched) => cli::full::run_watched(&watched),
     };
     done.unwrap_or_else(|error| {
         anstream::eprintln!("testnet: {error}");

@@ -6,6 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::indexing_slicing,
     reason = "a test fails by panicking, and waits by the machine's clock"
 )]
 
@@ -176,4 +177,87 @@ fn a_benchmark_that_is_told_to_stop_ends_its_nodes_and_leaves_no_files() {
         assert!(gone(address).is_some(), "a node outlived the benchmark");
     }
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "files are left");
+}
+
+/// Runs `full` with these arguments on a folder, marked so that whatever it starts can be found.
+fn full(arguments: &[&str], folder: &Path, mark: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reeve-testnet"));
+    command.arg("full").args(arguments).arg("--dir").arg(folder);
+    command.env("REEVE_TEST_MARK", mark).env_remove("REEVE_ITALY_DATA").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn said(command: &mut Command) -> (bool, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Whether a process runs that was started under this mark.
+fn is_running(mark: &str) -> bool {
+    let mark = format!("REEVE_TEST_MARK={mark}");
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut environments = all.filter_map(|it| std::fs::read(it.path().join("environ")).ok());
+    environments.any(|it| it.split(|byte| *byte == 0).any(|word| word == mark.as_bytes()))
+}
+
+#[test]
+fn full_tells_its_plan_and_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("results");
+    let (good, out, _) = said(&mut full(&["--list"], &place, "list"));
+    assert!(good && !place.exists());
+    for part in ["attacks: ", "sim: ", "kills: ", "away: ", "bench: ", "In all about "] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    let (good, _, error) = said(&mut full(&["--only", "nothing"], &place, "list"));
+    assert!(!good && error.contains("nothing") && error.contains("kills"), "{error}");
+}
+
+#[test]
+fn full_goes_on_with_the_command_that_it_was_stopped_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--quick", "--only", "sim,away"];
+    let mut stopped = full(&arguments, folder.path(), "stopped").spawn().unwrap();
+    let results = || {
+        let text = std::fs::read_to_string(folder.path().join("results.json")).ok()?;
+        serde_json::from_str::<serde_json::Value>(&text).ok()
+    };
+    eventually("one command passed and the next one runs", || {
+        let sim = results()?["sim"].clone();
+        (sim["0"]["verdict"] == "passed" && sim["1"]["verdict"] == "stopped").then_some(())
+    });
+    stopped.kill().unwrap();
+    stopped.wait().unwrap();
+    eventually("what it ran ends with it", || (!is_running("stopped")).then_some(()));
+
+    let (good, out, error) = said(&mut full(&arguments, folder.path(), "again"));
+    assert!(good, "{out}{error}");
+    assert_eq!(out.matches(" passed before").count(), 1, "{out}");
+    assert!(out.contains("| part | command |") && !out.contains("stopped"), "{out}");
+    let table: Vec<&str> = out.lines().filter(|line| line.ends_with("| passed |")).collect();
+    assert!(table.len() >= 3 && table.iter().any(|line| line.starts_with("| away |")), "{out}");
+    // All of it passed at this version: nothing is run again, unless it is wanted.
+    let (good, out, _) = said(&mut full(&arguments, folder.path(), "again"));
+    assert!(good && !out.contains(" begins;"), "{out}");
+    let (good, out, _) =
+        said(&mut full(&["--quick", "--only", "away", "--again"], folder.path(), "again"));
+    assert!(good && out.matches(" begins;").count() == 1, "{out}");
+}
+
+#[test]
+fn full_names_the_part_that_failed_and_runs_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("no-such-data");
+    let arguments = ["--quick", "--only", "italy,away", "--data", nowhere.to_str().unwrap()];
+    let (good, out, error) = said(&mut full(&arguments, &folder.path().join("results"), "failed"));
+    assert!(!good, "{out}");
+    assert!(error.contains("failed: italy;"), "{error}");
+    let verdict = |part: &str| {
+        let start = format!("| {part} |");
+        out.lines().find(|line| line.starts_with(&start)).unwrap_or_default().to_owned()
+    };
+    assert!(verdict("italy").ends_with("| FAILED |"), "{out}");
+    assert!(verdict("away").ends_with("| passed |"), "{out}");
 }

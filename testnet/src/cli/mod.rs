@@ -4,6 +4,7 @@ pub mod bench;
 pub mod chaos;
 pub mod demo;
 pub mod disks;
+pub mod full;
 pub mod italy;
 pub mod sim;
 pub mod stores;
