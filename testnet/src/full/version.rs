@@ -28,8 +28,8 @@ impl Version {
     pub fn here() -> Result<Self, FullError> {
         let own = std::env::current_exe().map_err(FullError::of("this executable"))?;
         let beside = std::fs::read(own.with_file_name("reeve")).unwrap_or_default();
-        let digest = Digest::of(&std::fs::read(&own).map_err(FullError::of(own))?);
-        let build = short(&[digest.as_bytes(), Digest::of(&beside).as_bytes()].concat());
+        let own = std::fs::read(&own).map_err(FullError::of(own))?;
+        let build = short(&[&own, &beside]);
         Ok(Self { build, sources: sources() })
     }
 
@@ -60,11 +60,11 @@ fn sources() -> Option<String> {
         return Some(format!("commit {commit}"));
     }
     let diff = git(&["diff", "HEAD"]).unwrap_or_default();
-    Some(format!("commit {commit} and changes {}", short(format!("{changed}{diff}").as_bytes())))
+    Some(format!("commit {commit} and changes {}", short(&[changed.as_bytes(), diff.as_bytes()])))
 }
 
-fn short(bytes: &[u8]) -> String {
-    Digest::of(bytes).to_string().chars().take(SHOWN).collect()
+fn short(parts: &[&[u8]]) -> String {
+    Digest::of_parts(parts).to_string().chars().take(SHOWN).collect()
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
