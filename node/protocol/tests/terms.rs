@@ -72,7 +72,7 @@ fn head(world: &World, at: NodeKey, prefix: &[u8]) -> HeadRow {
 }
 
 #[test]
-fn a_unit_whose_store_is_lost_reports_on_in_a_new_term() {
+fn attack_23_a_unit_whose_store_is_lost_reports_on_in_a_new_term() {
     let (mut world, nation, region, leaf) = reported();
     let editions = world.figure(region, DAY).unwrap().edition;
     world.kill(leaf);
