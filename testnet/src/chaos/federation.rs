@@ -59,6 +59,8 @@ pub(super) struct Federation {
     pub(super) book: Book,
     /// Processes that were started again after they had stopped by themselves.
     pub(super) revived: u32,
+    /// Why a delivery may be refused, by what the trial did to the clocks.
+    pub(super) excused: &'static [&'static str],
     catalogue: Vec<u8>,
     /// Longest wait for right figures.
     within: Duration,
@@ -107,7 +109,8 @@ impl Federation {
         let load = Load::start(clients(&sites)?, &mut chance);
         let book = Book::default();
         let within = spec.within;
-        let federation = Self { sites, load, network, book, revived: 0, catalogue, within };
+        let federation =
+            Self { sites, load, network, book, revived: 0, excused: &[], catalogue, within };
         federation.publish()?;
         Ok(federation)
     }
@@ -261,7 +264,7 @@ impl Federation {
                     held_by(&superior.process, entry)?;
                 }
             }
-            nothing_impossible(&site.process)?;
+            nothing_impossible(&site.process, self.excused)?;
         }
         Ok(())
     }
@@ -284,7 +287,10 @@ impl Federation {
     /// Stops the nodes and looks into what they left: how many statements it verified.
     pub(super) fn end(self, shifted: i64) -> Result<usize, TrialError> {
         let Self { sites, load, mut book, .. } = self;
-        for site in sites.iter().rev() {
+        for site in &sites {
+            site.process.signal("TERM");
+        }
+        for site in &sites {
             site.process.stop();
         }
         drop(load);

@@ -24,6 +24,9 @@ const BETWEEN_MS: u64 = 1_500;
 /// Time of trouble between two times of quiet.
 const ROUND: Duration = Duration::from_secs(60);
 
+/// Why a superior whose clock is behind refuses what comes from below; it is delivered again later.
+const BY_CLOCKS: &[&str] = &["clock_skew", "not_yet_valid"];
+
 /// How long after its disk is well again a node may stop because it was not.
 const SHAKEN: Duration = Duration::from_secs(5);
 
@@ -170,6 +173,9 @@ impl Trial {
         let (least, most) = kind.lasts();
         let lasts = Duration::from_millis(self.chance.random_range(least..=most));
         self.active.push(Active { kind, node, until: now() + lasts });
+        if kind == Kind::WrongClock {
+            self.federation.excused = BY_CLOCKS;
+        }
         *self.faults.entry(kind).or_default() += 1;
         Ok(())
     }

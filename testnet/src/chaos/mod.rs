@@ -83,6 +83,7 @@ pub struct Seen {
 fn end(mut federation: federation::Federation, shifted: i64) -> Result<Seen, TrialError> {
     /// kB of a MB.
     const MB: u64 = 1_024;
+    federation.load.rest()?;
     let (acknowledged, open) = federation.load.tally();
     let (entries, editions) = federation.book.size();
     federation.note_memory();

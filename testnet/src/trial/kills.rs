@@ -253,7 +253,7 @@ impl<'a> Trial<'a> {
             for entry in superior.iter().flat_map(|_| &news) {
                 superior.map_or(Ok(()), |superior| held_by(superior, entry))?;
             }
-            nothing_impossible(process)?;
+            nothing_impossible(process, &[])?;
         }
         Ok(())
     }
