@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use reeve_sim::{Plan, Report, Sim, Size};
 
 /// Seeds tried on every change.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 40;
 
 /// Seeds whose trace is compared between processes: with and without liars, homes of several nodes.
 const COMPARED: [u64; 3] = [1, 7, 11];
