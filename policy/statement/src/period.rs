@@ -103,14 +103,14 @@ impl Period {
         }
     }
 
-    /// The next period of the same step; now stays now.
+    /// The next period of the same step; now stays now, and so does the last of the calendar.
     #[must_use]
     pub fn next(self) -> Self {
-        let after = |span: Span, day: Date| day.saturating_add(span);
+        let after = |span: Span, day: Date| Self::of(self.step(), day.saturating_add(span));
         match self {
-            Self::Day(day) => Self::Day(after(1.days(), day)),
-            Self::Week(day) => Self::Week(after(7.days(), day)),
-            Self::Month(day) => Self::Month(after(1.months(), day)),
+            Self::Day(day) => after(1.days(), day),
+            Self::Week(day) => after(7.days(), day),
+            Self::Month(day) => after(1.months(), day),
             Self::Now => Self::Now,
         }
     }
@@ -193,6 +193,15 @@ mod tests {
         {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_calendar_ends_with_a_period_of_its_own() {
+        for text in ["9999-12-31", "9999-W52", "9999-12"] {
+            let last: Period = text.parse().unwrap();
+            assert_eq!(last.next(), last, "{text}");
+        }
+        assert_eq!("9999-11".parse::<Period>().unwrap().next().to_string(), "9999-12");
     }
 
     #[test]

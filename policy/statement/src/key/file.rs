@@ -26,11 +26,15 @@ pub const IV_BYTES: usize = 16;
 
 /// scrypt's r.
 const SCRYPT_BLOCK_SIZE: u16 = 8;
-/// Most expensive file that is opened: 1 GiB (N * r * 128 bytes), so that no file stops a node.
-const MAX_SCRYPT_BLOCKS: u64 = 1 << 23;
-/// Highest parallelization and, for PBKDF2, iteration count that are accepted from a file.
-const MAX_SCRYPT_PARALLELIZATION: u16 = 64;
-const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
+/// Most memory that opening a file may take, in blocks of 128 bytes: N * r of them are 128 MiB, eight
+/// times ours.
+const MAX_SCRYPT_BLOCKS: u64 = 1 << 20;
+/// Most work that opening a file may take: N * r * p, three times ours, about a second. It bounds the
+/// r * p blocks that scrypt holds besides, too, because N is 2 at least.
+const MAX_SCRYPT_WORK: u64 = 1 << 21;
+/// Highest count of PBKDF2 iterations that is accepted: above what OWASP asks for (600,000), about a
+/// second.
+const MAX_PBKDF2_ITERATIONS: u32 = 1_000_000;
 
 /// id-Ed25519, RFC 8410.
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
@@ -218,9 +222,10 @@ fn check_cost(scheme: &pkcs5::EncryptionScheme) -> Result<(), KeyFileError> {
     let affordable = match scheme.pbes2().map(|parameters| &parameters.kdf) {
         Some(pbes2::Kdf::Scrypt(scrypt)) => {
             let blocks = scrypt.cost_parameter.checked_mul(u64::from(scrypt.block_size));
+            let work = blocks.and_then(|it| it.checked_mul(u64::from(scrypt.parallelization)));
             scrypt.cost_parameter.is_power_of_two()
                 && blocks.is_some_and(|blocks| blocks <= MAX_SCRYPT_BLOCKS)
-                && scrypt.parallelization <= MAX_SCRYPT_PARALLELIZATION
+                && work.is_some_and(|work| work <= MAX_SCRYPT_WORK)
         }
         Some(pbes2::Kdf::Pbkdf2(pbkdf2)) => pbkdf2.iteration_count <= MAX_PBKDF2_ITERATIONS,
         _ => return Err(KeyFileError::Unsupported),
@@ -390,13 +395,21 @@ mod tests {
 
     #[test]
     fn a_derivation_without_bound_is_refused() {
-        for cost in [0, 3, 1 << 40] {
+        let costs = [
+            (0, 8, 1),
+            (3, 8, 1),
+            (1 << 40, 8, 1),
+            (1 << 18, 8, 1),
+            (2, u16::MAX, 64),
+            (1 << 14, 8, 64),
+        ];
+        for (cost, block_size, parallelization) in costs {
             let scheme = pkcs5::EncryptionScheme::Pbes2(pbes2::Parameters {
                 kdf: pbes2::Kdf::Scrypt(pbes2::ScryptParams {
                     salt: pbes2::Salt::new([0; 16]).unwrap(),
                     cost_parameter: cost,
-                    block_size: 8,
-                    parallelization: 1,
+                    block_size,
+                    parallelization,
                     key_length: None,
                 }),
                 encryption: pbes2::EncryptionScheme::Aes256Cbc { iv: [0; 16] },
