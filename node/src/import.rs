@@ -116,6 +116,7 @@ pub use fault::{FileFault, ImportError, RowFault};
 pub use mapping::{Mapping, Mode};
 pub use plan::{Checked, ImportOptions, check};
 pub use progress::{Pass, Progress};
+pub use rejects::disarmed;
 pub use source::Input;
 pub use summary::Summary;
 pub use units::Share;

@@ -6,6 +6,7 @@ use super::asking::Node;
 use super::{CommandError, Global, Output, Style, plain, table};
 use crate::api::{CellView, Figure, HOME, Periods, Row, bounds_text, number_text};
 use crate::client::{Client, escaped};
+use crate::import::disarmed;
 
 /// The area of the unit itself.
 const OWN: &str = ".";
@@ -208,14 +209,14 @@ fn csv(figure: &Figure) -> Result<String, CommandError> {
     headings.extend(figure.dimensions.iter().map(String::as_str));
     headings.extend(["rows", "value_lo", "value_hi", "contributors_lo", "contributors_hi"]);
     headings.push("edition");
-    let headings = headings.into_iter().map(safe);
+    let headings = headings.into_iter().map(disarmed);
     writer.write_record(headings).map_err(|error| failed(&error))?;
     let listed = figure.rows.iter().map(|row| (&row.area, row.dimensions.clone(), 1, row.cell));
     let any = vec![ANY.to_owned(); figure.dimensions.len()];
     let unlisted = figure.unlisted.iter().map(|it| (&it.area, any.clone(), it.rows, it.each));
     for (area, dimensions, rows, cell) in listed.chain(unlisted) {
-        let mut cells = vec![safe(&figure.indicator), safe(&figure.period), safe(area)];
-        cells.extend(dimensions.iter().map(|it| safe(it)));
+        let mut cells = vec![disarmed(&figure.indicator), disarmed(&figure.period), disarmed(area)];
+        cells.extend(dimensions.iter().map(|it| disarmed(it)));
         cells.push(rows.to_string());
         let CellView { value, contributors } = cell;
         cells.extend([value.lo, value.hi].map(|it| number_text(it, figure.scale).replace(',', "")));
@@ -225,19 +226,6 @@ fn csv(figure: &Figure) -> Result<String, CommandError> {
     }
     let bytes = writer.into_inner().map_err(|error| failed(&error))?;
     String::from_utf8(bytes).map_err(|error| failed(&error))
-}
-
-/// A text that no spreadsheet takes for a formula.
-pub(super) fn safe(text: &str) -> String {
-    let first = text.trim_start_matches(' ').chars().next();
-    match first {
-        Some(
-            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '|' | '%' | '＝' | '＋' | '－' | '＠',
-        ) => {
-            format!("'{text}")
-        }
-        _ => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

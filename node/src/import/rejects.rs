@@ -97,12 +97,18 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(partial)
 }
 
-/// A cell that no spreadsheet takes for a formula.
-fn disarmed(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
+/// A text that no spreadsheet takes for a formula: one that begins like it, blanks aside, gets a `'` in
+/// front.
+#[must_use]
+pub fn disarmed(cell: &str) -> String {
+    let first = cell.trim_start_matches(' ').chars().next();
+    match first {
+        Some(
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '|' | '%' | '＝' | '＋' | '－' | '＠',
+        ) => {
+            format!("'{cell}")
+        }
+        _ => cell.to_owned(),
     }
 }
 
