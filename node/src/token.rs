@@ -199,7 +199,15 @@ impl Tokens {
             }
             Err(error) => return Err(error),
         };
-        let file: File = toml::from_str(&text).map_err(|error| TokenError::Malformed {
+        Self::parse(path, &text)
+    }
+
+    /// Reads the text of a file; `path` is where it lies, for messages.
+    ///
+    /// # Errors
+    /// As [`Tokens::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, TokenError> {
+        let file: File = toml::from_str(text).map_err(|error| TokenError::Malformed {
             path: path.to_owned(),
             reason: error.message().to_owned(),
         })?;

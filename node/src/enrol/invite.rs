@@ -14,6 +14,7 @@ use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use super::message::{Asked, Bytes, VERSION};
 use super::proof::Secret;
 
 /// What every invite of this version begins with.
@@ -76,6 +77,17 @@ fn decode_addresses<C>(
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let [a, b, c, d, ..] = *Digest::of(bytes).as_bytes();
     [a, b, c, d]
+}
+
+impl Invite {
+    /// What a newcomer who holds this invite says to the desk: an encoded question, with the proof that
+    /// it has the secret.
+    #[must_use]
+    pub fn question(&self, body: Vec<u8>) -> Vec<u8> {
+        let proof = self.secret.prove_asked(&body);
+        let invite = self.secret.id();
+        cbor::to_vec(&Asked { version: VERSION, invite, body: Bytes(body), proof })
+    }
 }
 
 impl fmt::Display for Invite {

@@ -15,7 +15,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use super::invite::{Invite, Place};
-use super::message::{Answer, Answered, Ask, Asked, Bytes, EnrolRefusal, VERSION, Welcome, decode};
+use super::message::{Answer, Answered, Ask, Bytes, EnrolRefusal, Welcome, decode};
 use crate::config::Peer;
 use crate::house::{
     Admission, Authority, Clerk, HeldList, House, HouseError, Identity, Passphrase,
@@ -165,10 +165,7 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn ask(&mut self, ask: &Ask) -> Result<Answer, JoinError> {
         let secret = &self.invite.secret;
-        let body = to_vec(ask);
-        let proof = secret.prove_asked(&body);
-        let asked = Asked { version: VERSION, invite: secret.id(), body: Bytes(body), proof };
-        let question = to_vec(&asked);
+        let question = self.invite.question(to_vec(ask));
         let bytes = self.carry(&question)?;
         let unreadable = |_| JoinError::Answer { what: "an answer that cannot be read" };
         let answered: Answered = decode(&bytes).map_err(unreadable)?;

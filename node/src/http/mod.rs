@@ -25,14 +25,15 @@ mod service;
 mod tests;
 mod tokens;
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::serve::Listener;
 use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, Question};
-use tokio::net::TcpListener;
 
 pub use fault::DeskFault;
 pub use routes::{Access, ROUTES, Route};
@@ -50,16 +51,21 @@ pub trait Asker: Clone + Send + Sync + 'static {
     fn is_ready(&self) -> bool;
 }
 
-/// Serves the API until `stop` comes, then lets running requests end.
+/// Serves the API on a TCP or Unix listener until `stop` comes, then lets running requests end.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve<A: Asker>(
-    listener: TcpListener,
+pub async fn serve<L, A>(
+    listener: L,
     asker: A,
     settings: HttpSettings,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) -> io::Result<()>
+where
+    L: Listener,
+    L::Addr: Debug,
+    A: Asker,
+{
     axum::serve(listener, router(asker, settings)).with_graceful_shutdown(stop).await
 }
 

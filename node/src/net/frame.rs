@@ -14,16 +14,26 @@ const FIRST_ALLOCATION: usize = 4 * 1024;
 
 /// Why a frame could not be read.
 #[derive(Debug, Error)]
-pub(super) enum FrameError {
+pub enum FrameError {
     /// The peer announced more than this protocol allows.
     #[error("the peer announced a frame of {announced} bytes; at most {limit} are allowed")]
-    TooLong { announced: usize, limit: usize },
+    TooLong {
+        /// Bytes announced.
+        announced: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// The stream ended before a length.
     #[error("the peer closed the stream without a frame")]
     Absent,
     /// The stream ended inside the frame.
     #[error("the peer announced {announced} bytes and sent {found}")]
-    Cut { announced: usize, found: usize },
+    Cut {
+        /// Bytes announced.
+        announced: usize,
+        /// Bytes that came.
+        found: usize,
+    },
     /// The stream broke.
     #[error("the stream broke: {0}")]
     Io(#[from] io::Error),
@@ -31,9 +41,12 @@ pub(super) enum FrameError {
 
 /// Reads one frame of at most `limit` bytes.
 ///
+/// # Errors
+/// [`FrameError`]: the peer announced too much, or the stream ended or broke before all of it came.
+///
 /// After an error the stream must be dropped, not closed: multistream-select panics when a stream
 /// is used again after its lazy negotiation failed.
-pub(super) async fn read_frame<S>(stream: &mut S, limit: usize) -> Result<Vec<u8>, FrameError>
+pub async fn read_frame<S>(stream: &mut S, limit: usize) -> Result<Vec<u8>, FrameError>
 where
     S: AsyncRead + Unpin,
 {

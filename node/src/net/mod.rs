@@ -32,7 +32,7 @@ mod driver;
 pub mod enrol;
 mod event;
 mod exchange;
-mod frame;
+pub mod frame;
 mod gate;
 mod handler;
 pub mod limits;
