@@ -8,6 +8,7 @@ use reeve_statement::table::Table;
 
 use super::*;
 
+mod attacks;
 mod engine_is_naive;
 mod naive;
 mod world;

@@ -13,6 +13,7 @@ use reeve_statement::unit::UnitId;
 
 use super::*;
 
+mod attacks;
 mod refused;
 mod twice;
 

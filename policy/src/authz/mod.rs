@@ -19,6 +19,8 @@ pub mod set;
 mod source;
 
 #[cfg(test)]
+mod attack_tests;
+#[cfg(test)]
 mod tests;
 
 pub use ask::QuestionFault;

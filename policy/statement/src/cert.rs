@@ -44,6 +44,8 @@ mod second_opinion;
 pub mod verify;
 
 #[cfg(test)]
+mod attack_tests;
+#[cfg(test)]
 mod openssl_tests;
 #[cfg(test)]
 pub(crate) mod testing;

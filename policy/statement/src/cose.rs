@@ -437,6 +437,8 @@ pub enum VerifyError {
 }
 
 #[cfg(test)]
+mod attack_tests;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod samples;

@@ -241,6 +241,8 @@ pub enum KeyError {
 }
 
 #[cfg(test)]
+pub(crate) mod edge_tests;
+#[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;

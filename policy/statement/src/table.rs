@@ -280,4 +280,15 @@ mod tests {
         }
         assert_eq!(table.total(), Err(Overflow));
     }
+
+    /// Ten thousand rows, as many as a table holds, of the greatest number there is.
+    #[test]
+    fn attack_07_a_total_of_extremes_is_refused_and_never_wraps() {
+        for extreme in [i64::MAX, i64::MIN] {
+            let key = |row: usize| RowKey { area: Area::own(), dims: vec![row.to_string()] };
+            let cell = Cell { value: Bounds::exact(extreme), contributors: Bounds::exact(1) };
+            let rows = (0..TABLE_ROWS).map(|row| (key(row), cell)).collect();
+            assert!(Table { rows, ..Table::default() }.total().is_err());
+        }
+    }
 }
