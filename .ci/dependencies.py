@@ -27,7 +27,9 @@ ALLOWED = {
     "reeve": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-examples": {"reeve-statement", "reeve-crdt", "reeve-policy"},
     "reeve-sim": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
+    "reeve-fuzz": {"reeve", "reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-testnet": {
+        "reeve-fuzz",
         "reeve-sim",
         "reeve-statement",
         "reeve-crdt",

@@ -9,6 +9,7 @@ pub mod bench;
 pub mod chaos;
 pub mod demo;
 pub mod full;
+pub mod fuzz;
 pub mod italy;
 pub mod processes;
 pub mod shim;

@@ -31,6 +31,8 @@ enum Command {
     Bench(cli::bench::Arguments),
     /// Federations under virtual time, with faults drawn from seeds.
     Sim(cli::sim::Arguments),
+    /// Hostile bytes to every decoder and parser, each in a process that is watched.
+    Fuzz(cli::fuzz::Arguments),
     /// Processes that are killed or kept away, and what must hold all the same.
     Trial(cli::trial::Arguments),
     /// Fourteen real processes under all kinds of faults, several at a time.
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => cli::up::run(&arguments),
         Command::Bench(arguments) => cli::bench::run(&arguments),
         Command::Sim(arguments) => cli::sim::run(&arguments),
+        Command::Fuzz(arguments) => cli::fuzz::run(&arguments),
         Command::Trial(arguments) => cli::trial::run(&arguments),
         Command::Chaos(arguments) => cli::chaos::run(&arguments),
         Command::StoreWorker(arguments) => cli::stores::write(arguments),

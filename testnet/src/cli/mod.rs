@@ -5,6 +5,7 @@ pub mod chaos;
 pub mod demo;
 pub mod disks;
 pub mod full;
+pub mod fuzz;
 pub mod italy;
 pub mod sim;
 pub mod stores;

@@ -61,17 +61,19 @@ fn names_library(line: &str, library: &str) -> bool {
 }
 
 /// Each crate's folder, and the crates of ours that it may depend on.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("policy/statement", &[]),
     ("crdt", &["reeve-statement"]),
     ("policy", &["reeve-statement"]),
     ("node/protocol", &["reeve-statement", "reeve-crdt", "reeve-policy"]),
     ("node", &["reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"]),
     ("examples", &["reeve-statement", "reeve-crdt", "reeve-policy"]),
+    ("testnet/fuzz", &["reeve", "reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"]),
     (
         "testnet",
         &[
             "reeve",
+            "reeve-fuzz",
             "reeve-statement",
             "reeve-crdt",
             "reeve-policy",
@@ -81,7 +83,8 @@ const CRATES: [(&str, &[&str]); 7] = [
     ),
 ];
 
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
+    "reeve-fuzz",
     "reeve-statement",
     "reeve-crdt",
     "reeve-policy",

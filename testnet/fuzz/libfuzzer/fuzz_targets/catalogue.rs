@@ -1,0 +1,3 @@
+//! Catalogues.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("catalogue", bytes));

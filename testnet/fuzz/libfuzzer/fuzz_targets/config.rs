@@ -1,0 +1,3 @@
+//! Configurations and files of tokens.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("config", bytes));

@@ -1,0 +1,3 @@
+//! A frame of the wire.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("frame", bytes));

@@ -1,0 +1,3 @@
+//! A hello and its answer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("hello", bytes));

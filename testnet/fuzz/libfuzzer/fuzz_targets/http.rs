@@ -1,0 +1,3 @@
+//! Requests to the local API.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("http", bytes));

@@ -1,0 +1,3 @@
+//! Revocation lists, root lists, applications for certificates.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("lists", bytes));

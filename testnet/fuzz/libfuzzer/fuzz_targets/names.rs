@@ -1,0 +1,3 @@
+//! Unit ids, periods, times, areas, addresses.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("names", bytes));

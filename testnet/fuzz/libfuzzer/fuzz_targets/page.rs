@@ -1,0 +1,3 @@
+//! Stored pages of indicators.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("page", bytes));

@@ -1,0 +1,3 @@
+//! Policies.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("policy", bytes));

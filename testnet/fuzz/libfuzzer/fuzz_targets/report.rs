@@ -1,0 +1,3 @@
+//! Reports, what flows down, and the answers.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("report", bytes));

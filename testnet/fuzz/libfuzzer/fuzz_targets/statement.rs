@@ -1,0 +1,3 @@
+//! A signed statement, up to its verification.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| reeve_fuzz::run("statement", bytes));
