@@ -24,6 +24,10 @@ const API: u16 = 7400;
 /// This program's own address on the bridge: relays listen there.
 const HUB: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 254);
 
+/// Its hardware address. Left alone, a bridge takes one of its ports', and changes it when that port goes
+/// to the other bridge: relays then cannot be reached until the nodes notice, most of a minute later.
+const HUB_MAC: &str = "02:77:00:00:00:fe";
+
 /// Longest wait for a namespace.
 const HOLDING: Duration = Duration::from_secs(10);
 
@@ -44,7 +48,7 @@ impl Namespaces {
     pub(super) fn make(count: u8, leash: &Leash) -> Result<Self, TrialError> {
         ip(&[
             "link set lo up".to_owned(),
-            "link add br0 type bridge".to_owned(),
+            format!("link add br0 address {HUB_MAC} type bridge"),
             "link add br1 type bridge".to_owned(),
             format!("addr add {HUB}/24 dev br0"),
             "link set br0 up".to_owned(),
