@@ -248,6 +248,17 @@ pub const PARTS: &[Part] = &[
         ],
     },
     Part {
+        name: "fuzz",
+        what: "every decoder and parser, by its corpus and mutations of it",
+        need: Need::Sources,
+        minutes: 150,
+        steps: &[testnet(
+            &["fuzz", "--executions", "10000000", "--seconds", "600"],
+            &["fuzz", "--executions", "50"],
+            16,
+        )],
+    },
+    Part {
         name: "italy",
         what: "Italy's published days through 129 nodes",
         need: Need::Data,
