@@ -256,10 +256,10 @@ mod tests {
     fn reads_like_the_specification() {
         let note = checkpoint().sign(&key());
         let lines: Vec<_> = note.split('\n').collect();
-        assert_eq!(lines[0], "016.03.it.reeve.example/ledger");
+        assert_eq!(lines[0], "016.03.it.reeve.example/ledger/1");
         assert_eq!(lines[1], "42");
         assert_eq!(lines[3], "");
-        assert!(lines[4].starts_with("— 016.03.it.reeve.example/ledger "));
+        assert!(lines[4].starts_with("— 016.03.it.reeve.example/ledger/1 "));
         assert_eq!(lines[5], "");
     }
 
@@ -296,9 +296,12 @@ mod tests {
     fn malformed_notes_are_refused() {
         let checkpoint = checkpoint();
         let note = checkpoint.sign(&key());
-        for (from, to) in
-            [("\n42\n", "\n042\n"), ("\n42\n", "\n-1\n"), ("\n\n", "\n"), ("/ledger\n42", " x\n42")]
-        {
+        for (from, to) in [
+            ("\n42\n", "\n042\n"),
+            ("\n42\n", "\n-1\n"),
+            ("\n\n", "\n"),
+            ("/ledger/1\n42", " x\n42"),
+        ] {
             let broken = note.replacen(from, to, 1);
             assert!(Checkpoint::verify(&broken, &checkpoint.origin, &key().public()).is_err());
         }
