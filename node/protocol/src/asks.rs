@@ -425,6 +425,7 @@ impl Node {
             _ => Refusal::OutOfPlace,
         };
         self.context.respond(inbound, to_vec(&LedgerAnswer::Refused(refused)));
+        self.note_fault(peer, refused);
     }
 
     /// A new policy set: every figure is looked at again under it.

@@ -42,6 +42,7 @@ mod renewal;
 mod report;
 pub mod rows;
 pub mod settings;
+mod share;
 pub mod stored;
 mod trust;
 pub mod wire;

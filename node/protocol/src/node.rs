@@ -28,6 +28,7 @@ use crate::rows::{
     self, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
 };
 use crate::settings::Settings;
+use crate::share::Shares;
 use crate::trust::Trust;
 use crate::wire::{ReportAnswer, SignedList, decode};
 
@@ -48,6 +49,7 @@ pub struct Node {
     pub(crate) context: Context,
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
+    pub(crate) shares: Shares,
     pub(crate) reports: Reports,
     pub(crate) home: Home,
     pub(crate) ledger: Ledger,
@@ -144,6 +146,7 @@ impl Node {
             context,
             trust,
             peers: Peers::default(),
+            shares: Shares::default(),
             reports: Reports::default(),
             home: Home::new(HomeId::of(&federation, settings.unit.leaf()), settings.schema.clone()),
             ledger,
@@ -217,7 +220,7 @@ impl Node {
             let request = row!(RequestRow);
             self.reports.requests.insert(request.unit.clone(), request);
         } else if key.starts_with(rows::HEARD) {
-            self.hear(row!(HeardRow));
+            self.hear(row!(HeardRow), value.len());
         } else if let Some(page) = key.strip_prefix(rows::PAGE) {
             self.restore_page(page, value);
         }
@@ -417,6 +420,7 @@ impl Node {
         let now = self.context.now().monotonic;
         if now >= self.next_sweep {
             self.next_sweep = now.saturating_add(SWEEP_MS);
+            self.review_shares();
             self.review_peers();
             self.publish_allow_list();
             self.review_deadlines();

@@ -51,6 +51,10 @@ pub(crate) const EARLY_FRAMES: usize = 16;
 /// adapter takes.
 pub(crate) const TELLING: usize = 8;
 
+/// Most messages that wait to be told to a peer: every page of what is held of it, and each list. One
+/// that is so far behind is given up, and told everything on its next connection.
+const UNTOLD: usize = 8_192;
+
 /// A frame that came before the answer to the hello.
 #[derive(Debug)]
 struct Early {
@@ -128,6 +132,7 @@ impl Node {
     pub(crate) fn on_connected(&mut self, peer: NodeKey, dialled: bool) {
         // A second connection to a peer that is greeted changes nothing about who it is.
         self.peers.connected.entry(peer).or_insert(None);
+        self.shares.fresh.insert(peer);
         if dialled {
             let hello = to_vec(&self.hello(peer));
             let request = self.context.send(peer, Channel::Hello, hello);
@@ -141,6 +146,7 @@ impl Node {
         self.peers.parting.remove(&peer);
         self.peers.told.remove(&peer);
         self.peers.early.remove(&peer);
+        self.shares.fresh.remove(&peer);
         self.peers.telling.retain(|_, other| *other != peer);
         self.peers.untold.remove(&peer);
         self.reports.inventories.remove(&peer);
@@ -164,7 +170,14 @@ impl Node {
     pub(crate) fn tell(&mut self, peer: NodeKey, channel: Channel, message: Vec<u8>) {
         let under_way = self.peers.telling.values().filter(|other| **other == peer).count();
         if under_way >= TELLING {
-            self.peers.untold.entry(peer).or_default().push_back((channel, message));
+            let untold = self.peers.untold.entry(peer).or_default();
+            // What is about to be said anyway need not be said twice: nudges, mostly.
+            let said = untold.back().is_some_and(|last| *last == (channel, message.clone()));
+            if untold.len() >= UNTOLD {
+                self.give_up(peer);
+            } else if !said {
+                untold.push_back((channel, message));
+            }
         } else {
             let request = self.context.send(peer, channel, message);
             self.peers.telling.insert(request, peer);
@@ -251,19 +264,33 @@ impl Node {
     pub(crate) fn on_hello(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         let answer = match decode::<Hello>(bytes) {
             Err(_) => HelloAnswer::Refused(Refusal::Malformed),
+            // Said again on the same connections: it is known, and everything was told or is about
+            // to be.
+            Ok(hello) if self.is_said(peer, &hello) => {
+                let answer = HelloAnswer::Welcome(self.hello(peer));
+                return self.context.respond(inbound, to_vec(&answer));
+            }
             Ok(hello) => match self.meet(peer, &hello) {
                 Ok(()) => HelloAnswer::Welcome(self.hello(peer)),
                 Err(refusal) => HelloAnswer::Refused(refusal),
             },
         };
-        let refused = matches!(answer, HelloAnswer::Refused(_));
+        self.context.respond(inbound, to_vec(&answer));
         if let HelloAnswer::Refused(refusal) = &answer {
             self.context.counters.count("refused_peers", refusal.label());
-        }
-        self.context.respond(inbound, to_vec(&answer));
-        if !refused {
+            self.note_fault(peer, *refusal);
+        } else {
             self.on_greeted(peer);
         }
+    }
+
+    /// Whether a peer says the hello that it was greeted with, and has not connected anew since.
+    fn is_said(&self, peer: NodeKey, hello: &Hello) -> bool {
+        let greeted = self.peers.greeted(&peer);
+        let same = greeted.is_some_and(|it| it.presented.to_cbor() == hello.chain)
+            && hello.version == WIRE_VERSION
+            && hello.federation == self.federation;
+        same && !self.shares.fresh.contains(&peer)
     }
 
     pub(crate) fn on_hello_answer(
@@ -350,6 +377,9 @@ impl Node {
 
     fn on_greeted(&mut self, peer: NodeKey) {
         self.last_hello_refusal = self.last_hello_refusal.filter(|(by, _)| *by != peer);
+        self.shares.fresh.remove(&peer);
+        // It is told everything from the beginning.
+        self.peers.untold.remove(&peer);
         self.follow_anchors_of(peer);
         self.offer_renewed(peer);
         match self.peers.greeted(&peer).map(|greeted| greeted.standing) {
@@ -452,6 +482,9 @@ impl Node {
             }
         }
         allowed.extend(self.peers.parting.keys());
+        for peer in self.shares.barred() {
+            allowed.remove(peer);
+        }
         if self.allowed.as_ref() != Some(&allowed) {
             self.allowed = Some(allowed.clone());
             self.context.act(Effect::Allow(allowed));

@@ -98,6 +98,12 @@ refusals! {
 }
 
 impl Refusal {
+    /// Whether no program of ours would have caused it, however old, late or set back it is.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Malformed | Self::BadSignature | Self::OtherIssuer | Self::OverLimit)
+    }
+
     /// Whether the same statement may be taken later, without being signed anew.
     #[must_use]
     pub const fn may_pass(self) -> bool {

@@ -9,6 +9,7 @@ pub(crate) mod fork;
 mod import;
 mod replicate;
 mod task;
+mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -90,6 +91,8 @@ pub(crate) struct Home {
     pub(crate) recutting: BTreeSet<LoadId>,
     pub(crate) tick: u64,
     pub(crate) queue: VecDeque<Task>,
+    /// Writes in a row that overtook the first of the queue.
+    overtakings: u32,
     pub(crate) running: Option<Running>,
     pub(crate) loading: BTreeMap<LoadId, task::Loading>,
     pub(crate) jobs: BTreeSet<JobId>,
@@ -130,6 +133,7 @@ impl Home {
             recutting: BTreeSet::new(),
             tick: 0,
             queue: VecDeque::new(),
+            overtakings: 0,
             running: None,
             loading: BTreeMap::new(),
             jobs: BTreeSet::new(),

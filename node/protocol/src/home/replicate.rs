@@ -33,6 +33,14 @@ const PULL_EVERY_MS: u64 = 60 * 1_000;
 #[derive(Debug)]
 pub(crate) struct Serving {
     inbound: InboundId,
+    peer: NodeKey,
+}
+
+impl Serving {
+    /// Whether it is read for this peer.
+    pub(crate) fn is_for(&self, peer: NodeKey) -> bool {
+        self.peer == peer
+    }
 }
 
 /// Changes being read for a home peer.
@@ -232,10 +240,13 @@ impl Node {
 
     pub(crate) fn on_home(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         if self.peers.greeted(&peer).map(|greeted| greeted.standing) != Some(Standing::Home) {
-            return self.refuse_home(inbound, Refusal::OutOfPlace);
+            return self.refuse_home(inbound, peer, Refusal::OutOfPlace);
         }
         match decode::<HomeMessage>(bytes) {
-            Err(_) => self.refuse_home(inbound, Refusal::Malformed),
+            Err(_) => self.refuse_home(inbound, peer, Refusal::Malformed),
+            Ok(HomeMessage::Pull { .. }) if self.is_serving_enough(peer) => {
+                self.refuse_home(inbound, peer, Refusal::Busy);
+            }
             Ok(HomeMessage::Nudge) => {
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
                 self.pull(peer);
@@ -271,19 +282,20 @@ impl Node {
                     after: Some(rows::numbered(rows::LOG, after)),
                     limit: CHANGES,
                 });
-                self.home.serving.insert(load, Serving { inbound });
+                self.home.serving.insert(load, Serving { inbound, peer });
             }
         }
     }
 
-    fn refuse_home(&mut self, inbound: InboundId, refusal: Refusal) {
+    fn refuse_home(&mut self, inbound: InboundId, peer: NodeKey, refusal: Refusal) {
         self.context.counters.count("refused_changes", refusal.label());
         self.context.respond(inbound, to_vec(&HomeAnswer::Refused(refusal)));
+        self.note_fault(peer, refusal);
     }
 
     /// A page of the log, or the changes behind it, came from the store.
     pub(crate) fn on_served(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {
-        let Some(Serving { inbound }) = self.home.serving.remove(&load) else {
+        let Some(Serving { inbound, peer }) = self.home.serving.remove(&load) else {
             return Some(loaded);
         };
         match loaded {
@@ -292,7 +304,7 @@ impl Node {
                 let positions = log.iter().filter_map(|(key, _)| position_of(key)).collect();
                 let keys: Vec<Vec<u8>> = log.into_iter().map(|(_, key)| key).collect();
                 let load = self.context.load(Load::Get(keys));
-                self.home.serving.insert(load, Serving { inbound });
+                self.home.serving.insert(load, Serving { inbound, peer });
                 self.home.served.insert(inbound, Served { positions, more });
             }
             Loaded::Values(values) => {
@@ -345,7 +357,10 @@ impl Node {
                     self.note_refused_change(Refusal::BadChange);
                 }
                 Ok(change) => incoming.push(change),
-                Err(_) => self.note_refused_change(Refusal::OverLimit),
+                Err(_) => {
+                    self.note_refused_change(Refusal::OverLimit);
+                    self.note_fault(peer, Refusal::OverLimit);
+                }
             }
         }
         if incoming.is_empty() {

@@ -103,8 +103,7 @@ impl Node {
     /// Starts the next task if none is at work.
     pub(crate) fn work(&mut self) {
         while self.home.running.is_none() {
-            let (Some(schema), Some(task)) =
-                (self.home.schema.clone(), self.home.queue.pop_front())
+            let (Some(schema), Some(task)) = (self.home.schema.clone(), self.home.next_task())
             else {
                 return;
             };

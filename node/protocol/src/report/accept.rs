@@ -55,10 +55,17 @@ pub(crate) struct Fetching {
     pub(crate) missing: Vec<Digest>,
     pub(crate) chunks: BTreeMap<Digest, Vec<u8>>,
     pub(crate) peer: NodeKey,
+    /// When its first chunk was asked for, monotonic.
+    pub(crate) since: u64,
 }
 
-/// Most statements verified at a time for one peer; more are answered `busy`.
+/// Most statements of one peer that are verified, or wait for their chunks, at a time; more are
+/// answered `busy`.
 pub(crate) const VERIFYING_PER_PEER: usize = 32;
+
+/// Longest time for the chunks of one statement, in milliseconds; whoever delivered it has given up
+/// long before.
+const FETCHING_MS: u64 = 30_000;
 
 /// The wire's word for a statement that does not verify.
 pub(crate) fn refusal_of_verify(error: &VerifyError) -> Refusal {
@@ -80,9 +87,10 @@ impl Node {
         self.context.respond(inbound, to_vec(answer));
     }
 
-    fn refuse(&mut self, inbound: InboundId, refusal: Refusal) {
+    fn refuse(&mut self, inbound: InboundId, peer: NodeKey, refusal: Refusal) {
         self.context.counters.count("refused_statements", refusal.label());
         self.answer_report(inbound, &ReportAnswer::Refused(refusal));
+        self.note_fault(peer, refusal);
     }
 
     /// Messages on the report channel, by how the peer stands to this node.
@@ -90,27 +98,24 @@ impl Node {
         match self.peers.greeted(&peer).map(|greeted| greeted.standing) {
             Some(Standing::Subordinate) => self.on_upward(inbound, peer, bytes),
             Some(Standing::Superior) => self.on_downward(inbound, peer, bytes),
-            Some(Standing::Home) | None => self.refuse(inbound, Refusal::OutOfPlace),
+            Some(Standing::Home) | None => self.refuse(inbound, peer, Refusal::OutOfPlace),
         }
     }
 
     fn on_upward(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         let (statement, checkpoint) = match decode::<Upward>(bytes) {
             // It comes again.
-            Ok(_) if self.short => return self.refuse(inbound, Refusal::Busy),
+            Ok(_) if self.short => return self.refuse(inbound, peer, Refusal::Busy),
             Ok(Upward::Deliver { statement, checkpoint }) => (statement, checkpoint),
             Ok(Upward::Head(checkpoint)) => return self.take_head(inbound, peer, &checkpoint),
-            Err(_) => return self.refuse(inbound, Refusal::Malformed),
+            Err(_) => return self.refuse(inbound, peer, Refusal::Malformed),
         };
-        let busy = self.reports.verifying.values().filter(
-            |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer),
-        );
-        if busy.count() >= VERIFYING_PER_PEER && !self.settings.bugs.has(Bug::VerifyAll) {
+        if self.is_busy_for(peer) && !self.settings.bugs.has(Bug::VerifyAll) {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
         }
         let purpose = VerifiedFor::Delivery { inbound, peer, checkpoint };
         if let Err(refusal) = self.verify(purpose, statement.0) {
-            self.refuse(inbound, refusal);
+            self.refuse(inbound, peer, refusal);
         }
     }
 
@@ -156,10 +161,10 @@ impl Node {
                 self.reply_taken(ask, taken);
             }
             (
-                VerifiedFor::Delivery { inbound, .. } | VerifiedFor::Ask { inbound, .. },
+                VerifiedFor::Delivery { inbound, peer, .. } | VerifiedFor::Ask { inbound, peer },
                 Err(error),
             ) => {
-                self.refuse(inbound, refusal_of_verify(&error));
+                self.refuse(inbound, peer, refusal_of_verify(&error));
             }
             (VerifiedFor::Distributed, Err(error)) => {
                 let refusal = refusal_of_verify(&error);
@@ -186,9 +191,12 @@ impl Node {
         match judged {
             Ok(Judgement::Held) => return self.take_held(inbound, &verified, &checkpoint),
             Ok(Judgement::News) => {}
-            Err(refusal) => return self.refuse(inbound, refusal),
+            Err(refusal) => return self.refuse(inbound, peer, refusal),
         }
         let missing = missing_chunks(verified.statement());
+        if !missing.is_empty() && self.is_fetching_enough(peer) {
+            return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
+        }
         let fetching = Fetching {
             inbound,
             verified,
@@ -197,6 +205,7 @@ impl Node {
             missing,
             chunks: BTreeMap::new(),
             peer,
+            since: self.context.now().monotonic,
         };
         self.fetch_or_accept(fetching);
     }
@@ -295,14 +304,14 @@ impl Node {
     /// A subordinate shows its ledger alone.
     fn take_head(&mut self, inbound: InboundId, peer: NodeKey, note: &str) {
         let Some(greeted) = self.peers.greeted(&peer) else {
-            return self.refuse(inbound, Refusal::OutOfPlace);
+            return self.refuse(inbound, peer, Refusal::OutOfPlace);
         };
         let (signer, unit) = (greeted.chain.clone(), greeted.unit.leaf().clone());
         let Some(term) = signer.term() else {
-            return self.refuse(inbound, Refusal::NoRight);
+            return self.refuse(inbound, peer, Refusal::NoRight);
         };
         if let Err(refusal) = self.judge_checkpoint(peer, &signer, note) {
-            return self.refuse(inbound, refusal);
+            return self.refuse(inbound, peer, refusal);
         }
         self.keep_head(&unit, term, note);
         self.answer_report(inbound, &ReportAnswer::Accepted);
@@ -322,8 +331,12 @@ impl Node {
 
     pub(crate) fn on_fetched(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
         let Some(mut fetching) = self.reports.fetching.remove(&request) else { return };
-        // Nothing came: the statement is good as far as anyone knows, and is to be sent again.
-        let Ok(bytes) = result else { return self.refuse(fetching.inbound, Refusal::Busy) };
+        // Nothing came, or too slowly: the statement is good as far as anyone knows, and is to be sent
+        // again.
+        let late = self.context.now().monotonic > fetching.since.saturating_add(FETCHING_MS);
+        let Some(bytes) = result.ok().filter(|_| !late) else {
+            return self.refuse(fetching.inbound, fetching.peer, Refusal::Busy);
+        };
         let answer = decode::<ReportAnswer>(&bytes).ok();
         let wanted = fetching.missing.pop();
         match (answer, wanted) {
@@ -331,7 +344,7 @@ impl Node {
                 fetching.chunks.insert(digest, chunk.0);
                 self.fetch_or_accept(fetching);
             }
-            _ => self.refuse(fetching.inbound, Refusal::BadParts),
+            _ => self.refuse(fetching.inbound, fetching.peer, Refusal::BadParts),
         }
     }
 
@@ -342,11 +355,11 @@ impl Node {
         match self.judge(peer, &verified) {
             Ok(Judgement::News) => {}
             Ok(Judgement::Held) => return self.take_held(inbound, &verified, &checkpoint),
-            Err(refusal) => return self.refuse(inbound, refusal),
+            Err(refusal) => return self.refuse(inbound, peer, refusal),
         }
         let statement = verified.statement();
         let Ok(body) = joined(&statement.body, &chunks) else {
-            return self.refuse(inbound, Refusal::BadParts);
+            return self.refuse(inbound, peer, Refusal::BadParts);
         };
         let mut said = Statement { body, ..statement.clone() };
         if self.settings.bugs.has(Bug::OverClaim)
@@ -356,7 +369,7 @@ impl Node {
         }
         let (Some((id, edition)), unit) = (statement.figure(), statement.issuer.leaf().clone())
         else {
-            return self.refuse(inbound, Refusal::OutOfPlace);
+            return self.refuse(inbound, peer, Refusal::OutOfPlace);
         };
         let digest = verified.digest();
         if self.settings.bugs.has(Bug::AcceptUnkept) {
@@ -372,7 +385,17 @@ impl Node {
             received_at: self.context.now().wall,
             said,
         };
-        self.context.persist(rows::heard(&unit, &id), Some(to_vec(&row)));
+        let kept = to_vec(&row);
+        let before = self.reports.heard.get(&id).and_then(|units| units.get(&unit));
+        let before = before.map(|heard| heard.bytes);
+        let beside: usize = chunks.values().map(Vec::len).sum();
+        let written = kept.len().saturating_add(bytes.len()).saturating_add(beside);
+        if let Err(refusal) = self.may_keep(&unit, before, kept.len(), written) {
+            self.context.counters.count("refused_statements", refusal.label());
+            return self.answer_report(inbound, &ReportAnswer::Refused(refusal));
+        }
+        let length = kept.len();
+        self.context.persist(rows::heard(&unit, &id), Some(kept));
         self.context.persist(rows::statement(&digest), Some(bytes));
         for (digest, chunk) in chunks {
             self.context.persist(rows::chunk(&digest), Some(chunk));
@@ -380,7 +403,7 @@ impl Node {
         self.keep_head(&unit, statement.term, &checkpoint);
         let ever = self.reports.ever.get(&unit);
         let first = ever.is_none_or(|indicators| !indicators.contains_key(&id.indicator));
-        self.hear(row);
+        self.hear(row, length);
         self.context.counters.count("statements", "accepted");
         self.answer_report(inbound, &ReportAnswer::Accepted);
         self.touched_by_subordinate(&id, first);
@@ -412,17 +435,17 @@ impl Node {
         self.reports.heads.insert(unit.clone(), row);
     }
 
-    /// Remembers what a subordinate said.
-    pub(crate) fn hear(&mut self, row: HeardRow) {
+    /// Remembers what a subordinate said, in a row of so many bytes.
+    pub(crate) fn hear(&mut self, row: HeardRow, bytes: usize) {
         let ever = self.reports.ever.entry(row.unit.clone()).or_default();
         let last = ever.entry(row.id.indicator.clone()).or_insert(row.received_at);
         *last = (*last).max(row.received_at);
         let input = Input::of_kept(&row.said, row.statement).ok();
-        self.reports
-            .heard
-            .entry(row.id.clone())
-            .or_default()
-            .insert(row.unit.clone(), Heard { input, row });
+        let unit = row.unit.clone();
+        let units = self.reports.heard.entry(row.id.clone()).or_default();
+        let before = units.insert(unit.clone(), Heard { input, row, bytes });
+        let kept = self.shares.kept.entry(unit).or_default();
+        kept.replaced(before.map(|heard| heard.bytes), bytes);
     }
 
     /// A subordinate's figure changed: ours may have.

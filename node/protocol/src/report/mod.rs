@@ -95,6 +95,8 @@ pub(crate) struct Heard {
     pub(crate) row: HeardRow,
     /// Its figure, if it gave one.
     pub(crate) input: Option<Input>,
+    /// Bytes of the row.
+    pub(crate) bytes: usize,
 }
 
 /// All that is known of figures.

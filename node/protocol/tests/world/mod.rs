@@ -403,6 +403,11 @@ impl World {
         }
     }
 
+    /// Whether a node lets a peer in.
+    pub fn is_allowed(&self, at: NodeKey, peer: NodeKey) -> bool {
+        self.sites[&at].allowed.contains(&peer)
+    }
+
     pub fn linked(&self, a: NodeKey, b: NodeKey) -> bool {
         self.links.contains(&(a, b)) || self.links.contains(&(b, a))
     }
