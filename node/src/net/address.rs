@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn inner_addresses_are_refused_in_every_disguise() {
+    async fn attack_37_inner_addresses_are_refused_in_every_disguise() {
         let hosts = [
             "/ip4/127.0.0.1",
             "/ip4/127.8.9.10",
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn other_shapes_are_refused() {
+    fn attack_37_other_shapes_are_refused() {
         let texts = [
             "",
             "/",

@@ -243,6 +243,9 @@ pub enum Refusal {
     /// A connection beyond the limit for unproved ones of its address.
     #[error("too many unproved connections from this address")]
     TooManyFromAddress,
+    /// A connection of a listed peer that comes back all the time.
+    #[error("the peer connects too often")]
+    ConnectsTooOften,
     /// A connection while the node does not keep up with events.
     #[error("the node is behind with its events")]
     Overloaded,

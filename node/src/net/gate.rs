@@ -4,7 +4,7 @@
 //! libp2p's own connection limits are not used: they do not count by address, and they keep an
 //! entry for every key they have ever seen, which on the enrolment port anybody could fill.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
@@ -17,6 +17,7 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
 
 use super::event::Refusal;
+use super::limits::{CONNECTS_PER_PEER, KNOWN_ADDRESSES, PLACES_FOR_KNOWN};
 use super::share::Bucket;
 
 /// Who is let in.
@@ -36,7 +37,30 @@ pub(super) struct Gate {
     unproved: BTreeMap<ConnectionId, IpAddr>,
     by_address: BTreeMap<IpAddr, usize>,
     established: BTreeSet<ConnectionId>,
+    /// How often each listed peer has connected lately.
+    connects: BTreeMap<PeerId, Bucket>,
+    known: Known,
     shut: bool,
+}
+
+/// Addresses from which listed peers have connected, the oldest first.
+#[derive(Debug, Default)]
+struct Known {
+    addresses: BTreeSet<IpAddr>,
+    order: VecDeque<IpAddr>,
+}
+
+impl Known {
+    fn add(&mut self, ip: IpAddr) {
+        if self.addresses.insert(ip) {
+            self.order.push_back(ip);
+        }
+        if self.order.len() > KNOWN_ADDRESSES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.addresses.remove(&oldest);
+        }
+    }
 }
 
 /// How many connections there may be.
@@ -50,6 +74,13 @@ pub(super) struct Places {
     pub(super) established: usize,
 }
 
+impl Places {
+    /// Places that strangers do not get: a quarter at most, where there are few.
+    fn kept(self) -> usize {
+        PLACES_FOR_KNOWN.min(self.unproved / 4)
+    }
+}
+
 impl Gate {
     pub(super) fn new(admission: Admission, places: Places) -> Self {
         Self {
@@ -58,12 +89,15 @@ impl Gate {
             unproved: BTreeMap::new(),
             by_address: BTreeMap::new(),
             established: BTreeSet::new(),
+            connects: BTreeMap::new(),
+            known: Known::default(),
             shut: false,
         }
     }
 
     /// Replaces the list.
     pub(super) fn allow(&mut self, peers: BTreeSet<PeerId>) {
+        self.connects.retain(|peer, _| peers.contains(peer));
         self.admission = Admission::Listed(peers);
     }
 
@@ -81,10 +115,13 @@ impl Gate {
         {
             return Err(Refusal::TooManyConnections);
         }
-        if self.unproved.len() >= self.places.unproved {
+        let ip = ip_of(from).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let may_have_all =
+            matches!(self.admission, Admission::Newcomers(_)) || self.known.addresses.contains(&ip);
+        let kept = if may_have_all { 0 } else { self.places.kept() };
+        if self.unproved.len() >= self.places.unproved.saturating_sub(kept) {
             return Err(Refusal::TooManyConnections);
         }
-        let ip = ip_of(from).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let count = self.by_address.get(&ip).copied().unwrap_or_default();
         if count >= self.places.unproved_per_address {
             return Err(Refusal::TooManyFromAddress);
@@ -114,6 +151,22 @@ impl Gate {
             Admission::Listed(_) | Admission::Newcomers(_) => Ok(()),
         }
     }
+
+    /// A peer that dialled in: it must be admitted, and not come back all the time.
+    fn admit_inbound(&mut self, peer: PeerId, from: &Multiaddr) -> Result<(), Refusal> {
+        self.admit(&peer)?;
+        if let Admission::Listed(_) = &self.admission {
+            let connects =
+                self.connects.entry(peer).or_insert_with(|| Bucket::new(CONNECTS_PER_PEER));
+            if !connects.try_take(Instant::now()) {
+                return Err(Refusal::ConnectsTooOften);
+            }
+            if let Some(ip) = ip_of(from) {
+                self.known.add(ip);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
@@ -142,10 +195,10 @@ impl NetworkBehaviour for Gate {
         id: ConnectionId,
         peer: PeerId,
         _: &Multiaddr,
-        _: &Multiaddr,
+        from: &Multiaddr,
     ) -> Result<dummy::ConnectionHandler, ConnectionDenied> {
         self.settle(id);
-        self.admit(&peer).map_err(ConnectionDenied::new)?;
+        self.admit_inbound(peer, from).map_err(ConnectionDenied::new)?;
         Ok(dummy::ConnectionHandler)
     }
 

@@ -42,6 +42,15 @@ pub const QUIC_CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// QUIC: streams that the other side may have open on one connection.
 pub const QUIC_STREAMS: u32 = 32;
 
+/// How often one peer may connect: a node that flaps redials after 250 ms and then ever more slowly.
+/// Each connection costs a handshake, a hello, and all that is told at a beginning.
+pub const CONNECTS_PER_PEER: Rate = Rate { per_second: 1, burst: 10 };
+/// Of the places of connections that have not proved who they are, those kept for addresses from which
+/// a listed peer has connected before: a crowd of strangers cannot keep peers from coming back.
+pub const PLACES_FOR_KNOWN: usize = 32;
+/// Addresses that are remembered for that; the oldest is forgotten.
+pub const KNOWN_ADDRESSES: usize = 4_096;
+
 /// How many requests a peer may make: `burst` at once, then `per_second`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {

@@ -47,6 +47,10 @@ const INPUTS_PER_TURN: usize = 64;
 /// How often it is looked how much room the store's disk has.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
+/// Local asks taken after so many events: peers that never pause must not keep the people of the house
+/// from being answered.
+const ASKS_PER_TURN: usize = 16;
+
 /// What a node is started from.
 #[derive(Debug)]
 pub struct Parts {
@@ -307,13 +311,12 @@ impl Loop {
                         let Ok(event) = events.try_recv() else { break };
                         self.on_net(event).await?;
                     }
+                    for _ in 0..ASKS_PER_TURN {
+                        let Ok(asking) = asked.try_recv() else { break };
+                        self.on_asking(asking).await?;
+                    }
                 }
-                Some(asking) = asked.recv() => {
-                    let ask = AskId(self.next_ask);
-                    self.next_ask = self.next_ask.saturating_add(1);
-                    self.asking.insert(ask, asking.reply);
-                    self.input(Input::Ask { ask, what: Box::new(asking.ask) }).await?;
-                }
+                Some(asking) = asked.recv() => self.on_asking(asking).await?,
                 () = sleep => {
                     self.wake = None;
                     self.input(Input::Wake).await?;
@@ -340,6 +343,13 @@ impl Loop {
             tracing::info!(free, "the store's disk has space again");
         }
         self.input(Input::Space { short }).await
+    }
+
+    async fn on_asking(&mut self, Asking { ask: what, reply }: Asking) -> Result<(), RunError> {
+        let ask = AskId(self.next_ask);
+        self.next_ask = self.next_ask.saturating_add(1);
+        self.asking.insert(ask, reply);
+        self.input(Input::Ask { ask, what: Box::new(what) }).await
     }
 
     /// Waits for commits under way, so that a clean stop loses nothing that was begun.

@@ -65,6 +65,7 @@ pub(super) const fn refusal_label(what: net::Refusal) -> &'static str {
         R::UnknownPeer => "unknown_peer",
         R::TooManyConnections => "too_many_connections",
         R::TooManyFromAddress => "too_many_from_address",
+        R::ConnectsTooOften => "connects_too_often",
         R::Overloaded => "overloaded",
         R::Handshake => "handshake",
         R::Replaced => "replaced",
