@@ -76,8 +76,44 @@ pub(super) async fn json<T: DeserializeOwned>(
     parse_json(&read(headers, body, limit).await?)
 }
 
+/// Deepest nesting of a document: a value of a field in a record in an operation in a list.
+const DEPTH: usize = 16;
+
+/// Most values of a document: a thousand operations on records of two hundred fields. A value takes a
+/// hundred bytes once it is parsed, two in the document.
+const VALUES: usize = 256 * 1024;
+
+/// Whether a document nests no deeper and holds no more than any that a route takes, found out without
+/// parsing it. What is not JSON is the parser's affair.
+fn is_modest(bytes: &[u8]) -> bool {
+    let (mut depth, mut values, mut quoted, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in bytes {
+        if quoted {
+            quoted = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => quoted = true,
+            b'[' | b'{' => (depth, values) = (depth.saturating_add(1), values.saturating_add(1)),
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' => values = values.saturating_add(1),
+            _ => {}
+        }
+        if depth > DEPTH || values > VALUES {
+            return false;
+        }
+    }
+    true
+}
+
 /// Parses JSON; a failure names the place, never what stands there.
 pub(super) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    if !is_modest(bytes) {
+        return Err(Fault::Malformed(format!(
+            "JSON of more than {DEPTH} levels or {VALUES} values; split it up"
+        )));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "JSON, but not the document that the route takes",
@@ -104,5 +140,21 @@ impl<T: Serialize> IntoResponse for Document<T> {
             Ok(body) => ([(header::CONTENT_TYPE, JSON)], body).into_response(),
             Err(_) => Fault::OtherAnswer.into_response(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_that_nest_deep_or_hold_much_are_refused_unparsed() {
+        assert!(is_modest(br#"{"operations":[{"op":"put","id":"a","record":{"b":[1,2]}}]}"#));
+        assert!(!is_modest(&[b'['; 17]));
+        assert!(!is_modest("[],".repeat(VALUES).as_bytes()));
+        // Within a text nothing nests, whatever is escaped in it.
+        let text = format!(r#"["{}\"[","\\"]"#, "[,".repeat(VALUES));
+        assert!(is_modest(text.as_bytes()));
+        assert!(!is_modest(format!(r#"["\\"{}"#, "[".repeat(17)).as_bytes()));
     }
 }

@@ -4,13 +4,15 @@
 //! front. Every request but `/health` and `/ready` shows a bearer token ([`crate::token`]), names a
 //! known `Host` (else 421, against DNS rebinding), and has no foreign `Origin` (else 403); there is no
 //! CORS. The token tells the person, and the core's policy decides every single question, so that no
-//! route shows what another surface hides. Sizes and times are bounded before anything is parsed.
+//! route shows what another surface hides. Sizes and times are bounded before anything is parsed, and so
+//! are connections ([`connections`]).
 //!
 //! The routes are [`ROUTES`]; the documents are in [`crate::api`]. No answer, error, metric or log
 //! line holds a record's value, except the records themselves that somebody may read. This is the
 //! only place that knows axum.
 
 mod body;
+mod connections;
 mod fault;
 mod figures;
 mod guard;
@@ -66,7 +68,8 @@ where
     L::Addr: Debug,
     A: Asker,
 {
-    axum::serve(listener, router(asker, settings)).with_graceful_shutdown(stop).await
+    connections::serve(listener, router(asker, settings), stop).await;
+    Ok(())
 }
 
 fn router<A: Asker>(asker: A, settings: HttpSettings) -> Router {

@@ -224,7 +224,7 @@ fn line(method: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_route_asks_for_a_token() {
+async fn attack_40_every_route_asks_for_a_token() {
     let house = house().await;
     for route in ROUTES {
         let reply = house.send(&line(route.method, route.path), &[], "").await;
@@ -254,7 +254,7 @@ async fn every_route_is_mounted() {
 }
 
 #[tokio::test]
-async fn other_hosts_and_foreign_origins_are_turned_away_everywhere() {
+async fn attack_41_other_hosts_and_foreign_origins_are_turned_away_everywhere() {
     let house = house().await;
     let port = house.address.port();
     for route in ROUTES {
@@ -297,7 +297,7 @@ async fn answers_cannot_be_framed_sniffed_or_kept() {
 }
 
 #[tokio::test]
-async fn roles_see_what_the_policy_permits() {
+async fn attack_43_roles_see_what_the_policy_permits() {
     let house = house().await;
     let cases = [
         ("GET /metrics", Role::Operator, 200),
@@ -412,7 +412,7 @@ fn a_batch_survives_its_cbor() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_opens_nothing_any_more() {
+async fn attack_43_a_revoked_token_opens_nothing_any_more() {
     let house = house().await;
     assert_eq!(house.as_role(Role::Auditor, "GET /v1/sent", "").await.status, 200);
     let path = house.folder.path().join(TOKENS_FILE);
@@ -450,5 +450,48 @@ async fn metrics_are_fixed_words_and_numbers() {
         assert!(
             line.starts_with("reeve_") && line.rsplit(' ').next().unwrap().parse::<i64>().is_ok()
         );
+    }
+}
+
+/// As many slow clients as there are places, and one more each time: the slowest has to go, and whoever
+/// is quick is served.
+#[tokio::test]
+async fn slow_clients_do_not_keep_a_quick_one_out() {
+    let house = house().await;
+    let mut slow = Vec::new();
+    for _ in 0..400 {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        stream.write_all(b"GET /v1/status HTTP/1.1\r\nX-").await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..20 {
+        let reply = house.as_role(Role::Operator, &line("GET", "/health"), "").await;
+        assert_eq!(reply.status, 200);
+    }
+    // The first ones were closed on, the last ones still may finish.
+    let mut closed = 0;
+    for stream in slow.iter_mut().take(100) {
+        closed += usize::from(matches!(stream.read(&mut [0; 1]).await, Ok(0) | Err(_)));
+    }
+    assert_eq!(closed, 100);
+    let last = slow.last_mut().unwrap();
+    let rest = format!("A: b\r\nHost: {}\r\n\r\n", house.address);
+    last.write_all(rest.as_bytes()).await.unwrap();
+    let mut heard = [0; 12];
+    last.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"HTTP/1.1 401");
+}
+
+#[tokio::test]
+async fn documents_that_swell_are_refused_unparsed() {
+    let house = house().await;
+    let path = line("POST", "/v1/records/case");
+    for one in ["0,", "[],", "{\"\":0},"] {
+        let body = format!(
+            "{{\"operations\":[{{\"op\":\"put\",\"id\":\"a\",\"record\":{{\"note\":[{}0]}}}}]}}",
+            one.repeat(300_000)
+        );
+        let reply = house.as_role(Role::Writer, &path, &body).await;
+        assert_eq!(reply.status, 422, "{one}");
     }
 }
