@@ -10,6 +10,7 @@ pub mod chaos;
 pub mod demo;
 pub mod full;
 pub mod fuzz;
+pub mod hostile;
 pub mod italy;
 pub mod processes;
 pub mod shim;

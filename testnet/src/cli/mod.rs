@@ -6,6 +6,7 @@ pub mod demo;
 pub mod disks;
 pub mod full;
 pub mod fuzz;
+mod hostile;
 pub mod italy;
 pub mod sim;
 pub mod stores;

@@ -1,4 +1,4 @@
-//! `testnet trial`: federations of processes that are killed, or kept from each other.
+//! `testnet trial`: federations of processes that are killed, kept from each other, or attacked.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +12,7 @@ use reeve_testnet::trial::away::{self, Absence, AwaySpec};
 use reeve_testnet::trial::kills::{self, KillsReport, KillsSpec};
 
 use super::disks::{Copies, Full};
+use super::hostile::Hostile;
 use super::{Failed, runtime, unless_stopped};
 
 /// Kills between two lines about how far it is.
@@ -39,6 +40,8 @@ enum Which {
     Copies(On<Copies>),
     /// Fill the disk below nodes; they refuse writes, answer, lose nothing and go on
     Full(On<Full>),
+    /// Attack a node; honest people must not notice, and it must come to rest after
+    Hostile(Hostile),
 }
 
 /// A store engine.
@@ -109,6 +112,12 @@ struct Away {
 /// # Errors
 /// When something does not hold, or the federation cannot be raised.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    if let Which::Hostile(hostile) = &arguments.which
+        && hostile.lists()
+    {
+        Hostile::tell_names();
+        return Ok(ExitCode::SUCCESS);
+    }
     let folder = tempfile::Builder::new().prefix("reeve-trial-").tempdir()?;
     let (path, leash) = (folder.path().to_owned(), Leash::default());
     // Waits for the trial's thread when it is dropped, before the folder is.
@@ -135,10 +144,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             let absences = runtime.block_on(unless_stopped(&leash, work));
             absences.map(|absences| tell_away(away, &absences))
         }
+        Which::Hostile(hostile) => {
+            let work = in_thread(hostile.work(path, leash.clone())?);
+            let outcomes = runtime.block_on(unless_stopped(&leash, work));
+            outcomes.map(|outcomes| hostile.tell(&outcomes))
+        }
     };
     drop(runtime);
     match done {
         Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) if matches!(arguments.which, Which::Hostile(_)) => {
+            anstream::eprintln!("the nodes' folders are in {}", folder.keep().display());
+            Ok(ExitCode::FAILURE)
+        }
         Ok(false) => Ok(ExitCode::FAILURE),
         Err(error) if error.downcast_ref::<TrialError>().is_some() => {
             let kept = folder.keep();
@@ -148,9 +166,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     }
 }
 
-async fn in_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, TrialError> + Send + 'static,
-) -> Result<T, Failed> {
+async fn in_thread<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, Failed>
+where
+    T: Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
     Ok(tokio::task::spawn_blocking(work).await??)
 }
 

@@ -36,6 +36,12 @@ impl Houses {
         &self.list
     }
 
+    /// Takes a house away, so that no process is started for it.
+    pub fn take(&mut self, unit: &UnitPath) -> Option<House> {
+        let at = self.list.iter().position(|(other, _, _)| other == unit)?;
+        Some(self.list.remove(at).1)
+    }
+
     fn open_or_found(
         &self,
         spec: &TownSpec,

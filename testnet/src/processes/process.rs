@@ -221,21 +221,29 @@ impl Process {
     /// # Errors
     /// [`ProcessError`].
     pub fn writer_named(&self, person: &str) -> Result<Client, ProcessError> {
-        let path = self.folder.join(WRITER_TOKEN_FILE);
+        let path = self.writer_token();
         if !path.exists() {
-            self.make_token(&path, person)?;
+            self.make_token(&path, person, "writer")?;
         }
         Client::new(self.client.address(), &path).map_err(|error| self.failed(error))
     }
 
-    fn make_token(&self, path: &Path, person: &str) -> Result<(), ProcessError> {
+    fn writer_token(&self) -> PathBuf {
+        self.folder.join(WRITER_TOKEN_FILE)
+    }
+
+    /// Makes a token of a person in a role; its secret is in the new file.
+    ///
+    /// # Errors
+    /// [`ProcessError::System`].
+    pub fn make_token(&self, path: &Path, person: &str, role: &str) -> Result<(), ProcessError> {
         let at = |reason| ProcessError::System { path: path.to_owned(), reason };
         let mut options = File::options();
         let secret = options.create_new(true).write(true).mode(0o600).open(path).map_err(at)?;
         let made = Command::new(&self.launcher.binary)
             .arg("--home")
             .arg(&self.folder)
-            .args(["token", "create", person, "--role", "writer"])
+            .args(["token", "create", person, "--role", role])
             .stdin(Stdio::null())
             .stdout(secret)
             .stderr(Stdio::null())

@@ -9,7 +9,7 @@ struct Fence {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 9] = [
+const LIBRARIES: [Fence; 10] = [
     Fence {
         library: "getrandom",
         homes: &["node/src/house/entropy.rs", "node/src/store/checked.rs"],
@@ -20,10 +20,12 @@ const LIBRARIES: [Fence; 9] = [
         library: "ed25519_dalek",
         homes: &["policy/statement/src/key.rs", "policy/statement/src/key/"],
     },
-    Fence { library: "libp2p", homes: &["node/src/net/"] },
+    // Peers that mean ill speak as our own network never would.
+    Fence { library: "libp2p", homes: &["node/src/net/", "testnet/src/hostile/"] },
     Fence { library: "redb", homes: &["node/src/store/redb.rs"] },
     Fence { library: "sled", homes: &["node/src/store/sled.rs"] },
     Fence { library: "axum", homes: &["node/src/http/"] },
+    Fence { library: "hyper", homes: &["node/src/http/"] },
     Fence { library: "clap", homes: &["node/src/cli/", "testnet/"] },
 ];
 
