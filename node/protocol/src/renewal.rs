@@ -99,7 +99,14 @@ impl Node {
             // The appointment itself is entered into the ledger that begins with it.
             self.settings.issued.push(chain.leaf().der().to_vec());
         } else if self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
-            self.enter_issued(chain.leaf().der(), by)?;
+            let for_this = for_this || own && verified.role() == Role::Writer;
+            match self.enter_issued(chain.leaf().der(), by) {
+                // Without it this node may never meet the superior again: it is entered after that.
+                Err(Refusal::Unreconciled) if for_this => {
+                    self.settings.issued.push(chain.leaf().der().to_vec());
+                }
+                entered => drop(entered?),
+            }
         }
         match verified.role() {
             Role::Node if for_this => self.adopt_own(chain, &verified),

@@ -99,11 +99,17 @@ fn an_older_term() {
     assert!(matches!(newer.hello(&mut world, nation), HelloAnswer::Welcome(_)));
     let statement = newer.notice(&world, DAY, 1);
     assert_eq!(newer.deliver(&mut world, nation, &statement), ReportAnswer::Accepted);
-    refused_for_ever(&mut world, nation, &mut hostile, &old, Refusal::OldTerm);
+    let answer = hostile.deliver(&mut world, nation, &old);
+    refused(&mut world, nation, &answer, Refusal::OldTerm);
     // A term that the certificate does not give is no newer one.
     let claimed = hostile.signed(&world, DAY, 10, |statement| statement.term = 7);
     let answer = hostile.deliver(&mut world, nation, &claimed);
     refused(&mut world, nation, &answer, Refusal::OldTerm);
+    // Whoever comes back with an ended term is not heard at all.
+    world.restart("it", "1", Some(1));
+    hostile.connect(&mut world, nation);
+    let answer = hostile.hello(&mut world, nation);
+    assert_eq!(answer, HelloAnswer::Refused(Refusal::OldTerm));
 }
 
 #[test]

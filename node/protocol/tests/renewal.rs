@@ -134,6 +134,25 @@ fn a_node_s_own_renewed_certificate_is_entered_shown_and_kept() {
 }
 
 #[test]
+fn a_node_whose_certificate_ended_before_it_met_its_superior_takes_the_next_one() {
+    let mut world = World::new();
+    let (nation, region) = (world.add("it"), world.add("it/03"));
+    world.set_down(nation, true);
+    let rows = world.kill(region);
+    let mut settings = world.settings(&unit("it/03"), "1", Some(1));
+    settings.chain = node(&mut world, "it/03", "1", Some(1), NOON + 20_000);
+    let region = world.start(settings, rows);
+    world.pass(30_000);
+    let chain = node(&mut world, "it/03", "1", Some(1), LATER);
+    renew(&mut world, region, &chain);
+    assert!(issued(&mut world, region).is_empty(), "nothing is entered before it may sign");
+    world.set_down(nation, false);
+    world.pass(2_000);
+    assert!(world.linked(nation, region));
+    assert_eq!(issued(&mut world, region).len(), 1);
+}
+
+#[test]
 fn what_the_authority_issued_is_entered_once_also_over_a_restart() {
     let mut world = World::new();
     let nation = world.add("it");
