@@ -100,16 +100,13 @@ async fn connection(
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     let mut served = std::pin::pin!(builder.serve_connection(io, service));
-    loop {
-        tokio::select! {
-            // How a client ends its connection concerns nobody.
-            _ = served.as_mut() => return,
-            () = place.gone.notified() => return,
-            _ = stopping.changed() => {
-                served.as_mut().graceful_shutdown();
-                let _ = served.await;
-                return;
-            }
+    tokio::select! {
+        // How a client ends its connection concerns nobody.
+        _ = served.as_mut() => {}
+        () = place.gone.notified() => {}
+        _ = stopping.changed() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
         }
     }
 }

@@ -5,7 +5,7 @@
 //! known `Host` (else 421, against DNS rebinding), and has no foreign `Origin` (else 403); there is no
 //! CORS. The token tells the person, and the core's policy decides every single question, so that no
 //! route shows what another surface hides. Sizes and times are bounded before anything is parsed, and so
-//! are connections ([`connections`]).
+//! are connections (`connections`).
 //!
 //! The routes are [`ROUTES`]; the documents are in [`crate::api`]. No answer, error, metric or log
 //! line holds a record's value, except the records themselves that somebody may read. This is the

@@ -83,7 +83,8 @@ pub fn run(
         }
         told(jump);
     }
-    trial.go_on(0)?;
+    // Another number than the last jump's, so that there is something to tell.
+    trial.go_on(jumps.saturating_add(1))?;
     trial.federation.hold_statements()?;
     let signed = trial.in_order()?;
     trial.loud()?;

@@ -3,7 +3,7 @@
 //!
 //! It forwards bytes and understands none: between two nodes they are encrypted and authenticated. What
 //! it does to them is a [`Weather`] that may change at any time and counts for connections that are there
-//! already. On TCP a lost or repeated piece breaks the stream, as it should; [`udp`] does the same to
+//! already. On TCP a lost or repeated piece breaks the stream, as it should; `udp` does the same to
 //! datagrams, which QUIC survives.
 
 mod tcp;
