@@ -149,6 +149,9 @@ fn calm(honest: &mut Honest<'_>, length: Duration) -> Result<Noticed, HostileErr
     })
 }
 
+/// What an attack attempted, and how much of it was accepted and refused.
+type Counted = (u64, u64, u64);
+
 /// The attack, with honest people at work and the process watched.
 fn under_attack(
     stage: &Stage,
@@ -156,7 +159,7 @@ fn under_attack(
     attack: Attack,
     watch: &Watch,
     honest: &mut Honest<'_>,
-) -> Result<(Noticed, Sample, (u64, u64, u64)), HostileError> {
+) -> Result<(Noticed, Sample, Counted), HostileError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
