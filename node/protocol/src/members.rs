@@ -179,7 +179,7 @@ impl Node {
         let (Some(engine), Some(schema)) = (self.new_engine(), self.home.schema.clone()) else {
             return;
         };
-        if self.home.log == 0 {
+        if self.home.log.end == 0 {
             self.home.engine = Some(engine);
             return;
         }

@@ -18,6 +18,7 @@ use crate::effect::{
     Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
 };
 use crate::home::Home;
+use crate::home::log::LIFE;
 use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::peers::Peers;
@@ -238,7 +239,10 @@ impl Node {
                     self.ledger.restore(frontier);
                 }
             }
-            b"log" => (self.home.incarnation, self.home.log) = pair_of(value)?,
+            b"log" => (self.home.incarnation, self.home.log.end) = pair_of(value)?,
+            _ if key.starts_with(LIFE) => {
+                self.home.log.restore_life(key.strip_prefix(LIFE)?, value)?;
+            }
             b"signed" => {
                 let millis = i64::from_be_bytes(value.try_into().ok()?);
                 let at = Timestamp::from_millis(millis);

@@ -236,9 +236,10 @@ pub enum HomeMessage {
     /// Asks for signed changes in the order in which the answerer has them.
     #[n(0)]
     Pull {
-        /// Which log: it changes when the answerer's store was replaced.
+        /// The life of the answerer's log that was followed, 0 for none: positions of a life that the
+        /// answerer does not know mean nothing.
         #[n(0)]
-        incarnation: u64,
+        life: u64,
         /// Last position already had.
         #[n(1)]
         after: u64,
@@ -269,9 +270,9 @@ pub enum HomeAnswer {
     /// Signed changes by position.
     #[n(0)]
     Changes {
-        /// Which log they are of; positions of another one mean nothing.
+        /// The life in which this log was written last.
         #[n(0)]
-        incarnation: u64,
+        life: u64,
         /// The changes.
         #[cbor(n(1), decode_with = "decode_changes")]
         changes: Vec<(u64, Blob)>,

@@ -215,7 +215,7 @@ impl Department {
             self.at += 1;
             page.push((self.at, Blob(bytes)));
         }
-        let answer = HomeAnswer::Changes { incarnation: 7, changes: page, more: false };
+        let answer = HomeAnswer::Changes { life: 7, changes: page, more: false };
         let to = self.peer.key();
         let (caught, others) = std::mem::take(&mut world.caught)
             .into_iter()
@@ -570,7 +570,7 @@ fn more_changes_than_can_wait_are_pulled_again() {
             let page = (1_u64..).zip(&log).filter(|(at, _)| *at > after).take(100);
             let changes: Vec<_> = page.map(|(at, bytes)| (at, Blob(bytes.clone()))).collect();
             let more = changes.len() == 100;
-            let answer = HomeAnswer::Changes { incarnation: 7, changes, more };
+            let answer = HomeAnswer::Changes { life: 7, changes, more };
             world.answer(&caught, to_vec(&answer));
         }
         world.pass(100);

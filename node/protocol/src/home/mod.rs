@@ -7,6 +7,7 @@
 
 pub(crate) mod fork;
 mod import;
+pub(crate) mod log;
 mod replicate;
 mod task;
 mod turn;
@@ -98,10 +99,10 @@ pub(crate) struct Home {
     pub(crate) jobs: BTreeSet<JobId>,
     pub(crate) imports: BTreeMap<u64, Import>,
     pub(crate) next_import: u64,
-    /// Position of the last change in this node's log.
-    pub(crate) log: u64,
+    pub(crate) log: log::Log,
+    /// Which one of this writer's actors at this node writes now.
     pub(crate) incarnation: u64,
-    /// How far each home peer's log was pulled: its incarnation and position.
+    /// How far each home peer's log was pulled: its life and position.
     pub(crate) cursors: BTreeMap<NodeKey, (u64, u64)>,
     pub(crate) pulling: BTreeMap<RequestId, NodeKey>,
     pub(crate) pull_wanted: BTreeSet<NodeKey>,
@@ -139,7 +140,7 @@ impl Home {
             jobs: BTreeSet::new(),
             imports: BTreeMap::new(),
             next_import: 1,
-            log: 0,
+            log: log::Log::default(),
             incarnation: 0,
             cursors: BTreeMap::new(),
             pulling: BTreeMap::new(),
@@ -228,19 +229,6 @@ pub(crate) fn change_key(id: &ShardId, position: u64) -> Vec<u8> {
 }
 
 impl Node {
-    /// Persists signed changes with their place in the log.
-    pub(crate) fn log_changes(&mut self, changes: Vec<(ShardId, Vec<u8>)>) {
-        for (shard, bytes) in changes {
-            self.home.log = self.home.log.saturating_add(1);
-            let key = change_key(&shard, self.home.log);
-            self.context.persist(rows::numbered(rows::LOG, self.home.log), Some(key.clone()));
-            self.context.persist(key, Some(bytes));
-        }
-        let mut row = self.home.incarnation.to_be_bytes().to_vec();
-        row.extend_from_slice(&self.home.log.to_be_bytes());
-        self.context.persist(rows::key(rows::META, &[b"log"]), Some(row));
-    }
-
     /// Feeds facts to the indicators and persists their state; what they touched is cut now, or when
     /// the import ends that brought them.
     pub(crate) fn take_facts(&mut self, facts: &[Fact], import: Option<u64>) {

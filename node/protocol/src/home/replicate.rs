@@ -195,8 +195,8 @@ impl Node {
             return;
         }
         self.home.pull_wanted.remove(&peer);
-        let (incarnation, after) = self.home.cursors.get(&peer).copied().unwrap_or((0, 0));
-        let message = to_vec(&HomeMessage::Pull { incarnation, after });
+        let (life, after) = self.home.cursors.get(&peer).copied().unwrap_or((0, 0));
+        let message = to_vec(&HomeMessage::Pull { life, after });
         let request = self.context.send(peer, Channel::Home, message);
         self.home.pulling.insert(request, peer);
     }
@@ -275,8 +275,8 @@ impl Node {
                 }
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
-            Ok(HomeMessage::Pull { incarnation, after }) => {
-                let after = if incarnation == self.home.incarnation { after } else { 0 };
+            Ok(HomeMessage::Pull { life, after }) => {
+                let after = self.home.log.serve_after(life, after);
                 let load = self.context.load(Load::Scan {
                     prefix: rows::LOG.to_vec(),
                     after: Some(rows::numbered(rows::LOG, after)),
@@ -329,15 +329,15 @@ impl Node {
             }
             changes.push((position, Blob(value)));
         }
-        let incarnation = self.home.incarnation;
-        let answer = HomeAnswer::Changes { incarnation, changes, more };
+        let life = self.home.log.life();
+        let answer = HomeAnswer::Changes { life, changes, more };
         self.context.respond(inbound, to_vec(&answer));
     }
 
     pub(crate) fn on_pulled(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
         let Some(peer) = self.home.pulling.remove(&request) else { return };
         let answer = result.ok().and_then(|bytes| decode::<HomeAnswer>(&bytes).ok());
-        let Some(HomeAnswer::Changes { incarnation, changes, more }) = answer else {
+        let Some(HomeAnswer::Changes { life, changes, more }) = answer else {
             self.home.pull_busy.remove(&peer);
             if self.peers.greeted(&peer).is_some() {
                 self.home.pull_wanted.insert(peer);
@@ -345,8 +345,7 @@ impl Node {
             return;
         };
         let mut incoming = Vec::new();
-        // Positions of another log than last time begin anew.
-        let held = self.home.cursors.get(&peer).filter(|(log, _)| *log == incarnation);
+        let held = self.home.cursors.get(&peer).filter(|(followed, _)| *followed == life);
         let mut end = held.map_or(0, |(_, position)| *position);
         // A page without changes has nothing behind it, whatever the peer says.
         let more = more && !changes.is_empty();
@@ -364,9 +363,9 @@ impl Node {
             }
         }
         if incoming.is_empty() {
-            return self.after_merge(peer, (incarnation, end), more, &[]);
+            return self.after_merge(peer, (life, end), more, &[]);
         }
-        self.enqueue(Task::Merge { peer, changes: incoming, end: (incarnation, end), more });
+        self.enqueue(Task::Merge { peer, changes: incoming, end: (life, end), more });
     }
 
     /// Whether the schema has a shard; a peer may name any.

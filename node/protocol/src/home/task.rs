@@ -384,7 +384,7 @@ impl Node {
             let count = made.entry(shard).or_default();
             *count = count.saturating_add(1);
         }
-        let end = self.home.log.saturating_add(u64::try_from(changes.len()).unwrap_or(0));
+        let end = self.home.log.end.saturating_add(u64::try_from(changes.len()).unwrap_or(0));
         for shard in shards {
             let before = unsaved.get(shard.id()).copied().unwrap_or(0);
             let mut since = before.saturating_add(made.get(shard.id()).copied().unwrap_or(0));

@@ -184,14 +184,14 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
     let writer = house().writer(&unit, "health", &["case"]).1.to_cbor();
     let changes = (1..).zip(twin::changes().into_iter().map(Blob)).collect();
     vec![
-        to_vec(&HomeMessage::Pull { incarnation: 1, after: 0 }),
+        to_vec(&HomeMessage::Pull { life: 1, after: 0 }),
         to_vec(&HomeMessage::Nudge),
         to_vec(&HomeMessage::List(lists)),
         to_vec(&HomeMessage::Catalogue(Blob(statement::statement_seeds().swap_remove(3)))),
         to_vec(&HomeMessage::Writer(Blob(writer.clone()))),
         to_vec(&HomeMessage::Certificate(Blob(writer))),
         to_vec(&HomeMessage::Fork(Blob(twin::fork()))),
-        to_vec(&HomeAnswer::Changes { incarnation: 1, changes, more: false }),
+        to_vec(&HomeAnswer::Changes { life: 1, changes, more: false }),
         to_vec(&HomeAnswer::Noted),
     ]
 }

@@ -76,7 +76,7 @@ fn pulls(scene: Arc<Scene>) -> BoxFuture<'static, ()> {
             crowd(Arc::clone(&scene), UNDER_WAY, |scene, _| {
                 let peer = Arc::clone(&peer);
                 async move {
-                    let pull = to_vec(&HomeMessage::Pull { incarnation: 0, after: 0 });
+                    let pull = to_vec(&HomeMessage::Pull { life: 0, after: 0 });
                     while !scene.over() && peer.is_open() {
                         scene.attempts(1);
                         let answer = peer.ask(HOME, &pull).await.ok();
@@ -110,11 +110,7 @@ fn handing(pages: Arc<Vec<Vec<Blob>>>) -> Manners {
         let changes = pages.get(page).cloned().unwrap_or_default();
         let more = !changes.is_empty();
         let changes = (1..).map(|at| number * 1_000 + at).zip(changes).collect();
-        Some(frame(&to_vec(&HomeAnswer::Changes {
-            incarnation: 1 + number / count,
-            changes,
-            more,
-        })))
+        Some(frame(&to_vec(&HomeAnswer::Changes { life: 1 + number / count, changes, more })))
     })
 }
 
