@@ -208,6 +208,17 @@ pub enum StoreError {
         deadline: Duration,
     },
 
+    /// The store does nothing any more.
+    #[error(
+        "the store has done nothing for {} s although it has work; look at the disk (the system's \
+         log, a network mount that hangs), then start the node again: what was acknowledged is on disk",
+        .waited.as_secs()
+    )]
+    Stalled {
+        /// How long.
+        waited: Duration,
+    },
+
     /// An earlier commit failed, so what is on disk is known again only after a restart.
     #[error("the store stopped after a failed commit; start the node again")]
     Halted,

@@ -43,6 +43,9 @@ pub use redb::Redb;
 pub use room::Room;
 pub use scratch::Scratch;
 pub use sled::Sled;
-pub use thread::{Committed, Committing, QUEUE_LENGTH, StoreHandle, StoreThread, Ticket, start};
+pub use thread::{
+    Committed, Committing, Patience, QUEUE_LENGTH, StoreHandle, StoreThread, Ticket, start,
+    start_with,
+};
 pub use transfer::{export, import};
 pub use verify::VerifyReport;

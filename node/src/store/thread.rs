@@ -5,8 +5,12 @@
 //! each one, in the order they came. A request after a commit sees that commit. The queue is
 //! bounded: a full queue makes callers wait or be told so, it never grows.
 
+use std::future::Future;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -22,6 +26,22 @@ const GROUP_BYTES: usize = 8 * 1024 * 1024;
 
 /// Batches that become one durable commit: bounds how long the first of them waits.
 const GROUP_BATCHES: usize = QUEUE_LENGTH;
+
+/// How long whoever waits believes in a store that does nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How often it is looked whether the store's thread has done anything.
+    pub look: Duration,
+    /// Looks in a row that see nothing done, after which the store counts as stalled. They are counted
+    /// one by one, so that a process that was stopped for an hour has missed one of them and not all.
+    pub idle_looks: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { look: Duration::from_secs(5), idle_looks: 12 }
+    }
+}
 
 /// Names a commit for the caller who waits for it.
 pub type Ticket = u64;
@@ -42,29 +62,83 @@ enum Request {
     Call(Operation),
 }
 
+/// Whether the thread gets on with its work: an engine can wait for itself for ever after a failed write
+/// (sled does), and a disk for its controller.
+#[derive(Debug)]
+struct Pulse {
+    patience: Patience,
+    /// Groups and operations done.
+    done: AtomicU64,
+    /// Somebody has waited in vain.
+    stalled: AtomicBool,
+}
+
+impl Pulse {
+    /// Waits as long as the thread gets on with its work.
+    async fn while_it_beats<T>(&self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        let mut work = std::pin::pin!(work);
+        let mut done = self.done.load(Ordering::Relaxed);
+        let mut idle = 0;
+        let Patience { look, idle_looks } = self.patience;
+        while idle < idle_looks {
+            tokio::select! {
+                biased;
+                result = &mut work => return Ok(result),
+                () = tokio::time::sleep(look) => {}
+            }
+            let now = self.done.load(Ordering::Relaxed);
+            idle = if now == done { idle.saturating_add(1) } else { 0 };
+            done = now;
+        }
+        self.stalled.store(true, Ordering::Relaxed);
+        Err(StoreError::Stalled { waited: look.saturating_mul(idle_looks) })
+    }
+
+    fn beat(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Requests go in here; clones share the queue. The thread ends when the last one is dropped.
+///
+/// Nobody waits for ever: see [`StoreError::Stalled`]. The futures need tokio's timer.
 #[derive(Debug, Clone)]
 pub struct StoreHandle {
     queue: mpsc::Sender<Request>,
+    pulse: Arc<Pulse>,
 }
 
 /// The running thread.
 #[derive(Debug)]
 pub struct StoreThread {
     thread: JoinHandle<Result<(), StoreError>>,
+    pulse: Arc<Pulse>,
 }
 
 /// Starts a thread that owns `store`.
 pub fn start(store: Store) -> io::Result<(StoreHandle, StoreThread)> {
+    start_with(store, Patience::default())
+}
+
+/// Starts a thread that owns `store`, with another patience than usual.
+pub fn start_with(store: Store, patience: Patience) -> io::Result<(StoreHandle, StoreThread)> {
     let (queue, requests) = mpsc::channel(QUEUE_LENGTH);
-    let thread =
-        thread::Builder::new().name("store".to_owned()).spawn(move || serve(store, requests))?;
-    Ok((StoreHandle { queue }, StoreThread { thread }))
+    let (done, stalled) = (AtomicU64::new(0), AtomicBool::new(false));
+    let pulse = Arc::new(Pulse { patience, done, stalled });
+    let beating = Arc::clone(&pulse);
+    let thread = thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || serve(store, requests, &beating))?;
+    Ok((StoreHandle { queue, pulse: Arc::clone(&pulse) }, StoreThread { thread, pulse }))
 }
 
 impl StoreThread {
-    /// Waits until every handle is dropped, the queue is done and the store is closed. Blocks.
+    /// Waits until every handle is dropped, the queue is done and the store is closed. Blocks; not for a
+    /// store that has stalled, whose thread ends with the process.
     pub fn join(self) -> Result<(), StoreError> {
+        if self.pulse.stalled.load(Ordering::Relaxed) {
+            return Err(StoreError::Closed);
+        }
         self.thread.join().unwrap_or(Err(StoreError::Closed))
     }
 }
@@ -74,21 +148,26 @@ impl StoreThread {
 pub struct Committing {
     ticket: Ticket,
     reply: oneshot::Receiver<Committed>,
+    pulse: Arc<Pulse>,
 }
 
 impl Committing {
     /// Waits until the commit is durable or has failed.
     pub async fn done(self) -> Committed {
-        let closed = Committed { ticket: self.ticket, result: Err(StoreError::Closed) };
-        self.reply.await.unwrap_or(closed)
+        let Self { ticket, reply, pulse } = self;
+        match pulse.while_it_beats(reply).await {
+            Ok(Ok(committed)) => committed,
+            Ok(Err(_)) => Committed { ticket, result: Err(StoreError::Closed) },
+            Err(stalled) => Committed { ticket, result: Err(stalled) },
+        }
     }
 }
 
 impl StoreHandle {
     /// Queues a commit; waits while the queue is full.
     pub async fn commit(&self, ticket: Ticket, batch: Batch) -> Result<Committing, StoreError> {
-        let (request, committing) = commit_request(ticket, batch);
-        self.queue.send(request).await.map_err(|_| StoreError::Closed)?;
+        let (request, committing) = self.commit_request(ticket, batch);
+        self.send(request).await?;
         Ok(committing)
     }
 
@@ -96,7 +175,7 @@ impl StoreHandle {
     pub fn try_commit(&self, ticket: Ticket, batch: Batch) -> Result<Committing, Batch> {
         match self.queue.try_reserve() {
             Ok(place) => {
-                let (request, committing) = commit_request(ticket, batch);
+                let (request, committing) = self.commit_request(ticket, batch);
                 place.send(request);
                 Ok(committing)
             }
@@ -131,17 +210,27 @@ impl StoreHandle {
             // A caller who went away does not need the answer.
             let _ = reply.send(operation(store));
         }));
-        self.queue.send(request).await.map_err(|_| StoreError::Closed)?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.send(request).await?;
+        self.pulse.while_it_beats(answer).await?.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn send(&self, request: Request) -> Result<(), StoreError> {
+        let sent = self.pulse.while_it_beats(self.queue.send(request)).await?;
+        sent.map_err(|_| StoreError::Closed)
+    }
+
+    fn commit_request(&self, ticket: Ticket, batch: Batch) -> (Request, Committing) {
+        let (reply, answer) = oneshot::channel();
+        let pulse = Arc::clone(&self.pulse);
+        (Request::Commit { ticket, batch, reply }, Committing { ticket, reply: answer, pulse })
     }
 }
 
-fn commit_request(ticket: Ticket, batch: Batch) -> (Request, Committing) {
-    let (reply, answer) = oneshot::channel();
-    (Request::Commit { ticket, batch, reply }, Committing { ticket, reply: answer })
-}
-
-fn serve(mut store: Store, mut requests: mpsc::Receiver<Request>) -> Result<(), StoreError> {
+fn serve(
+    mut store: Store,
+    mut requests: mpsc::Receiver<Request>,
+    pulse: &Pulse,
+) -> Result<(), StoreError> {
     let mut group = Group::default();
     while let Some(request) = requests.blocking_recv() {
         let mut next = group.take(request);
@@ -150,8 +239,10 @@ fn serve(mut store: Store, mut requests: mpsc::Receiver<Request>) -> Result<(), 
             next = group.take(request);
         }
         group.commit(&mut store);
+        pulse.beat();
         if let Some(operation) = next {
             operation(&mut store);
+            pulse.beat();
         }
     }
     store.close()

@@ -1,6 +1,8 @@
 //! Failing commits, and the store thread.
 
-use reeve::store::{Disk, Faults, ScanLimit, StoreError, start};
+use std::time::Duration;
+
+use reeve::store::{Disk, Faults, Patience, ScanLimit, StoreError, start, start_with};
 
 use super::place::{Place, put};
 
@@ -115,4 +117,34 @@ async fn a_full_queue_gives_the_batch_back() {
     for committing in waiting {
         committing.done().await.result.unwrap();
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_for_a_store_that_does_nothing() {
+    let patience = Patience { look: Duration::from_millis(20), idle_looks: 3 };
+    let (handle, thread) = start_with(Place::memory().open(), patience).unwrap();
+    let first = handle.commit(1, put("a", b"v")).await.unwrap();
+    first.done().await.result.unwrap();
+    let (_release, held) = std::sync::mpsc::channel::<()>();
+    let holding = handle.call(move |_| Ok(held.recv().is_ok()));
+    let committing = async { handle.commit(2, put("b", b"v")).await.unwrap().done().await };
+    let (held, committed) = tokio::join!(holding, committing);
+    assert!(matches!(held, Err(StoreError::Stalled { .. })), "{held:?}");
+    assert!(matches!(committed.result, Err(StoreError::Stalled { .. })));
+    // Nor does whoever closes it.
+    assert!(thread.join().is_err());
+}
+
+#[tokio::test]
+async fn a_store_that_is_slow_but_gets_on_is_waited_for() {
+    let patience = Patience { look: Duration::from_millis(50), idle_looks: 4 };
+    let (handle, _thread) = start_with(Place::memory().open(), patience).unwrap();
+    let slow = || {
+        handle.call(|_| {
+            std::thread::sleep(Duration::from_millis(60));
+            Ok(())
+        })
+    };
+    let all = futures::future::join_all((0..8).map(|_| slow())).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
 }

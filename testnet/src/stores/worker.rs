@@ -59,7 +59,7 @@ pub fn run(work: &Work) -> std::io::Result<bool> {
     };
     say(OPENED, begin)?;
     let (handle, thread) = start(store)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let written = runtime.block_on(write(work, begin, handle, &ended))?;
     if let Err(error) = written.and(thread.join()) {
         return failed(&error);
