@@ -26,7 +26,7 @@ const BATCH: usize = 200;
 
 /// Values of the two dimensions.
 fn sides() -> (usize, usize) {
-    (count(12, 95), count(15, 100))
+    (count(12, 30), count(15, 30))
 }
 
 fn values(letter: &str, many: usize) -> String {
@@ -130,7 +130,7 @@ fn attack_09_every_bucket_is_counted_once_whatever_is_repeated() {
     world.publish_catalogue(nation, "it", CATALOGUE);
     let mut random = chance(9);
     let (a, b) = sides();
-    let mut left = count(300, 100_000);
+    let mut left = count(300, 20_000);
     for number in 0.. {
         let on = day(number);
         let mut buckets: Vec<Bucket> =
