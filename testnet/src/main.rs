@@ -71,3 +71,30 @@ fn main() -> ExitCode {
         ExitCode::FAILURE
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::panic, reason = "a test fails by panicking")]
+mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    use reeve_testnet::full::parts::{PARTS, Program};
+
+    use super::*;
+
+    #[test]
+    fn every_command_of_full_is_one_of_this_program() {
+        let steps = PARTS.iter().flat_map(|part| part.steps);
+        let own: Vec<_> = steps.filter(|step| step.program == Program::Testnet).collect();
+        assert!(own.len() > 10, "the search is broken");
+        for step in own {
+            for quick in [false, true] {
+                let words = step.arguments(quick, Some(Path::new("data")));
+                let words = core::iter::once(OsString::from("testnet")).chain(words);
+                if let Err(error) = Arguments::try_parse_from(words) {
+                    panic!("{}: {error}", step.shown(quick));
+                }
+            }
+        }
+    }
+}

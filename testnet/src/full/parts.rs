@@ -116,6 +116,18 @@ pub const PARTS: &[Part] = &[
         ],
     },
     Part {
+        name: "scale",
+        what: "up to 10,000 leaves, each with a change per virtual second for ten virtual minutes",
+        need: Need::Nothing,
+        minutes: 90,
+        steps: &[
+            testnet(&["sim", "--scale", "100"], &["sim", "--scale", "10", "--seconds", "5"], 6),
+            testnet(&["sim", "--scale", "1000"], &["sim", "--scale", "20", "--seconds", "5"], 6),
+            testnet(&["sim", "--scale", "3200"], &["sim", "--scale", "30", "--seconds", "5"], 6),
+            testnet(&["sim", "--scale", "10000"], &["sim", "--scale", "40", "--seconds", "5"], 6),
+        ],
+    },
+    Part {
         name: "kills",
         what: "node processes killed while they are written to",
         need: Need::Nothing,
@@ -246,6 +258,17 @@ pub const PARTS: &[Part] = &[
                 8,
             ),
         ],
+    },
+    Part {
+        name: "hostile",
+        what: "attacks of peers on a node: floods, bombs, half-open streams, forged signatures",
+        need: Need::Nothing,
+        minutes: 20,
+        steps: &[testnet(
+            &["trial", "hostile", "--each-seconds", "60"],
+            &["trial", "hostile", "--each-seconds", "2", "--calm-seconds", "1"],
+            16,
+        )],
     },
     Part {
         name: "fuzz",

@@ -114,7 +114,9 @@ fn load() -> String {
 /// Runs a step to its end. Its watcher ends it, and all that it started, when this program ends.
 fn finish(step: &Step, spec: &Spec<'_>, record: &mut StepRecord) -> Result<(), FullError> {
     let log = File::create(&record.log).map_err(FullError::of(&record.log))?;
-    let errors = log.try_clone().map_err(FullError::of(&record.log))?;
+    // Progress and errors go beside it: figures are what it printed as its result.
+    let beside = record.log.with_extension("err");
+    let errors = File::create(&beside).map_err(FullError::of(beside))?;
     let own = std::env::current_exe().map_err(FullError::of("this executable"))?;
     let mut command = Command::new(own);
     command.arg("watch").arg("--").arg(step.executable()?);
