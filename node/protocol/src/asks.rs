@@ -9,6 +9,7 @@ use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::unit::UnitPath;
 
+use crate::consent::Adopt;
 use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{OPS_PER_ASK, QUEUED_TASKS, Task};
 use crate::ledger::node_key;
@@ -58,9 +59,11 @@ pub(crate) enum ProofFor {
 impl Node {
     pub(crate) fn on_ask(&mut self, ask: AskId, what: Ask) {
         let Ask { who, what } = what;
-        match self.authorise(who, &what) {
-            Ok(()) => self.answer_ask(ask, what),
-            Err(answer) => self.context.reply(ask, *answer),
+        let name = who.name.clone();
+        match (self.authorise(who, &what), what) {
+            (Ok(()), Question::Adopt(what)) => self.adopt(ask, name, what),
+            (Ok(()), what) => self.answer_ask(ask, what),
+            (Err(answer), _) => self.context.reply(ask, *answer),
         }
     }
 
@@ -127,7 +130,13 @@ impl Node {
             Question::Issued { .. } => (Action::ReadLedger, node()),
             Question::Admit { .. } => (Action::ManagePeers, node()),
             Question::Permission(action) => (*action, node()),
-            Question::SetPolicy(_) => (Action::ChangePolicy, node()),
+            Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_)) => {
+                (Action::ChangePolicy, node())
+            }
+            Question::Adopt(Adopt::Indicator { indicator, .. }) => {
+                (Action::AdoptIndicator, self.indicator_resource(indicator)?)
+            }
+            Question::Adoptions => (Action::ReadPolicy, node()),
         })
     }
 
@@ -217,6 +226,9 @@ impl Node {
             Question::Catalogue => Answer::Catalogue(
                 self.reports.catalogue.as_ref().map(|(_, catalogue)| Box::new(catalogue.clone())),
             ),
+            Question::Adoptions => {
+                Answer::Adoptions { proposals: self.view_proposals(), acts: self.view_acts() }
+            }
             Question::Register => Answer::Register(
                 self.reports.register.as_ref().map(|(_, r)| r.entries.clone()).unwrap_or_default(),
             ),

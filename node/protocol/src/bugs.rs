@@ -57,11 +57,13 @@ pub enum Bug {
     StandStill,
     /// Does not sign again what was signed under a certificate that has ended.
     NeverSignAnew,
+    /// Sends what its home has not adopted.
+    SendUnadopted,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -87,6 +89,7 @@ impl Bug {
         Self::LeaveNoticesOut,
         Self::StandStill,
         Self::NeverSignAnew,
+        Self::SendUnadopted,
     ];
 }
 

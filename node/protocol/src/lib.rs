@@ -26,6 +26,7 @@
 
 mod asks;
 pub mod bugs;
+pub mod consent;
 mod context;
 pub mod counters;
 pub mod effect;

@@ -12,12 +12,14 @@ use reeve_statement::bounds::Cell;
 use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass, Titles};
 use reeve_statement::completeness::{Counts, Exception, UnitState};
 use reeve_statement::digest::Digest;
+use reeve_statement::limits::TEXT_BYTES;
 use reeve_statement::names::{FieldId, IndicatorId, KindId};
 use reeve_statement::period::Period;
 use reeve_statement::table::{Table, Unlisted};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::consent::{Act, Adopt, Proposal};
 use crate::effect::NodeKey;
 use crate::rows::{ImportRow, IssuedRow, SentRow};
 use crate::trust::Standing;
@@ -160,6 +162,10 @@ pub enum Question {
     /// Whether the person may do something with the node that the shell does without the core: read
     /// the schema, make an invite.
     Permission(Action),
+    /// Consent to send what a catalogue proposes.
+    Adopt(Adopt),
+    /// What the catalogue proposes, and how it stands here; and every act of adoption.
+    Adoptions,
     /// Replace the policy set.
     SetPolicy(Box<reeve_policy::authz::PolicySet>),
     /// Take a renewed chain: of this node, another node or a writer of this home, of this unit's
@@ -245,6 +251,13 @@ pub enum Answer {
     Proof(Vec<Digest>),
     /// The catalogue, or none.
     Catalogue(Option<Box<Catalogue>>),
+    /// What the catalogue proposes, and the acts of this home.
+    Adoptions {
+        /// Proposals, by indicator.
+        proposals: Vec<Proposal>,
+        /// Acts, the oldest first.
+        acts: Vec<Act>,
+    },
     /// The register.
     Register(Vec<reeve_statement::register::RegisterEntry>),
     /// Policy declined.
@@ -330,6 +343,14 @@ pub enum Failure {
     /// The own table cannot be computed.
     #[error("the own table of {0} cannot be computed; `/metrics` counts why under figures_failed")]
     OwnTable(IndicatorId),
+    /// Somebody adopts what is not proposed any more.
+    #[error(
+        "{0} is proposed in another definition by now; look at it again with `reeve policy adopted`"
+    )]
+    OtherDefinition(IndicatorId),
+    /// A legal basis is no text.
+    #[error("expected a legal basis of 1 to {TEXT_BYTES} bytes, found {0}")]
+    LegalBasis(usize),
     /// Stored bytes do not decode.
     #[error("the store holds a damaged {0}; stop the node and run `reeve verify`")]
     Damaged(&'static str),
@@ -360,6 +381,8 @@ pub struct FigureView {
     pub statement: Option<Digest>,
     /// When it was signed.
     pub issued_at: Option<Timestamp>,
+    /// Whether the home adopted the indicator; if not, nothing of it is sent.
+    pub adopted: bool,
     /// When the data was last touched.
     pub data_touched: Option<Timestamp>,
     /// Rows not listed, per area.
@@ -459,6 +482,8 @@ pub struct Status {
     pub subordinates: Vec<SubordinateStatus>,
     /// Version of the catalogue; 0: none.
     pub catalogue_version: u64,
+    /// Indicators that it proposes and this home has not adopted.
+    pub not_adopted: Vec<IndicatorId>,
     /// Whether the superior has asked for figures.
     pub asked: bool,
     /// How many figures it keeps.

@@ -121,6 +121,7 @@ impl Node {
             return self.context.counters.count("catalogue", "no_longer_verifies");
         };
         if let Body::Catalogue(catalogue) = &verified.statement().body {
+            self.note_proposer(verified.statement().issuer.clone());
             self.install_catalogue(digest, catalogue.clone(), bytes.to_vec());
         }
     }

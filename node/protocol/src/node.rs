@@ -13,6 +13,7 @@ use reeve_statement::unit::UnitId;
 
 use crate::asks::AskedLoad;
 use crate::bugs::Bug;
+use crate::consent::Acts;
 use crate::context::Context;
 use crate::effect::{
     Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
@@ -26,7 +27,8 @@ use crate::refusal::Refusal;
 use crate::report::term::ledger_of;
 use crate::report::{Newcomer, Reports, SWEEP_MS};
 use crate::rows::{
-    self, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow, RequestRow,
+    self, AdoptionRow, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow,
+    RequestRow,
 };
 use crate::settings::Settings;
 use crate::share::Shares;
@@ -79,6 +81,8 @@ pub struct Node {
     pub(crate) stale_pages: bool,
     /// Who refused this node's hello last, until a hello of its own is welcome there.
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
+    /// What this home consented to.
+    pub(crate) acts: Acts,
     restored_catalogue: Option<Vec<u8>>,
     restored_request: Option<Digest>,
     next_sweep: u64,
@@ -165,6 +169,7 @@ impl Node {
             past_ledgers: BTreeMap::new(),
             stale_pages: false,
             last_hello_refusal: None,
+            acts: Acts::default(),
             restored_catalogue: None,
             restored_request: None,
             next_sweep: 0,
@@ -200,6 +205,8 @@ impl Node {
             self.restore_fork(row!(ForkRow)).ok_or_else(|| damaged("no proof".to_owned()))?;
         } else if key.starts_with(rows::ISSUED) {
             self.issued.insert(row!(IssuedRow).entry);
+        } else if key.starts_with(rows::ADOPTED) {
+            self.restore_entered(&row!(AdoptionRow));
         } else if key.starts_with(rows::IMPORT) {
             self.restore_import(key, row!(ImportRow))
                 .ok_or_else(|| damaged("unexpected form".to_owned()))?;
@@ -257,6 +264,7 @@ impl Node {
             _ if key.starts_with(rows::IN_FORCE) => {
                 self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
             }
+            _ if key.starts_with(rows::ADOPTION) => self.restore_act(value)?,
             b"struck" => self.restore_striking(value),
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;

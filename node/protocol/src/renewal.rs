@@ -22,7 +22,7 @@ use crate::wire::{Blob, Downward, HomeMessage};
 const FOUND: &str = "found at the start";
 
 impl Node {
-    /// Enters what was issued while this node did not run, as soon as it may sign.
+    /// Enters what was issued, and what was adopted, while this node did not sign, as soon as it may.
     pub(crate) fn enter_found(&mut self) {
         if !self.may_sign() {
             return;
@@ -32,6 +32,7 @@ impl Node {
                 self.context.counters.count("not_entered", refusal.label());
             }
         }
+        self.enter_acts();
     }
 
     /// Enters a certificate that this unit's authority issued into the ledger; whether it is news.

@@ -4,6 +4,7 @@
 //! Prefixes marked *restored* are read at start; the others are read when needed.
 
 use minicbor::{Decode, Encode};
+use reeve_statement::adoption::Adoption;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::statement::{Body, FigureId, Statement};
@@ -19,6 +20,8 @@ pub const META: &[u8] = b"meta/";
 pub const IN_FORCE: &[u8] = b"in-force/";
 /// Under [`META`]: the right edge of a ledger's tree, by reporting term.
 pub const EDGE: &[u8] = b"ledger/";
+/// Under [`META`]: an act of adoption, by its entry.
+pub const ADOPTION: &[u8] = b"adoption/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).
@@ -45,6 +48,8 @@ pub const IMPORT: &[u8] = b"import/";
 pub const CURSOR: &[u8] = b"cursor/";
 /// Certificates that this unit's authority issued, by term and ledger index (*restored*).
 pub const ISSUED: &[u8] = b"issued/";
+/// Acts of adoption in the ledgers, by term and index (*restored*).
+pub const ADOPTED: &[u8] = b"adopted/";
 /// Forks of writers, proved, by shard and actor (*restored*).
 pub const FORK: &[u8] = b"fork/";
 /// Disclosure state per figure (*restored*).
@@ -67,9 +72,9 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 14] = [
-    CRL, META, ISSUED, FORK, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE, HEARD,
-    REQUEST, PAGE,
+pub const RESTORED: [&[u8]; 15] = [
+    CRL, META, ISSUED, ADOPTED, FORK, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE,
+    HEARD, REQUEST, PAGE,
 ];
 
 /// A key: a prefix and the parts after it.
@@ -277,6 +282,27 @@ pub struct IssuedRow {
     pub certificate: Vec<u8>,
     /// In which term's ledger.
     #[n(10)]
+    pub term: u64,
+}
+
+/// One act of adoption in a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct AdoptionRow {
+    /// Its place in the ledger.
+    #[n(0)]
+    pub index: u64,
+    /// What stands there: the digest of a prefix and the act.
+    #[n(1)]
+    pub entry: Digest,
+    /// The act.
+    #[n(2)]
+    pub act: Adoption,
+    /// When it was entered.
+    #[n(3)]
+    pub entered_at: Timestamp,
+    /// In which term's ledger.
+    #[n(4)]
     pub term: u64,
 }
 

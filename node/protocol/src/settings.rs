@@ -9,6 +9,7 @@ use reeve_statement::key::SecretKey;
 use reeve_statement::unit::UnitPath;
 
 use crate::bugs::Bugs;
+use crate::consent::Accepted;
 use crate::effect::NodeKey;
 
 /// A peer that this node dials.
@@ -55,6 +56,8 @@ pub struct Settings {
     pub time_zone: String,
     /// The policy set.
     pub policy: PolicySet,
+    /// Which proposals of a catalogue are adopted without an act.
+    pub accepted: Accepted,
     /// Peers that this node dials: its superior's nodes, other nodes of its home.
     pub dial: Vec<DialledPeer>,
     /// Sources that are expected to close each period; none named: one is enough.

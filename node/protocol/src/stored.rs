@@ -1,7 +1,8 @@
 //! Whether the stored ledger of a stopped node is whole: for `reeve verify`.
 //!
 //! A unit has one ledger per reporting term, and each is checked alone.
-//! The entries of what was sent and of the certificates that were issued are the leaves. Put together
+//! The entries of what was sent, of the certificates that were issued and of what was adopted are the
+//! leaves. Put together
 //! again in order they must give the tree whose right edge is stored beside them, node by node, and
 //! what each names must be there and verify: a statement's name does not cover the chain of
 //! certificates beside it, without which nobody else can verify it. It is fed rows and asks for rows;
@@ -16,7 +17,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{Frontier, NodeAddress, issuance_entry, leaf_hash};
 
 use crate::ledger::{frontier_of, node_key};
-use crate::rows::{self, IssuedRow, SentRow};
+use crate::rows::{self, AdoptionRow, IssuedRow, SentRow};
 
 /// What is wrong with a stored ledger.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ pub enum LedgerFault {
     /// The right edge does not decode.
     #[error("the ledger's right edge cannot be read")]
     Edge,
-    /// An entry does not decode, or is not of the certificate beside it.
+    /// An entry does not decode, or is not of the certificate or act beside it.
     #[error("entry {index} of the ledger cannot be read")]
     Entry {
         /// Where it should be.
@@ -148,7 +149,7 @@ pub struct LedgerCheck {
     term: u64,
     head: Frontier,
     found: Frontier,
-    /// Entries of certificates that were not come to yet, by place.
+    /// Entries of certificates and of acts that were not come to yet, by place.
     issued: BTreeMap<u64, Digest>,
     verifier: Arc<Verifier>,
 }
@@ -166,10 +167,12 @@ impl LedgerCheck {
         crate::ledger::edge_key(term)
     }
 
-    /// Of which term's ledger the row with this key is an entry: something sent, or a certificate.
+    /// Of which term's ledger the row with this key is an entry: something sent, a
+    /// certificate, or an act of adoption.
     #[must_use]
     pub fn term_of_entry(key: &[u8]) -> Option<u64> {
-        let placed = key.strip_prefix(rows::SENT).or_else(|| key.strip_prefix(rows::ISSUED))?;
+        let prefixes = [rows::SENT, rows::ISSUED, rows::ADOPTED];
+        let placed = prefixes.into_iter().find_map(|prefix| key.strip_prefix(prefix))?;
         Some(u64::from_be_bytes(*placed.first_chunk()?))
     }
 
@@ -198,6 +201,12 @@ impl LedgerCheck {
         rows::key(rows::ISSUED, &[&self.term.to_be_bytes()])
     }
 
+    /// How the keys begin of the acts of adoption that were entered in its term.
+    #[must_use]
+    pub fn adopted_rows(&self) -> Vec<u8> {
+        rows::key(rows::ADOPTED, &[&self.term.to_be_bytes()])
+    }
+
     /// How the keys begin of what was sent in its term.
     #[must_use]
     pub fn sent_rows(&self) -> Vec<u8> {
@@ -213,6 +222,21 @@ impl LedgerCheck {
         let row: IssuedRow = reeve_statement::cbor::from_slice("row", value, value.len())
             .map_err(|_| LedgerFault::Entry { index: place })?;
         if issuance_entry(&row.certificate) != row.entry {
+            return Err(LedgerFault::Entry { index: row.index });
+        }
+        self.issued.insert(row.index, row.entry);
+        Ok(())
+    }
+
+    /// Takes the entry of an act of adoption; all of them come before what was sent.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Entry`].
+    pub fn adopted(&mut self, value: &[u8]) -> Result<(), LedgerFault> {
+        let place = u64::try_from(self.issued.len()).unwrap_or(u64::MAX);
+        let row: AdoptionRow = reeve_statement::cbor::from_slice("row", value, value.len())
+            .map_err(|_| LedgerFault::Entry { index: place })?;
+        if row.act.entry() != row.entry {
             return Err(LedgerFault::Entry { index: row.index });
         }
         self.issued.insert(row.index, row.entry);

@@ -262,6 +262,9 @@ pub enum HomeMessage {
     /// The proof that a writer of this home forked.
     #[n(6)]
     Fork(#[n(0)] Blob),
+    /// Acts of adoption.
+    #[n(7)]
+    Adoptions(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
 }
 
 /// Answer on the home channel.

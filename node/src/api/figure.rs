@@ -115,12 +115,19 @@ pub struct Figure {
     pub statement: Option<String>,
     /// When it was signed.
     pub issued_at: Option<String>,
+    /// Whether the home adopted the indicator; if not, nothing of it is sent.
+    #[serde(default = "yes")]
+    pub adopted: bool,
     /// When the data was last touched.
     pub data_touched: Option<String>,
 }
 
 /// The class of a unit's own table as it is: nobody outside of the house gets it.
 pub const HOME: &str = "home";
+
+fn yes() -> bool {
+    true
+}
 
 /// Texts by language.
 pub(crate) fn titles(titles: &Titles) -> BTreeMap<String, String> {
@@ -177,6 +184,7 @@ impl Figure {
             edition: view.edition,
             statement: view.statement.map(|digest| digest.to_string()),
             issued_at: time(view.issued_at),
+            adopted: view.adopted,
             data_touched: time(view.data_touched),
         }
     }
@@ -213,6 +221,7 @@ impl Figure {
             edition: 0,
             statement: None,
             issued_at: None,
+            adopted: true,
             data_touched: view.data_touched.map(|at| at.to_string()),
         }
     }

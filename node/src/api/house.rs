@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use reeve_protocol::consent::{Act, Consent, Proposal};
 use reeve_protocol::rows::{IssuedRow, SentRow};
+use reeve_statement::adoption::Adopted;
 use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
 use reeve_statement::register::RegisterEntry;
 use serde::{Deserialize, Serialize};
@@ -247,6 +249,126 @@ impl From<&Indicator> for IndicatorView {
             legal_basis: indicator.legal_basis.clone(),
             expected_within_hours: indicator.expected_within_hours,
             definition: indicator.definition().to_string(),
+        }
+    }
+}
+
+/// What somebody adopts: an indicator in the definition that was looked at, or a legal basis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, untagged)]
+pub enum AdoptRequest {
+    /// One definition of one indicator.
+    Indicator {
+        /// The indicator.
+        indicator: String,
+        /// Digest of its definition.
+        definition: String,
+    },
+    /// Everything that names this legal basis, now and later.
+    LegalBasis {
+        /// The legal basis, word for word.
+        legal_basis: String,
+    },
+}
+
+/// How an indicator that a catalogue proposes stands at this home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposalView {
+    /// The indicator.
+    pub indicator: String,
+    /// Its titles by language.
+    pub titles: BTreeMap<String, String>,
+    /// The legal basis that it names.
+    pub legal_basis: Option<String>,
+    /// Least contributors behind a cell for the superior; 1 is exact, none: it is never told.
+    pub floor: Option<u32>,
+    /// Digest of its definition.
+    pub definition: String,
+    /// Whether it is adopted.
+    pub adopted: bool,
+    /// By what: act, legal basis, own catalogue, settings; none: it is not adopted.
+    pub by: Option<String>,
+    /// Whose act it was.
+    pub who: Option<String>,
+    /// When.
+    pub at: Option<String>,
+}
+
+/// An act of adoption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActView {
+    /// The indicator, if it was one.
+    pub indicator: Option<String>,
+    /// Digest of its definition.
+    pub definition: Option<String>,
+    /// The legal basis, if it was one.
+    pub legal_basis: Option<String>,
+    /// The token by which it was done.
+    pub who: String,
+    /// When.
+    pub at: String,
+    /// What stands for it in the ledger, and in decisions.
+    pub entry: String,
+    /// Where in the present term's ledger; none: this node keeps none.
+    pub index: Option<u64>,
+}
+
+/// What a catalogue proposes, and what this home consented to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adoptions {
+    /// Indicators of the catalogue in force.
+    pub proposals: Vec<ProposalView>,
+    /// Every act, the oldest first.
+    pub acts: Vec<ActView>,
+}
+
+impl From<&Proposal> for ProposalView {
+    fn from(proposal: &Proposal) -> Self {
+        let Proposal { indicator, definition, consent } = proposal;
+        let floor = indicator.floors.superior;
+        let act = match consent {
+            Consent::Act(act) => Some(act),
+            _ => None,
+        };
+        let by = match consent {
+            Consent::NotAdopted => None,
+            Consent::OwnCatalogue => Some("own catalogue"),
+            Consent::Settings => Some("settings"),
+            Consent::Act(act) => Some(match act.what {
+                Adopted::Definition { .. } => "act",
+                Adopted::LegalBasis(_) => "legal basis",
+            }),
+        };
+        Self {
+            indicator: indicator.id.to_string(),
+            titles: titles(&indicator.title),
+            legal_basis: indicator.legal_basis.clone(),
+            floor: Some(floor).filter(|floor| *floor != Floors::NEVER),
+            definition: definition.to_string(),
+            adopted: by.is_some(),
+            by: by.map(str::to_owned),
+            who: act.map(|act| act.by.clone()),
+            at: act.map(|act| act.at.to_string()),
+        }
+    }
+}
+
+impl From<&Act> for ActView {
+    fn from(act: &Act) -> Self {
+        let (indicator, definition, legal_basis) = match &act.adoption.what {
+            Adopted::Definition { indicator, definition } => {
+                (Some(indicator.to_string()), Some(definition.to_string()), None)
+            }
+            Adopted::LegalBasis(basis) => (None, None, Some(basis.clone())),
+        };
+        Self {
+            indicator,
+            definition,
+            legal_basis,
+            who: act.adoption.by.clone(),
+            at: act.adoption.at.to_string(),
+            entry: act.entry.to_string(),
+            index: act.index,
         }
     }
 }

@@ -16,8 +16,8 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    CatalogueView, IndicatorView, IssuedEntry, MemberRequest, Periods, PolicyState, Proof,
-    Published, RegisterUnit, SentEntry,
+    ActView, AdoptRequest, Adoptions, CatalogueView, IndicatorView, IssuedEntry, MemberRequest,
+    Periods, PolicyState, Proof, ProposalView, Published, RegisterUnit, SentEntry,
 };
 pub use problem::{FieldProblem, Problem};
 pub use records::{

@@ -112,6 +112,9 @@ pub struct StatusView {
     pub subordinates: Vec<SubordinateView>,
     /// Version of the catalogue; 0: none.
     pub catalogue_version: u64,
+    /// Indicators that it proposes and this home has not adopted: nothing of them is sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_adopted: Vec<String>,
     /// How many figures it keeps.
     pub figures: usize,
     /// How many of them the superior does not have in their last edition.
@@ -238,6 +241,7 @@ impl StatusView {
             peers: status.peers.iter().map(PeerView::from).collect(),
             subordinates: status.subordinates.iter().map(SubordinateView::from).collect(),
             catalogue_version: status.catalogue_version,
+            not_adopted: status.not_adopted.iter().map(ToString::to_string).collect(),
             figures: status.figures,
             unsent: status.unsent,
             refused: refused.collect(),

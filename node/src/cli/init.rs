@@ -54,6 +54,10 @@ pub struct Arguments {
     /// Copy the policy from a file, instead of the default one
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    /// Adopt what a catalogue proposes under this legal basis without being asked; "*" is everything;
+    /// may be given several times
+    #[arg(long = "accept-legal-basis", value_name = "BASIS")]
+    accepted_legal_bases: Vec<String>,
     /// Listen for peers on this multiaddress; may be given several times
     #[arg(long = "listen", value_name = "ADDRESS")]
     listen: Vec<String>,
@@ -109,6 +113,7 @@ impl Arguments {
         config.time_zone.clone_from(&self.time_zone);
         let lists = [
             (&mut config.languages, &self.languages),
+            (&mut config.accepted_legal_bases, &self.accepted_legal_bases),
             (&mut config.net.listen, &self.listen),
             (&mut config.net.enrolment, &self.enrolment),
         ];
@@ -156,7 +161,9 @@ fn tell(house: &House, output: &Output) -> Result<(), CommandError> {
             "{folder} is the folder of a new node of unit {unit}.\n\n\
              Next:\n  \
              - read {folder}/reeve.toml\n  \
-             - join with `reeve join INVITE`"
+             - join with `reeve join INVITE`, and start the node with `reeve run`\n  \
+             - look at what the catalogue proposes with `reeve policy adopted`: nothing is sent \
+             before you adopt it"
         ),
     })
 }

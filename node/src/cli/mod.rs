@@ -5,6 +5,7 @@
 //! opens (a copy of) a store, and nothing here talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
+mod adopt;
 mod asking;
 mod catalogue;
 pub mod certificate;
@@ -132,7 +133,7 @@ pub enum Command {
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
     Sent(sent::Arguments),
-    /// Check, explain, preview or replace the policy
+    /// Check, explain, preview or replace the policy; adopt what a catalogue proposes
     Policy(policy::Arguments),
     /// Show the ledger's head, or prove an entry
     Ledger(ledger::Arguments),

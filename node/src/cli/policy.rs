@@ -1,4 +1,5 @@
-//! `reeve policy`: checking a policy file, asking what it decides, and putting it in force.
+//! `reeve policy`: checking a policy file, asking what it decides, and putting it in force. Consent is in
+//! `adopt`.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -27,7 +28,9 @@ Examples:
   reeve policy explain --role writer --action write_record --kind case
   reeve policy explain --role viewer --action query --indicator confirmed_by_day --own
   reeve policy preview policy.cedar
-  reeve policy set policy.cedar")]
+  reeve policy set policy.cedar
+  reeve policy adopted --missing
+  reeve policy adopt confirmed_by_day")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -46,6 +49,10 @@ pub enum Action {
     Preview(File),
     /// Put a policy file in force, now and after restarts
     Set(File),
+    /// Consent to send indicators that the catalogue proposes
+    Adopt(super::adopt::Arguments),
+    /// List what the catalogue proposes, and what this home adopted, when and by whom
+    Adopted(super::adopt::List),
 }
 
 /// Which file.
@@ -116,6 +123,8 @@ pub(super) fn run(
         Action::Check(File { file }) => check(file, output),
         Action::Explain(explain) => explain.run(&client()?, output),
         Action::Preview(File { file }) => preview(file, &client()?, output),
+        Action::Adopt(what) => super::adopt::run(what, &client()?, output),
+        Action::Adopted(list) => super::adopt::list(list, &client()?, output),
         Action::Set(File { file }) => {
             parse(file)?;
             let text = read_text(file)?.into_bytes();
@@ -182,6 +191,7 @@ impl Explain {
                 area: (self.action == Asked::Query).then_some(area),
                 own: self.own,
                 response_level: self.response_level,
+                ..Circumstances::default()
             },
         };
         let explanation = set.explain(&question);

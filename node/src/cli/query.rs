@@ -151,9 +151,14 @@ fn describe(figure: &Figure) -> String {
         return text;
     }
     line("Completeness", completeness(figure));
+    if !figure.adopted {
+        let told = "no: this is what would be sent; `reeve policy adopt` consents";
+        line("Adopted", Style::Doubtful.of(told));
+    }
     line(
         "Edition",
         match figure.edition {
+            _ if !figure.adopted => "none is sent".to_owned(),
             0 => "none signed yet".to_owned(),
             edition => format!("{edition}, protected for {}", plain(&figure.class)),
         },

@@ -9,6 +9,9 @@ use crate::api::{PeerView, StatusView, SubordinateView};
 /// Days before a certificate's end from which on it is marked.
 const WARN_DAYS: i64 = 30;
 
+/// Names of a list that the text shows; `--json` has all.
+const NAMES_SHOWN: usize = 8;
+
 /// Which node.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -67,6 +70,13 @@ fn describe(status: &StatusView) -> String {
             version => format!("version {version}"),
         },
     );
+    if !status.not_adopted.is_empty() {
+        let told = format!(
+            "{}; nothing of them is sent. `reeve policy adopted` shows them, `reeve policy adopt` consents",
+            plain(&shortened(&status.not_adopted))
+        );
+        line("Not adopted", Style::Doubtful.of(&told));
+    }
     line("Figures", figures(status));
     line("Ledger", format!("{} entries, root {}", status.ledger_size, status.ledger_root));
     if let Some(held) = status.superior_ledger {
@@ -140,6 +150,15 @@ fn describe(status: &StatusView) -> String {
         let _ = write!(text, "\n{}\n", table(&headings, &[], &rows));
     }
     text
+}
+
+/// The first few of a list, and how many more there are.
+fn shortened(items: &[String]) -> String {
+    let shown = items.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(NAMES_SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn figures(status: &StatusView) -> String {

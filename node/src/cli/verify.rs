@@ -270,13 +270,14 @@ fn ledgers(store: &Store, roots: &RootList) -> Result<Vec<(u64, Digest)>, Unsoun
     each(store, &LedgerCheck::edges(), |key, edge| {
         let mut check = LedgerCheck::new(key, edge, roots)?;
         each(store, &check.issued_rows(), |_, entry| Ok(check.issued(entry)?))?;
+        each(store, &check.adopted_rows(), |_, entry| Ok(check.adopted(entry)?))?;
         each(store, &check.sent_rows(), |_, entry| hold(store, check.sent(entry)?))?;
         hold(store, check.certificates()?)?;
         known.insert(check.term());
         found.push(check.end()?);
         Ok(())
     })?;
-    for entries in [rows::ISSUED, rows::SENT] {
+    for entries in [rows::ISSUED, rows::ADOPTED, rows::SENT] {
         let mut after = None;
         // One entry of each term is enough.
         while let Some((key, _)) =

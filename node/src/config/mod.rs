@@ -25,6 +25,8 @@ pub const PEER_PORT: u16 = 7401;
 pub const ENROLMENT_PORT: u16 = 7402;
 /// Port of the local HTTP API.
 pub const HTTP_PORT: u16 = 7400;
+/// Stands for every legal basis, and for none, among those that are accepted beforehand.
+pub const EVERY_BASIS: &str = "*";
 /// Longest wait before a redial, in seconds, unless the file says otherwise: a superior that comes back
 /// has right figures within five seconds.
 const REDIAL_CEILING_S: u64 = 4;
@@ -49,6 +51,9 @@ pub struct Config {
     pub schema: Option<PathBuf>,
     /// The policy file.
     pub policy: PathBuf,
+    /// Legal bases whose indicators are adopted as soon as a catalogue proposes them; [`EVERY_BASIS`]
+    /// is every indicator.
+    pub accepted_legal_bases: Vec<String>,
     /// Sources that are expected to close each period; none named: one is enough.
     pub sources: Vec<String>,
     /// What this node asks its subordinates for.
@@ -189,6 +194,7 @@ impl Config {
             store: Engine::Redb,
             schema: None,
             policy: PathBuf::from("policy.cedar"),
+            accepted_legal_bases: Vec::new(),
             sources: Vec::new(),
             request: Request {
                 purpose: "situation reporting".to_owned(),

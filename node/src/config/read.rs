@@ -62,6 +62,7 @@ fn sections(root: &mut Section<'_>, config: &mut Config, report: &mut Report<'_>
     });
     within(root, "policy", report, |section, report| {
         set(&mut config.policy, section.text("file", report).map(|it| PathBuf::from(it.text)));
+        set(&mut config.accepted_legal_bases, strings(section, "accepted_legal_bases", report));
     });
     within(root, "sources", report, |section, report| {
         set(&mut config.sources, strings(section, "names", report));

@@ -121,6 +121,11 @@ engine = "{engine}"
 # Who may have what, in Cedar. Check a change with `reeve policy check`.
 file = {policy}
 
+# A catalogue proposes indicators, and nothing of one is sent before this home adopts it: `reeve policy
+# adopted` lists them, `reeve policy adopt` consents. Indicators that name one of these legal bases, word for
+# word, are adopted without being asked about; "*" stands for every indicator.
+accepted_legal_bases = {accepted}
+
 [sources]
 # The sources that are expected to close each period, for every kind. A figure is complete once as many
 # have. A source that ever closed a period of a kind is expected for that kind, also if it is not named here.
@@ -140,6 +145,7 @@ json = {json}
 "#,
         engine = config.store.name(),
         policy = quoted(&config.policy.to_string_lossy()),
+        accepted = list(&config.accepted_legal_bases),
         sources = list(&config.sources),
         purpose = quoted(&config.request.purpose),
         legal_basis = quoted(&config.request.legal_basis),

@@ -1,8 +1,10 @@
 //! What the core is told at start, as far as the folder says it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reeve_protocol::bugs::Bugs;
+use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::Question;
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -12,6 +14,7 @@ use reeve_statement::cert::Chain;
 use super::entropy::Entropy;
 use super::error::HouseError;
 use super::{Admission, HeldList, House};
+use crate::config::EVERY_BASIS;
 
 impl House {
     /// The core's settings.
@@ -39,6 +42,7 @@ impl House {
             schema: self.schema()?.map(Arc::new),
             time_zone: config.time_zone.clone(),
             policy: self.policy()?,
+            accepted: accepted(&config.accepted_legal_bases),
             dial: dial.collect(),
             sources: config.sources.clone(),
             entropy: *entropy.draw()?,
@@ -48,6 +52,15 @@ impl House {
             },
         })
     }
+}
+
+/// What is adopted without an act.
+fn accepted(bases: &[String]) -> Accepted {
+    if bases.iter().any(|basis| basis == EVERY_BASIS) {
+        return Accepted::Everything;
+    }
+    let bases: BTreeSet<String> = bases.iter().cloned().collect();
+    if bases.is_empty() { Accepted::Nothing } else { Accepted::LegalBases(bases) }
 }
 
 impl HeldList {

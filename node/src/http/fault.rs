@@ -252,6 +252,8 @@ fn told_failure(failure: &Failure) -> Told {
         | Failure::OtherArea(_) => (S::NOT_FOUND, "not_found", "Not here"),
         Failure::NoTwin => (S::CONFLICT, "no_twin", "This node keeps no records"),
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),
+        Failure::OtherDefinition(_) => (S::CONFLICT, "other_definition", "Changed meanwhile"),
+        Failure::LegalBasis(_) => (S::BAD_REQUEST, "legal_basis", "Not a legal basis"),
         Failure::Exists(_) => (S::CONFLICT, "exists", "Here already with other content"),
         Failure::Busy(_) => (S::SERVICE_UNAVAILABLE, "busy", "Too much at once"),
         Failure::NoSpace => (S::INSUFFICIENT_STORAGE, "no_space", "The disk is full"),

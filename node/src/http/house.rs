@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use reeve_policy::authz::{Action, PolicySet};
+use reeve_protocol::consent::Adopt;
 use reeve_protocol::local::{Answer, Failure, Question};
 use reeve_protocol::wire::SignedList;
 use reeve_statement::catalogue::Titles;
@@ -19,8 +20,9 @@ use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::service::Service;
 use crate::api::{
-    CBOR, CatalogueView, IssuedEntry, JSON, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest,
-    PolicyState, Proof, Published, RegisterUnit, SentEntry, StatusView, TOML,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, IssuedEntry, JSON, MAX_FILE_BYTES,
+    MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published, RegisterUnit,
+    SentEntry, StatusView, TOML,
 };
 
 type Shared = State<Arc<Service>>;
@@ -130,6 +132,36 @@ pub(super) async fn set_policy(
     service.ask_done(&who, Question::SetPolicy(Box::new(set))).await?;
     keep(service.settings.policy.clone(), text).await.map_err(Fault::NotKept)?;
     Ok(Document(state))
+}
+
+pub(super) async fn adoptions(
+    State(service): Shared,
+    Who(who): Who,
+) -> Result<Document<Adoptions>, Fault> {
+    match service.ask(&who, Question::Adoptions).await? {
+        Answer::Adoptions { proposals, acts } => Ok(Document(Adoptions {
+            proposals: proposals.iter().map(ProposalView::from).collect(),
+            acts: acts.iter().map(ActView::from).collect(),
+        })),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn adopt(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let what = match json(&headers, body, MAX_REQUEST_BYTES).await? {
+        AdoptRequest::Indicator { indicator, definition } => Adopt::Indicator {
+            indicator: parameter("indicator", &indicator)?,
+            definition: parameter("definition", &definition)?,
+        },
+        AdoptRequest::LegalBasis { legal_basis } => Adopt::LegalBasis(legal_basis),
+    };
+    service.ask_done(&who, Question::Adopt(what)).await?;
+    Ok(Document(Published { done: true }))
 }
 
 /// Replaces the policy file, whole or not at all.

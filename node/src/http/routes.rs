@@ -58,6 +58,8 @@ routes! {
     Token post "/v1/catalogue" house::publish, "Take a signed catalogue or declaration";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
     Token put "/v1/policy" house::set_policy, "Replace the policy set";
+    Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, and what was adopted";
+    Token post "/v1/adoptions" house::adopt, "Adopt an indicator, or all of a legal basis";
     Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=, or &own=true: the own table as it is";
     Token get "/v1/indicators/{indicator}/periods" figures::periods, "Which periods have figures";
     Token get "/v1/records/{kind}" records::list, "Records of one shard: ?shard=";

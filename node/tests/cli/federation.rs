@@ -21,6 +21,9 @@ use super::files::{CATALOGUE, PASSPHRASE, SCHEMA};
 /// Longest wait for something that takes milliseconds on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Whatever a catalogue proposes is adopted.
+const EVERYTHING: [&str; 2] = ["--accept-legal-basis", "*"];
+
 const KEEPER: &str = r#"
 while read -r folder; do
     "$0" --home "$folder" run --json >"$folder/run.json" 2>"$folder/run.log" </dev/null &
@@ -202,6 +205,11 @@ impl Federation {
 
     /// Founds a nation, runs it, lets a municipality join and runs that, and publishes a catalogue.
     pub fn found(engine: &str) -> Self {
+        Self::found_with(engine, &EVERYTHING)
+    }
+
+    /// The same with a municipality that adopts only what it is told to.
+    pub fn found_with(engine: &str, accepts: &[&str]) -> Self {
         let (base, mut keeper) = Self::keeper();
         let orders = Mutex::new(keeper.stdin.take());
         let site = |name: &str| Site { folder: base.join(name) };
@@ -210,11 +218,11 @@ impl Federation {
         federation.write("passphrase", PASSPHRASE);
         federation.write("schema.toml", SCHEMA);
         federation.write("catalogue.toml", CATALOGUE);
-        federation.raise(engine);
+        federation.raise(engine, accepts);
         federation
     }
 
-    fn raise(&self, engine: &str) {
+    fn raise(&self, engine: &str, accepts: &[&str]) {
         let Self { nation, town, .. } = self;
         let (passphrase, schema) = (self.path("passphrase"), self.path("schema.toml"));
         let founded = ["--federation", "test.example", "--unit", "it", "--level", "nation"];
@@ -222,7 +230,8 @@ impl Federation {
         self.start(nation);
         let invite = ["invite", "016", "--level", "municipality", "--name", "en=Town"];
         let invite = nation.reeve(&[&invite[..], &["--passphrase-file", &passphrase]].concat());
-        self.init(town, &["--unit", "016", "--schema", &schema], engine).ok();
+        let town_has = [&["--unit", "016", "--schema", &schema][..], accepts].concat();
+        self.init(town, &town_has, engine).ok();
         let line = invite.ok().out.trim().to_owned();
         town.reeve(&["join", &line, "--passphrase-file", &passphrase]).ok();
         self.start(town);
@@ -271,7 +280,8 @@ impl Federation {
         let key = ["--passphrase-file", passphrase.as_str()];
         let invite =
             self.nation.reeve(&[&["invite", unit, "--level", "municipality"][..], &key].concat());
-        self.init(&site, &["--unit", unit, "--schema", &schema], "redb").ok();
+        let has = [&["--unit", unit, "--schema", &schema][..], &EVERYTHING].concat();
+        self.init(&site, &has, "redb").ok();
         let line = invite.ok().out.trim().to_owned();
         site.reeve(&[&["join", &line][..], &key].concat()).ok();
         site

@@ -14,6 +14,7 @@
 
 mod attacks;
 mod bad_files;
+mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]
 mod counts;
 mod federation;

@@ -50,6 +50,8 @@ const CASES: &[Case] = &[
     send("post", "/v1/catalogue", OPERATOR, "", "application/cose", b"no statement"),
     get("/v1/policy", AUDITOR, ""),
     send("put", "/v1/policy", OPERATOR, "", "text/plain", b"permit ("),
+    get("/v1/adoptions", AUDITOR, ""),
+    send("post", "/v1/adoptions", OPERATOR, "", JSON, br#"{"legal_basis": "Matrix Act"}"#),
     get("/v1/figures/{indicator}", &["operator", "viewer"], "?period=2021-01-01"),
     get("/v1/indicators/{indicator}/periods", &["operator", "viewer"], ""),
     get("/v1/records/{kind}", WRITER, ""),

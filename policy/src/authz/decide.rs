@@ -11,7 +11,7 @@ use reeve_statement::catalogue::{Floors, Indicator, RecipientClass};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
-use reeve_statement::release;
+use reeve_statement::release::{self, DECLARATIONS};
 use reeve_statement::statement::Onward;
 
 use super::ask::{QuestionFault, ask};
@@ -33,6 +33,8 @@ pub struct Permit {
     determining: Vec<String>,
     conditions: Conditions,
     floor: u32,
+    declarations: Vec<Digest>,
+    adoption: Option<Digest>,
 }
 
 /// Which indicator a permit is about, in which definition.
@@ -122,7 +124,11 @@ impl Permit {
             retention_days: self.conditions.retention_days,
             window_seconds: 0,
         };
-        decided(self.policy_set, &self.determining, conditions)
+        release::Decision {
+            declarations: self.declarations.iter().take(DECLARATIONS).copied().collect(),
+            adoption: self.adoption,
+            ..decided(self.policy_set, &self.determining, conditions)
+        }
     }
 }
 
@@ -345,6 +351,8 @@ impl PolicySet {
             determining,
             conditions,
             floor,
+            declarations: question.circumstances.declarations.clone(),
+            adoption: question.circumstances.adoption,
         })
     }
 

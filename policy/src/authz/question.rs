@@ -7,6 +7,7 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use reeve_statement::catalogue::{Indicator, RecipientClass};
+use reeve_statement::digest::Digest;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
 use reeve_statement::unit::UnitPath;
@@ -240,6 +241,11 @@ pub struct Circumstances {
     pub own: bool,
     /// The declared emergency response level; 0 is none.
     pub response_level: u8,
+    /// Digests of the declarations that it follows from.
+    pub declarations: Vec<Digest>,
+    /// Digest of the act by which this home adopted the indicator; none: by its settings (pull,
+    /// subscribe).
+    pub adoption: Option<Digest>,
 }
 
 /// One question to a policy set.

@@ -6,6 +6,7 @@
 //! It never reads a clock, draws a random number, opens a file or a socket, and knows nothing of
 //! twins, policies, stores or peers.
 
+pub mod adoption;
 pub mod bounds;
 pub mod catalogue;
 pub mod cbor;

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 const POLICIES: usize = 64;
 
 /// Most declarations that a decision rests on.
-const DECLARATIONS: usize = 16;
+pub const DECLARATIONS: usize = 16;
 
 /// Why a later edition revises an earlier one. The codes are on the wire and never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]

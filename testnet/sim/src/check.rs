@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reeve_policy::authz::Role;
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::{Answer, FigureView, Question, Status};
-use reeve_protocol::rows::{self, IssuedRow, SentRow};
+use reeve_protocol::rows::{self, AdoptionRow, IssuedRow, SentRow};
 use reeve_statement::bounds::Bounds;
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::from_slice;
@@ -368,7 +368,11 @@ fn roots_of(disk: &Disk) -> BTreeMap<u64, Digest> {
         let row = from_slice::<IssuedRow>("issued", value, value.len()).unwrap();
         (row.index, row.entry)
     });
-    let entries: BTreeMap<u64, Digest> = sent.chain(issued).collect();
+    let adopted = of(rows::ADOPTED).map(|(_, value)| {
+        let row = from_slice::<AdoptionRow>("adopted", value, value.len()).unwrap();
+        (row.index, row.entry)
+    });
+    let entries: BTreeMap<u64, Digest> = sent.chain(issued).chain(adopted).collect();
     let mut tree = Frontier::new();
     let mut roots = BTreeMap::from([(0, tree.root())]);
     for entry in entries.values() {

@@ -5,6 +5,7 @@ use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::schema::closure::{self, Closure};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
+use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::{AskId, Input, NodeKey};
 use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -187,6 +188,7 @@ impl Sim {
             schema: Some(self.schema.clone()),
             time_zone: "UTC".to_owned(),
             policy: PolicySet::of_new_node().unwrap(),
+            accepted: Accepted::Everything,
             dial,
             sources: Vec::new(),
             entropy: seed(&format!("entropy {unit} {label} {}", self.now)),

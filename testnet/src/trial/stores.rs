@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reeve::config::Engine;
 use reeve::house::House;
 use reeve::store::{EngineKind, ScanLimit, Store, StoreConfig, StoreError};
-use reeve_protocol::rows::{self, HeadRow, IssuedRow, SentRow};
+use reeve_protocol::rows::{self, AdoptionRow, HeadRow, IssuedRow, SentRow};
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cert::CrlSet;
 use reeve_statement::cose::{Signed, Verifier};
@@ -76,6 +76,10 @@ fn take_ledger(book: &mut Book, unit: &UnitPath, store: &Store) -> Result<(), Tr
     }
     for row in scan(store, rows::ISSUED).map_err(failed)? {
         let row: IssuedRow = from_slice("row", &row, row.len()).map_err(no_form)?;
+        entries.insert(row.index, row.entry);
+    }
+    for row in scan(store, rows::ADOPTED).map_err(failed)? {
+        let row: AdoptionRow = from_slice("row", &row, row.len()).map_err(no_form)?;
         entries.insert(row.index, row.entry);
     }
     if entries.keys().copied().ne((0..).take(entries.len())) {

@@ -63,6 +63,7 @@ impl Node {
             let message = HomeMessage::Catalogue(Blob(bytes));
             self.tell(peer, Channel::Home, to_vec(&message));
         }
+        self.tell_acts(peer);
         for list in self.trust.lists().cloned().collect::<Vec<_>>() {
             self.tell(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
         }
@@ -269,6 +270,10 @@ impl Node {
                 self.take_certificate(&chain.0);
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
+            Ok(HomeMessage::Adoptions(acts)) => match self.take_acts(peer, &acts) {
+                Ok(()) => self.context.respond(inbound, to_vec(&HomeAnswer::Noted)),
+                Err(refusal) => self.refuse_home(inbound, peer, refusal),
+            },
             Ok(HomeMessage::Catalogue(statement)) => {
                 if let Err(refusal) = self.verify(VerifiedFor::Distributed, statement.0) {
                     self.context.counters.count("refused_statements", refusal.label());

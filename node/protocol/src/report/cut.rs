@@ -43,6 +43,8 @@ enum Outcome {
     Figure { permit: Box<Permit>, figure: Box<Figure>, unprotected: Option<Table> },
     /// Policy declines.
     Declined(Box<Refusal>),
+    /// The home has not adopted the indicator.
+    NotAdopted,
     /// There is nothing to tell yet.
     Nothing,
     /// The own sources have not reported.
@@ -147,13 +149,14 @@ impl Node {
 
     fn cut(&mut self, id: &FigureId) {
         self.reports.due.note_look(id, self.context.now().monotonic);
-        match self.outcome(id) {
+        match self.consented(id) {
             Outcome::Figure { permit, figure, unprotected } => {
                 self.cut_release(id, &permit, *figure, unprotected.as_ref());
             }
             Outcome::Declined(refusal) => {
                 self.cut_notice(id, NoticeCode::Declined, Some(refusal.decision()));
             }
+            Outcome::NotAdopted => self.cut_notice(id, NoticeCode::NotAdopted, None),
             Outcome::NoReport => self.cut_notice(id, NoticeCode::NoReport, None),
             Outcome::Nothing => {}
             Outcome::Failed(label) => self.context.counters.count("figures_failed", label),
@@ -163,7 +166,18 @@ impl Node {
         }
     }
 
-    /// Decides, computes, discloses and adds; changes nothing.
+    /// What is to be said of a figure, if the home adopted its indicator.
+    fn consented(&self, id: &FigureId) -> Outcome {
+        let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
+        let fits = |it: &&Indicator| id.period.is_some_and(|period| period.step() == it.step);
+        match indicator.filter(fits) {
+            Some(indicator) if !self.is_adopted(indicator) => Outcome::NotAdopted,
+            _ => self.outcome(id),
+        }
+    }
+
+    /// Decides, computes, discloses and adds; changes nothing, and does not ask whether the home adopted
+    /// the indicator.
     fn outcome(&self, id: &FigureId) -> Outcome {
         let (Some((_, catalogue)), Some(period)) = (&self.reports.catalogue, id.period) else {
             return Outcome::Nothing;
@@ -181,7 +195,7 @@ impl Node {
         self.compute(indicator, period, permit, id)
     }
 
-    /// The figure as it would be released now; none if nothing would be.
+    /// The figure as it would be released now, if its indicator is adopted; none if nothing would be.
     pub(crate) fn compute_figure(&self, id: &FigureId) -> Option<Figure> {
         match self.outcome(id) {
             Outcome::Figure { figure, .. } => Some(*figure),
@@ -212,6 +226,8 @@ impl Node {
                 area: None,
                 own: false,
                 response_level: request.map_or(0, |r| r.response_level),
+                declarations: Vec::new(),
+                adoption: self.adoption_of(indicator),
             },
         }
     }
@@ -496,12 +512,12 @@ impl Node {
         decision: Option<reeve_statement::release::Decision>,
     ) {
         let last = self.reports.figures.get(id);
-        let content = Digest::of_parts(&[b"reeve-notice/1\0", &to_vec(&(code, &decision))]);
+        let definition = self.reports.definitions.get(&id.indicator).copied();
+        let content = notice_content(code, decision.as_ref(), definition);
         if last.is_some_and(|row| row.content == content) {
             return;
         }
         let (number, previous) = next_edition(last);
-        let definition = self.reports.definitions.get(&id.indicator).copied();
         let notice = Notice {
             class: id.class,
             indicator: id.indicator.clone(),
@@ -590,6 +606,17 @@ impl Node {
         let parts: [&[u8]; 4] = [SALT_DOMAIN, seed.as_slice(), &figure, &edition.to_be_bytes()];
         *Digest::of_parts(&parts).as_bytes()
     }
+}
+
+/// Digest of what a notice says. What is not adopted is a definition: another one is said anew.
+fn notice_content(
+    code: NoticeCode,
+    decision: Option<&reeve_statement::release::Decision>,
+    definition: Option<Digest>,
+) -> Digest {
+    let proposed = definition.filter(|_| code == NoticeCode::NotAdopted);
+    let proposed = proposed.map(|digest| digest.as_bytes().to_vec()).unwrap_or_default();
+    Digest::of_parts(&[b"reeve-notice/1\0", &to_vec(&(code, decision)), &proposed])
 }
 
 fn next_edition(last: Option<&FigureRow>) -> (u64, Option<Digest>) {

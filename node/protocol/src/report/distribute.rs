@@ -154,6 +154,7 @@ impl Node {
                     return Err(Refusal::OldVersion);
                 }
                 self.log_own(statement, verified.digest(), &bytes)?;
+                self.note_proposer(statement.issuer.clone());
                 self.follow_catalogue(verified.digest(), catalogue.clone(), bytes);
                 Ok(())
             }

@@ -104,6 +104,8 @@ pub(crate) struct Heard {
 pub(crate) struct Reports {
     /// The catalogue in force, with the digest of its statement.
     pub(crate) catalogue: Option<(Digest, Catalogue)>,
+    /// Who signed it.
+    pub(crate) proposer: Option<UnitPath>,
     /// Definitions' digests, by indicator.
     pub(crate) definitions: BTreeMap<IndicatorId, Digest>,
     /// The register of subordinates, with the digest of its statement.

@@ -47,6 +47,7 @@ impl Node {
             self.past_ledgers.insert(ended, self.ledger.frontier().size());
         }
         self.ledger = ledger_of(&self.settings)?;
+        self.acts.begin_ledger();
         self.ahead = None;
         self.superseded = self.superseded.filter(|later| *later > term);
         let reports = &mut self.reports;

@@ -29,6 +29,7 @@ impl Node {
     ) -> Option<FigureView> {
         let definition = self.reports.catalogue.as_ref()?.1.find(indicator)?.clone();
         let class = Reports::class();
+        let adopted = self.is_adopted(&definition);
         let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
         let row = self.reports.figures.get(&id);
         // While the indicators are rebuilt only the last edition can be believed.
@@ -64,6 +65,7 @@ impl Node {
             edition: row.map_or(0, |row| row.edition),
             statement: row.filter(|row| row.body.is_some()).map(|row| row.statement),
             issued_at: row.map(|row| row.issued_at),
+            adopted,
             data_touched,
         })
     }
@@ -117,6 +119,7 @@ impl Node {
             peers: self.view_peers(),
             subordinates: self.view_subordinates(),
             catalogue_version: self.catalogue_version(),
+            not_adopted: self.not_adopted(),
             asked: self.reports.subscription.is_some(),
             figures: self.reports.figures.len(),
             unsent: if waits {

@@ -23,6 +23,7 @@ use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
 use reeve_protocol::bugs::Bugs;
+use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::{
     AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
 };
@@ -112,6 +113,8 @@ pub struct World {
     pub sites: BTreeMap<NodeKey, Site>,
     pub places: BTreeMap<Place, NodeKey>,
     pub schema: Arc<Schema>,
+    /// Units that adopt less than everything by themselves.
+    pub accepted: BTreeMap<UnitPath, Accepted>,
     links: BTreeSet<(NodeKey, NodeKey)>,
     down: BTreeSet<NodeKey>,
     /// Pairs that a node parted, and when they may meet again.
@@ -150,6 +153,7 @@ impl World {
             sites: BTreeMap::new(),
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
+            accepted: BTreeMap::new(),
             links: BTreeSet::new(),
             down: BTreeSet::new(),
             parted: BTreeMap::new(),
@@ -190,6 +194,7 @@ impl World {
             schema: Some(self.schema.clone()),
             time_zone: "UTC".to_owned(),
             policy: PolicySet::of_new_node().unwrap(),
+            accepted: self.accepted.get(path).cloned().unwrap_or(Accepted::Everything),
             dial,
             sources: Vec::new(),
             entropy: seed(&format!("entropy {path} {label} {}", self.now)),

@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::{Person, PolicySet, Role, Scope};
 use reeve_protocol::bugs::Bugs;
+use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::{
     AskId, Channel, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
 };
@@ -101,6 +102,7 @@ fn settings() -> Settings {
         schema: Some(Arc::clone(schema())),
         time_zone: "UTC".to_owned(),
         policy: policy().clone(),
+        accepted: Accepted::Everything,
         dial: vec![DialledPeer { key: peer_key(0), addresses: Vec::new() }],
         sources: Vec::new(),
         entropy: seed("entropy"),

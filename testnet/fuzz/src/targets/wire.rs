@@ -11,10 +11,12 @@ use reeve_protocol::wire::{
     HelloAnswer, HomeAnswer, HomeMessage, LedgerAnswer, LedgerMessage, ReportAnswer, SignedList,
     Upward, WIRE_VERSION, decode,
 };
+use reeve_statement::adoption::{Adopted, Adoption};
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::statement::FigureId;
+use reeve_statement::time::Timestamp;
 
 use super::{certificates, statement, text, twin};
 use crate::house::{NOW, house, path};
@@ -155,6 +157,13 @@ pub fn report_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
+/// An act of adoption: what it names has one encoding, and one entry.
+fn act(bytes: &[u8]) {
+    if let Some(act) = canonical::<Adoption>(bytes) {
+        assert_ne!(act.entry(), Digest::of(bytes), "an act is no statement");
+    }
+}
+
 /// Between the nodes of a home.
 pub fn home(bytes: &[u8]) {
     match canonical(bytes) {
@@ -164,6 +173,10 @@ pub fn home(bytes: &[u8]) {
             certificates::chain(&chain.0);
         }
         Some(HomeMessage::Catalogue(signed)) => statement::statement(&signed.0),
+        Some(HomeMessage::Adoptions(acts)) => {
+            assert!(acts.len() <= DISTRIBUTED);
+            acts.iter().for_each(|it| act(&it.0));
+        }
         Some(HomeMessage::Pull { .. } | HomeMessage::Nudge) | None => {}
     }
     if let Some(HomeAnswer::Changes { changes, .. }) = canonical(bytes) {
@@ -182,6 +195,18 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
         list: house().list(&unit, "node it/03/016 1", 1),
     };
     let writer = house().writer(&unit, "health", &["case"]).1.to_cbor();
+    let acts = [
+        Adopted::LegalBasis("Test Act, s. 1".to_owned()),
+        Adopted::Definition {
+            indicator: "cases".parse().unwrap(),
+            definition: Digest::of(b"definition"),
+        },
+    ];
+    let acts = acts.map(|what| {
+        let (by, at) = ("operator".to_owned(), Timestamp::from_millis(1));
+        Blob(to_vec(&Adoption { unit: unit.clone(), what, by, at }))
+    });
+    let acts = acts.to_vec();
     let changes = (1..).zip(twin::changes().into_iter().map(Blob)).collect();
     vec![
         to_vec(&HomeMessage::Pull { life: 1, after: 0 }),
@@ -191,6 +216,7 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
         to_vec(&HomeMessage::Writer(Blob(writer.clone()))),
         to_vec(&HomeMessage::Certificate(Blob(writer))),
         to_vec(&HomeMessage::Fork(Blob(twin::fork()))),
+        to_vec(&HomeMessage::Adoptions(acts)),
         to_vec(&HomeAnswer::Changes { life: 1, changes, more: false }),
         to_vec(&HomeAnswer::Noted),
     ]

@@ -1,0 +1,77 @@
+//! `reeve policy adopt`: nothing is sent before the house consents.
+
+use serde_json::Value;
+
+use super::federation::{Federation, Site, eventually};
+
+const DAY: &str = "2021-05-01";
+
+fn missing(site: &Site) -> Vec<String> {
+    let listed = site.reeve(&["policy", "adopted", "--missing", "--json"]).json();
+    let proposals = listed["proposals"].as_array().unwrap();
+    proposals.iter().map(|it| it["indicator"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The nation's figure of the day; none: there is none yet.
+fn figure(federation: &Federation) -> Option<Value> {
+    let query = ["query", "cases", "--period", DAY, "--json"];
+    let said = federation.nation.reeve(&query);
+    (said.code == 0).then(|| said.json())
+}
+
+#[test]
+fn a_house_consents_one_by_one_and_by_legal_basis() {
+    let federation = Federation::found_with("redb", &[]);
+    let town = &federation.town;
+    assert_eq!(missing(town), ["beds", "cases", "exact_cases"]);
+    let rows: String = (0..9).map(|n| format!("c{n},{DAY},F,30\n")).collect();
+    let file = federation.write("cases.csv", format!("number,date,sex,age\n{rows}"));
+    let mapping = federation.write("cases.toml", super::files::UPSERT);
+    town.reeve(&["import", &file, "--mapping", &mapping]).ok();
+    eventually("the nation hears that it is not adopted", || {
+        figure(&federation).is_some_and(|figure| figure["states"]["not adopted"] == 1)
+    });
+    let told = figure(&federation).unwrap();
+    assert_eq!((told["included"].as_u64(), &told["total"]), (Some(0), &Value::Null));
+    let status = town.reeve(&["status"]).ok().out;
+    assert!(status.contains("Not adopted") && status.contains("cases"), "{status}");
+    let preview = town.reeve(&["query", "cases", "--period", DAY]).ok().out;
+    assert!(preview.contains("what would be sent") && preview.contains('9'), "{preview}");
+
+    town.reeve(&["policy", "adopt"]).fails(2, &["INDICATOR"]);
+    town.reeve(&["policy", "adopt", "cases", "no_such"]).fails(1, &["no_such"]);
+    assert_eq!(missing(town).len(), 3, "all or none");
+    let viewer = town.token("looker", &["--role", "viewer"]);
+    town.reeve_as(&viewer, &["policy", "adopt", "cases"]).fails(3, &[]);
+    town.reeve(&["policy", "adopt", "cases"]).ok();
+    eventually("the nation has the figure", || {
+        figure(&federation).is_some_and(|figure| figure["included"] == 1)
+    });
+    assert_eq!(missing(town), ["beds", "exact_cases"]);
+    let listed = town.reeve(&["policy", "adopted", "--json"]).json();
+    let act = &listed["acts"][0];
+    assert_eq!((act["who"].as_str(), act["indicator"].as_str()), (Some("operator"), Some("cases")));
+    let sent = town.reeve(&["sent", "--indicator", "cases", "--kind", "release", "--json"]).json();
+    let index = act["index"].as_u64().unwrap();
+    let sent = sent.as_array().unwrap();
+    assert!(sent.iter().all(|it| it["index"].as_u64() > Some(index)), "{sent:?}");
+    let shown = town.reeve(&["policy", "adopted"]).ok().out;
+    assert!(shown.contains("by operator on") && shown.contains("NOT ADOPTED"), "{shown}");
+
+    town.reeve(&["policy", "adopt", "--legal-basis", "Test Act, s. 1"]).ok();
+    let basis = super::files::CATALOGUE.replace("version = 1", "version = 2").replace(
+        "measure = \"sum(beds)\"",
+        "measure = \"sum(beds)\"\nlegal_basis = \"Test Act, s. 1\"",
+    );
+    let (catalogue, schema) =
+        (federation.write("next.toml", basis), federation.path("schema.toml"));
+    let key = federation.path("passphrase");
+    let publish = ["catalogue", "publish", &catalogue, "--schema", &schema];
+    federation.nation.reeve(&[&publish[..], &["--passphrase-file", &key]].concat()).ok();
+    eventually("beds are adopted by their legal basis", || missing(town) == ["exact_cases"]);
+    federation.stop(town);
+    let verified = town.reeve(&["verify"]).ok().out;
+    assert!(!verified.is_empty());
+    federation.start(town);
+    assert_eq!(missing(town), ["exact_cases"], "it is kept");
+}

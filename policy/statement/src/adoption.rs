@@ -1,0 +1,105 @@
+//! Adoption: by which act a home consents to send an indicator at all.
+//!
+//! A catalogue proposes, a home adopts. An act names one definition by its digest, so that a changed
+//! definition is a new proposal, or a legal basis, for every definition that names it, later ones too.
+//! An act crosses no border: its digest stands in the unit's ledger, and in the decision behind each
+//! figure that was sent by it. Whoever is shown the act can find it there.
+
+use minicbor::{Decode, Encode};
+
+use crate::catalogue::Indicator;
+use crate::cbor::to_vec;
+use crate::digest::Digest;
+use crate::names::IndicatorId;
+use crate::time::Timestamp;
+use crate::unit::UnitPath;
+
+/// Separates the entry of an act from the digests of statements and of certificates.
+const ADOPTED_AS: &[u8] = b"reeve/adoption/1\0";
+
+/// What was adopted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub enum Adopted {
+    /// One definition of one indicator.
+    #[n(0)]
+    Definition {
+        /// The indicator.
+        #[n(0)]
+        indicator: IndicatorId,
+        /// Digest of its definition.
+        #[n(1)]
+        definition: Digest,
+    },
+    /// Every definition that names this legal basis, word for word, now and later.
+    #[n(1)]
+    LegalBasis(#[cbor(n(0), with = "crate::cbor::text")] String),
+}
+
+impl Adopted {
+    /// Whether a definition is adopted by it.
+    #[must_use]
+    pub fn covers(&self, indicator: &Indicator) -> bool {
+        match self {
+            Self::Definition { indicator: id, definition } => {
+                *id == indicator.id && *definition == indicator.definition()
+            }
+            Self::LegalBasis(basis) => indicator.legal_basis.as_ref() == Some(basis),
+        }
+    }
+}
+
+/// An act of adoption.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Adoption {
+    /// Whose home consents.
+    #[n(0)]
+    pub unit: UnitPath,
+    /// To what.
+    #[n(1)]
+    pub what: Adopted,
+    /// Who did it: the name of an access token.
+    #[cbor(n(2), with = "crate::cbor::text")]
+    pub by: String,
+    /// When.
+    #[n(3)]
+    pub at: Timestamp,
+}
+
+impl Adoption {
+    /// The ledger's entry for the act: what [`crate::ledger::leaf_hash`] takes in place of a statement's
+    /// digest.
+    #[must_use]
+    pub fn entry(&self) -> Digest {
+        Digest::of_parts(&[ADOPTED_AS, &to_vec(self)])
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// Computed with Python's hashlib over the CBOR written out by hand.
+    #[test]
+    fn the_entry_of_an_act_is_as_written_down() {
+        let act = Adoption {
+            unit: "it/03".parse().unwrap(),
+            what: Adopted::LegalBasis("Act, s. 7".to_owned()),
+            by: "anna".to_owned(),
+            at: Timestamp::from_millis(1_000),
+        };
+        let bytes = to_vec(&act);
+        assert_eq!(
+            hex::encode(&bytes),
+            "a4006569742f303301820181694163742c20732e20370264616e6e61031903e8"
+        );
+        assert_eq!(
+            act.entry().to_string(),
+            "0349024bfe1fe4b215acb2e4e15772229634809264760664ccafdce3adb1c29e"
+        );
+        assert_ne!(act.entry(), Digest::of(&bytes), "it is no statement's digest");
+        let back: Adoption = crate::cbor::from_slice("act", &bytes, 1_024).unwrap();
+        assert_eq!(back, act);
+    }
+}
