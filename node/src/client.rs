@@ -114,6 +114,30 @@ impl Client {
         self.call("GET", path, Some(accept), None)
     }
 
+    /// Gets bytes without end, to be read as they come; whoever asks shows one more header.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn stream(
+        &self,
+        path: &str,
+        header: (&str, &str),
+    ) -> Result<impl std::io::Read + use<>, ClientError> {
+        let request = Request::builder()
+            .method("GET")
+            .uri(format!("http://{}{path}", self.address))
+            .header("authorization", format!("Bearer {}", self.secret.text()))
+            .header(header.0, header.1);
+        let request = request.body(()).map_err(|error| self.senseless(&error))?;
+        // It takes as long as it takes; a node that stops closes the connection.
+        let request = self.agent.configure_request(request).timeout_global(None).build();
+        let response = self.agent.run(request).map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response.into_body().into_reader());
+        }
+        Err(self.read(response).err().unwrap_or_else(|| self.senseless(&"no bytes")))
+    }
+
     /// Sends a document, and reads one.
     ///
     /// # Errors
@@ -156,6 +180,10 @@ impl Client {
         serde_json::from_slice(bytes).map_err(|error| self.senseless(&error))
     }
 
+    fn unreachable(&self, reason: &impl ToString) -> ClientError {
+        ClientError::Unreachable { address: self.address, reason: reason.to_string() }
+    }
+
     fn senseless(&self, reason: &impl ToString) -> ClientError {
         ClientError::Answer { address: self.address, reason: reason.to_string() }
     }
@@ -187,10 +215,7 @@ impl Client {
                 self.agent.run(request)
             }
         };
-        let response = response.map_err(|error| ClientError::Unreachable {
-            address: self.address,
-            reason: error.to_string(),
-        })?;
+        let response = response.map_err(|error| self.unreachable(&error))?;
         self.read(response)
     }
 

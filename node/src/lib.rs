@@ -3,6 +3,7 @@
 //! Network, store, HTTP and command line are rooms of their own that meet in [`runtime`] only.
 
 pub mod api;
+pub mod backup;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -31,6 +31,7 @@ mod context;
 pub mod counters;
 pub mod effect;
 pub mod fill;
+pub mod from_backup;
 mod home;
 pub mod job;
 mod ledger;

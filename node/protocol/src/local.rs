@@ -495,6 +495,12 @@ pub struct Status {
     /// Size of its ledger as the superior holds it, if that is more: its store was put back, and it
     /// signs no figures.
     pub superior_ledger: Option<u64>,
+    /// The backup from which its store was restored, while it signs no figures because no new term has
+    /// begun since.
+    pub restored_from: Option<crate::from_backup::FromBackup>,
+    /// Whether its store was restored from a backup, and the other nodes of its home still have to be
+    /// followed before it signs figures.
+    pub following_home: bool,
     /// How far the wall clock is behind the last signed time, in milliseconds, if that is too far to be
     /// believed: it signs nothing until the clock is right.
     pub clock_behind: Option<i64>,

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::effect::{
     Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
 };
+use crate::from_backup::FromBackup;
 use crate::home::Home;
 use crate::home::log::LIFE;
 use crate::job::JobResult;
@@ -72,6 +73,10 @@ pub struct Node {
     /// Size of this node's ledger as the superior holds it, if that is more than this node does: its
     /// store was put back.
     pub(crate) ahead: Option<u64>,
+    /// That this store was restored from a backup, if it was.
+    pub(crate) from_backup: Option<FromBackup>,
+    /// Until when the other nodes of this home are waited for, monotonic.
+    pub(crate) follow_until: Option<u64>,
     /// A later term of this unit than this node's own, if one was heard of.
     pub(crate) superseded: Option<u64>,
     /// Ledgers of this unit's other terms in this store, with their sizes.
@@ -86,6 +91,8 @@ pub struct Node {
     restored_catalogue: Option<Vec<u8>>,
     restored_request: Option<Digest>,
     next_sweep: u64,
+    /// Whether the store says which format its rows have.
+    format_kept: bool,
 }
 
 impl core::fmt::Debug for Node {
@@ -118,6 +125,17 @@ pub enum StartError {
         key: String,
         /// The decoder's reason.
         reason: String,
+    },
+    /// A newer program wrote the rows.
+    #[error(
+        "the store's rows have format {found}, this program reads up to format {supported}: nothing was \
+         changed; run the newer program, or restore a backup of the time before it ran"
+    )]
+    NewerRows {
+        /// Of the rows.
+        found: u32,
+        /// Newest that is read.
+        supported: u32,
     },
     /// The time zone is not known.
     #[error("indicators cannot be computed: {0}")]
@@ -165,6 +183,9 @@ impl Node {
             damaged_shards: BTreeSet::new(),
             interrupted: BTreeMap::new(),
             ahead: None,
+            from_backup: None,
+            follow_until: None,
+            format_kept: false,
             superseded: None,
             past_ledgers: BTreeMap::new(),
             stale_pages: false,
@@ -192,7 +213,10 @@ impl Node {
                 from_slice::<$type>("row", value, ROW_BYTES).map_err(|e| damaged(e.to_string()))?
             };
         }
-        if let Some(rest) = key.strip_prefix(rows::META) {
+        if key == rows::format_key() {
+            self.format_kept = true;
+            Self::check_format(Some(value))?;
+        } else if let Some(rest) = key.strip_prefix(rows::META) {
             self.restore_meta(rest, value).ok_or_else(|| damaged("unexpected form".to_owned()))?;
         } else if key.starts_with(rows::CRL) {
             let list = row!(SignedList);
@@ -235,6 +259,23 @@ impl Node {
         Ok(())
     }
 
+    /// Holds the format of a store's rows against what this program reads, before anything else of it is
+    /// looked at; `value` is what it has at [`rows::format_key`].
+    ///
+    /// # Errors
+    /// [`StartError::NewerRows`], and [`StartError::Row`] where it cannot be read.
+    pub fn check_format(value: Option<&[u8]>) -> Result<(), StartError> {
+        let Some(value) = value else { return Ok(()) };
+        let found = value.try_into().map(u32::from_be_bytes).map_err(|_| StartError::Row {
+            key: String::from_utf8_lossy(&rows::format_key()).into_owned(),
+            reason: "unexpected form".to_owned(),
+        })?;
+        if found > rows::FORMAT {
+            return Err(StartError::NewerRows { found, supported: rows::FORMAT });
+        }
+        Ok(())
+    }
+
     fn restore_meta(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         match key {
             _ if key.starts_with(rows::EDGE) => {
@@ -246,6 +287,7 @@ impl Node {
                     self.ledger.restore(frontier);
                 }
             }
+            rows::FROM_BACKUP => self.restore_from_backup(value)?,
             b"log" => (self.home.incarnation, self.home.log.end) = pair_of(value)?,
             _ if key.starts_with(LIFE) => {
                 self.home.log.restore_life(key.strip_prefix(LIFE)?, value)?;
@@ -328,6 +370,10 @@ impl Node {
             let (first, _) = entropy.as_bytes().split_at(8);
             self.home.incarnation = u64::from_be_bytes(first.try_into().unwrap_or([1; 8])) | 1;
             self.log_changes(Vec::new());
+        }
+        if !self.format_kept {
+            let format = rows::FORMAT.to_be_bytes().to_vec();
+            self.context.persist(rows::format_key(), Some(format));
         }
         self.enter_found();
         self.begin_writing();
@@ -438,6 +484,7 @@ impl Node {
             self.review_deadlines();
             self.review_refused();
             self.review_pulls();
+            self.review_following();
             self.review_imports();
             self.review_day();
             self.reports.due.forget_quiet(now);

@@ -22,6 +22,13 @@ pub const IN_FORCE: &[u8] = b"in-force/";
 pub const EDGE: &[u8] = b"ledger/";
 /// Under [`META`]: an act of adoption, by its entry.
 pub const ADOPTION: &[u8] = b"adoption/";
+/// Under [`META`]: that the store was restored from a backup.
+pub const FROM_BACKUP: &[u8] = b"from-backup";
+/// Under [`META`]: the format of the rows.
+const FORMAT_ROW: &[u8] = b"format";
+/// The newest format of the rows that this program reads, and the one that it writes. A store without the
+/// row has the first.
+pub const FORMAT: u32 = 1;
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).
@@ -85,6 +92,12 @@ pub fn key(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         key.extend_from_slice(part);
     }
     key
+}
+
+/// The key of the row that says which format the others have. Looked at before any other is.
+#[must_use]
+pub fn format_key() -> Vec<u8> {
+    key(META, &[FORMAT_ROW])
 }
 
 /// The key of a statement.

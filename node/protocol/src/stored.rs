@@ -161,6 +161,13 @@ impl LedgerCheck {
         rows::key(rows::META, &[rows::EDGE])
     }
 
+    /// The term of a ledger and its size, if this row is a ledger's right edge.
+    #[must_use]
+    pub fn size_of(key: &[u8], edge: &[u8]) -> Option<(u64, u64)> {
+        let term = key.strip_prefix(Self::edges().as_slice())?.try_into().ok()?;
+        Some((u64::from_be_bytes(term), frontier_of(edge)?.size()))
+    }
+
     /// The key of the right edge of a term's ledger.
     #[must_use]
     pub fn edge_key(term: u64) -> Vec<u8> {

@@ -50,5 +50,11 @@ pub const MAX_SWEEP_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Most operations of one request: the core takes no more at once.
 pub const MAX_OPERATIONS: usize = reeve_protocol::local::OPERATIONS;
+/// The header with which whoever asks for an image of the store proves that the folder is theirs.
+pub const FOLDER_PROOF: &str = "reeve-folder-proof";
+/// The file in a node's folder whose text the header repeats.
+pub const FOLDER_PROOF_FILE: &str = "backup.proof";
+/// Media type of an image of the store.
+pub const IMAGE: &str = "application/octet-stream";
 /// The file in a node's folder that says where its API listens, if the system chose the port.
 pub const ADDRESS_FILE: &str = "api.address";

@@ -125,6 +125,17 @@ pub struct StatusView {
     /// its store was put back, and it signs no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superior_ledger: Option<u64>,
+    /// When the backup was made from which its store was restored, if no new term has begun since: it
+    /// signs no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<String>,
+    /// The last term in which it may not sign any more, if that is its own or a later one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_term: Option<u64>,
+    /// Whether its store was restored from a backup, and it signs no figures before it has followed the
+    /// other nodes of its home.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub following_home: bool,
     /// How far its clock is behind what it signed last, in milliseconds, if that is too far to be
     /// believed: it signs no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,6 +257,9 @@ impl StatusView {
             unsent: status.unsent,
             refused: refused.collect(),
             superior_ledger: status.superior_ledger,
+            restored_from: status.restored_from.as_ref().map(|from| from.made_at.to_string()),
+            ended_term: status.restored_from.as_ref().map(|from| from.term),
+            following_home: status.following_home,
             clock_behind_ms: status.clock_behind,
             refused_by: status.refused_by.map(|(peer, refusal)| RefusedBy {
                 peer: hex::encode(peer.0),

@@ -110,7 +110,7 @@ impl RunningNode for OwnNode<'_> {
 
     fn superseded_by(&self) -> Option<u64> {
         let status: StatusView = self.client().ok()?.get("/v1/status").ok()?;
-        status.superseded_by
+        status.superseded_by.max(status.ended_term)
     }
 
     fn renew(&self, chain: &[u8]) -> Result<(), NotDone> {

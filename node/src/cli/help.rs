@@ -6,7 +6,7 @@ use clap::Command;
 
 /// Commands by what one wants to do. Every command is in exactly one group.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Set up and run", &["init", "join", "run", "verify"]),
+    ("Set up and run", &["init", "join", "run", "verify", "backup", "restore"]),
     ("Records", &["import", "record", "schema"]),
     ("Figures", &["query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "policy", "ledger"]),

@@ -2,11 +2,12 @@
 //!
 //! Each command has a file of its own with its arguments (`Arguments`) and a function `run`. Commands
 //! that ask a running node go through [`crate::client`]; only `run` starts one, only `verify`
-//! opens (a copy of) a store, and nothing here talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
+//! and `backup` open (a copy of) a store, and nothing here talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
 mod adopt;
 mod asking;
+mod backup;
 mod catalogue;
 pub mod certificate;
 mod compare;
@@ -27,6 +28,7 @@ mod output;
 mod policy;
 mod query;
 mod record;
+mod restore;
 mod run;
 mod running;
 mod schema;
@@ -129,6 +131,10 @@ pub enum Command {
     Catalogue(catalogue::Arguments),
     /// Check the store of a stopped node
     Verify(verify::Arguments),
+    /// Back up a whole node into a file, while it runs or not
+    Backup(backup::Arguments),
+    /// Restore a node's folder from a backup
+    Restore(restore::Arguments),
     /// Show how the node fares: who is connected, what is late
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
@@ -184,6 +190,8 @@ impl Command {
             Self::Query(arguments) => query::run(&arguments, global, output),
             Self::Catalogue(arguments) => catalogue::run(&arguments, global, output),
             Self::Verify(arguments) => verify::run(&arguments, global, output),
+            Self::Backup(arguments) => backup::run(&arguments, global, output),
+            Self::Restore(arguments) => restore::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),

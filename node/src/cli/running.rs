@@ -26,7 +26,8 @@ pub trait RunningNode {
     /// [`NotDone`].
     fn issued(&self, term: Option<u64>, from: u64) -> Result<Vec<IssuedEntry>, NotDone>;
 
-    /// The later term under which the unit reports, as far as the node knows of one.
+    /// The later term under which the unit reports, as far as the node knows of one, or the last one in
+    /// which it may not sign any more.
     fn superseded_by(&self) -> Option<u64>;
 
     /// Takes a renewed chain (CBOR), and passes it to whom it is for.

@@ -87,6 +87,18 @@ fn describe(status: &StatusView) -> String {
         );
         line("", Style::Bad.of(&told));
     }
+    if let Some(made_at) = &status.restored_from {
+        let told = format!(
+            "STOPPED: this store was restored from the backup of {made_at}, and what was said after it is \
+             not in it. Begin a new term with `reeve certificate renew --new-term`; until then no figure \
+             is signed"
+        );
+        line("", Style::Bad.of(&told));
+    } else if status.following_home {
+        let told = "this store was restored from a backup: the records of the home's other nodes are \
+                    fetched before a figure is signed; one that does not answer is waited for a minute";
+        line("", Style::Doubtful.of(told));
+    }
     if let Some(behind) = status.clock_behind_ms {
         let told = format!(
             "STOPPED: this machine's clock is {} s behind what was signed last. Set it; until it is \
@@ -170,7 +182,7 @@ fn figures(status: &StatusView) -> String {
 }
 
 /// Bytes as people read them.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let mut told = format!("{bytes} bytes");
     let mut divisor = 1_u64;

@@ -5,23 +5,19 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use reeve_protocol::rows;
-use reeve_protocol::stored::{LedgerCheck, LedgerFault, Needed};
 use reeve_statement::cert::RootList;
-use reeve_statement::digest::Digest;
 use reeve_statement::ledger::Frontier;
 use serde::Serialize;
 
 use super::identity::failed;
 use super::{CommandError, Global, Output, Style, plain};
+use crate::backup::{Unsound, ledgers};
 use crate::house::House;
 use crate::runtime::store_config;
-use crate::store::{KeyName, OpenReport, ScanLimit, Scratch, Store, StoreError};
+use crate::store::{KeyName, OpenReport, Scratch, Store, StoreError};
 
 /// The folder of the copy, in the node's folder or in the one that is given.
 const COPY: &str = "verify.copy";
-
-/// Entries of the ledger that are read at once.
-const ENTRIES: usize = 1_000;
 
 /// How to verify.
 #[derive(Debug, clap::Args)]
@@ -73,12 +69,12 @@ struct Damage {
 /// What to do when the store as a whole, or what was said, is damaged.
 const RESTORE: &str = "keep this folder as it is, and make the node anew: a further node of the home \
     brings the records back, the superior has every statement it accepted; or restore the newest \
-    backup of the whole folder, if nothing was sent since it was made (docs/operate.md, A damaged store)";
+    backup with `reeve restore` (docs/operate.md, A damaged store)";
 
 /// What to do when records are damaged, of which another node of the home has the same.
 const RECORDS: &str = "if the home has another node, make this one anew and let it replicate; else \
-    restore the newest backup of the whole folder, if nothing was sent since it was made, and import \
-    again what came later (docs/operate.md, A damaged store)";
+    restore the newest backup with `reeve restore`, and import again what came later (docs/operate.md, A \
+    damaged store)";
 
 /// What to do when the store is older than what this machine remembers of it.
 const OLDER: &str = "this is an older copy, or a mixture of two: put back the newest copy of the whole folder, \
@@ -165,7 +161,7 @@ impl Report {
         match ledgers(&store, roots) {
             Ok(ledgers) => {
                 let newest = ledgers.last().copied();
-                let (size, root) = newest.unwrap_or((0, Frontier::new().root()));
+                let (_, size, root) = newest.unwrap_or((0, 0, Frontier::new().root()));
                 self.ledger_entries = Some(size);
                 self.ledger_root = Some(root.to_string());
                 self.earlier_ledgers = ledgers.len().saturating_sub(1);
@@ -244,76 +240,4 @@ impl Report {
         }
         text
     }
-}
-
-/// Why the ledger cannot be believed.
-enum Unsound {
-    Store(StoreError),
-    Ledger(LedgerFault),
-}
-
-impl From<StoreError> for Unsound {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<LedgerFault> for Unsound {
-    fn from(fault: LedgerFault) -> Self {
-        Self::Ledger(fault)
-    }
-}
-
-/// Size and root of each term's ledger, the newest last.
-fn ledgers(store: &Store, roots: &RootList) -> Result<Vec<(u64, Digest)>, Unsound> {
-    let (mut found, mut known) = (Vec::new(), BTreeSet::new());
-    each(store, &LedgerCheck::edges(), |key, edge| {
-        let mut check = LedgerCheck::new(key, edge, roots)?;
-        each(store, &check.issued_rows(), |_, entry| Ok(check.issued(entry)?))?;
-        each(store, &check.adopted_rows(), |_, entry| Ok(check.adopted(entry)?))?;
-        each(store, &check.sent_rows(), |_, entry| hold(store, check.sent(entry)?))?;
-        hold(store, check.certificates()?)?;
-        known.insert(check.term());
-        found.push(check.end()?);
-        Ok(())
-    })?;
-    for entries in [rows::ISSUED, rows::ADOPTED, rows::SENT] {
-        let mut after = None;
-        // One entry of each term is enough.
-        while let Some((key, _)) =
-            store.scan(entries, after.as_deref(), ScanLimit::rows(1))?.rows.into_iter().next()
-        {
-            let term = LedgerCheck::term_of_entry(&key).unwrap_or(0);
-            if !known.contains(&term) {
-                return Err(LedgerFault::Headless { term }.into());
-            }
-            after = Some(rows::placed(entries, term, u64::MAX));
-        }
-    }
-    Ok(found)
-}
-
-/// Shows every row whose key begins so, in order.
-fn each(
-    store: &Store,
-    prefix: &[u8],
-    mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), Unsound>,
-) -> Result<(), Unsound> {
-    let mut after = None;
-    loop {
-        let page = store.scan(prefix, after.as_deref(), ScanLimit::rows(ENTRIES))?;
-        page.rows.iter().try_for_each(|(key, value)| visit(key, value))?;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
-        }
-    }
-}
-
-fn hold(store: &Store, needed: Vec<Needed>) -> Result<(), Unsound> {
-    for needed in needed {
-        let value = store.get(&needed.key)?;
-        needed.check(value.as_deref())?;
-    }
-    Ok(())
 }

@@ -19,6 +19,8 @@ use reeve_statement::unit::UnitId;
 
 pub use reeve_crdt::located::Problems;
 
+/// The newest format of the file that this program reads, and the one that it writes.
+pub const FORMAT: u32 = 1;
 /// Port on which a node listens for peers, unless the file says otherwise.
 pub const PEER_PORT: u16 = 7401;
 /// Port on which a node listens for newcomers.

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reeve_crdt::located::{Entry, Problems, Report, Section, Text, excerpt};
+use reeve_crdt::located::{Entry, Problems, Report, Section, Text, excerpt, integer_of};
 use reeve_statement::key::PublicKey;
 use reeve_statement::unit::UnitId;
 
-use super::{Config, Engine, Http, Level, Log, Net, Peer, Request};
+use super::{Config, Engine, FORMAT, Http, Level, Log, Net, Peer, Request};
 
 /// A list that one key may hold at most: nobody types more addresses, and a slip stays bounded.
 const MAX_ITEMS: usize = 64;
@@ -20,6 +20,10 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Config, Problems> {
     let mut report = Report::new(file, text);
     let Some(table) = report.parse() else { return report.finish(None) };
     let mut root = Section::root(&table);
+    if !is_known_format(&mut root, &mut report) {
+        // What a newer program means by its keys is not guessed at.
+        return report.finish(None);
+    }
     let unit = unit(&mut root, &mut report);
     // A stand-in, dropped with the whole when the unit is missing: the other keys are judged still.
     let stand_in = unit.clone().or_else(|| UnitId::new("x").ok());
@@ -30,6 +34,25 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Config, Problems> {
     });
     root.finish(&mut report);
     report.finish(config.filter(|_| unit.is_some()))
+}
+
+/// Whether the file says no newer format than this program reads; one that says nothing has the first.
+fn is_known_format(root: &mut Section<'_>, report: &mut Report<'_>) -> bool {
+    let Some(entry) = root.entry("format") else { return true };
+    let known = 1..=i64::from(FORMAT);
+    let format = integer_of(entry.value);
+    if format.is_some_and(|format| known.contains(&format)) {
+        return true;
+    }
+    let expected = format!("a format up to {FORMAT}");
+    root.wrong(
+        "format",
+        entry,
+        &expected,
+        "run the newer program that the file was written for",
+        report,
+    );
+    false
 }
 
 fn unit(root: &mut Section<'_>, report: &mut Report<'_>) -> Option<UnitId> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{Config, Peer};
+use super::{Config, FORMAT, Peer};
 
 /// A value as TOML writes it: a quoted string.
 fn quoted(text: &str) -> impl Display {
@@ -30,6 +30,9 @@ fn head(config: &Config) -> String {
     format!(
         r#"# The configuration of one Reeve node. Every key is shown with the value in force; unknown keys
 # are refused. File names are relative to this file's folder. A change takes effect at a restart.
+
+# The format of this file. A program that does not know it refuses the file.
+format = {FORMAT}
 
 # The id of the unit of government: stable, never reused. Where the unit stands (its path) is read
 # from its certificates.

@@ -24,6 +24,7 @@ mod error;
 mod files;
 mod found;
 mod identity;
+mod kept;
 mod lists;
 mod passphrase;
 mod records;
@@ -53,6 +54,7 @@ pub use found::{
     UnitSpec, begin, begin_home_node, found_federation, found_home_node, found_subordinate,
 };
 pub use identity::Identity;
+pub use kept::{Kept, is_key, put_kept, put_keys};
 pub use lists::HeldList;
 pub use passphrase::{
     CREDENTIAL, Passphrase, PassphraseError, PassphraseSource, new_passphrase, read_passphrase,

@@ -8,7 +8,8 @@ use reeve_protocol::refusal::Refusal;
 
 use crate::api::{FieldProblem, PROBLEM_JSON, Problem};
 
-/// Why an invite is not made; whoever ordered it is at fault, except where it says otherwise.
+/// Why an invite is not made, or an image not taken; whoever asked is at fault, except where it says
+/// otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct DeskFault {
@@ -51,6 +52,8 @@ pub(super) enum Fault {
     NotFound(&'static str, &'static str),
     /// The invite was not made.
     Desk(DeskFault),
+    /// No image of the store is taken.
+    NoImage(DeskFault),
     /// Nobody can join through this node.
     NoDesk,
     /// In force, but the file could not be written.
@@ -185,6 +188,13 @@ impl Fault {
                 "The invite was not made",
                 fault.detail.clone(),
                 "",
+            ),
+            Self::NoImage(fault) => told(
+                S::UNPROCESSABLE_ENTITY,
+                "no_image",
+                "No image of the store is taken",
+                fault.detail.clone(),
+                "make backups with `reeve backup`, where the node's folder is",
             ),
             Self::NoDesk => told(
                 S::CONFLICT,

@@ -20,9 +20,9 @@ use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::service::Service;
 use crate::api::{
-    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, IssuedEntry, JSON, MAX_FILE_BYTES,
-    MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published, RegisterUnit,
-    SentEntry, StatusView, TOML,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry, JSON,
+    MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published,
+    RegisterUnit, SentEntry, StatusView, TOML,
 };
 
 type Shared = State<Arc<Service>>;
@@ -323,4 +323,19 @@ pub(super) async fn invite(
     let desk = service.settings.invites.as_ref().ok_or(Fault::NoDesk)?;
     let order = read(&headers, body, MAX_REQUEST_BYTES).await?.to_vec();
     desk(order).await.map(Document).map_err(Fault::Desk)
+}
+
+/// The image holds every record, so a token alone is not enough: the policy lets nobody read all records
+/// who cannot read the folder anyway.
+pub(super) async fn image(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    service.ask_done(&who, Question::Permission(Action::ManageStore)).await?;
+    let desk = service.settings.image.as_ref();
+    let desk = desk.ok_or(Fault::NotFound("store", "this node keeps none"))?;
+    let proof = headers.get(FOLDER_PROOF).and_then(|proof| proof.to_str().ok());
+    let image = desk(proof.unwrap_or_default().to_owned()).await.map_err(Fault::NoImage)?;
+    Ok(typed(IMAGE, Body::from_stream(image)))
 }

@@ -39,7 +39,7 @@ use reeve_protocol::local::{Answer, Question};
 
 pub use fault::DeskFault;
 pub use routes::{Access, ROUTES, Route};
-pub use service::{HttpSettings, InviteDesk, SchemaText, StorageLook};
+pub use service::{HttpSettings, ImageDesk, ImageStream, InviteDesk, SchemaText, StorageLook};
 
 use service::Service;
 

@@ -81,4 +81,5 @@ routes! {
     Token post "/v1/members" house::admit, "Admit a node";
     Token put "/v1/certificate" house::renew, "Replace this node's certificates";
     Token post "/v1/invites" house::invite, "Make an invite";
+    Token get "/v1/image" house::image, "An image of the store, for a backup; who asks proves that the folder is theirs";
 }

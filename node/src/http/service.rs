@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use reeve_crdt::schema::{Kind, Schema};
 use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, Failure, Question};
@@ -36,6 +37,13 @@ pub struct SchemaText {
 pub type InviteDesk =
     Arc<dyn Fn(Vec<u8>) -> BoxFuture<'static, Result<serde_json::Value, DeskFault>> + Send + Sync>;
 
+/// An image of the store, piece by piece.
+pub type ImageStream = BoxStream<'static, std::io::Result<Vec<u8>>>;
+
+/// Begins an image of the store for whoever shows the text of a file in the node's folder.
+pub type ImageDesk =
+    Arc<dyn Fn(String) -> BoxFuture<'static, Result<ImageStream, DeskFault>> + Send + Sync>;
+
 /// What the API is told at start.
 #[derive(Clone)]
 pub struct HttpSettings {
@@ -51,6 +59,8 @@ pub struct HttpSettings {
     pub policy: PathBuf,
     /// Makes invites; none: nobody can join through this node.
     pub invites: Option<InviteDesk>,
+    /// Takes images of the store; none: there is no store.
+    pub image: Option<ImageDesk>,
     /// Looks at the store, for the status.
     pub storage: StorageLook,
     /// The wall clock.

@@ -6,23 +6,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, Question};
+use reeve_statement::digest::Digest;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::{Hosted, NodeHandle, Porter, RunError};
-use crate::api::{ADDRESS_FILE, StorageView};
+use crate::api::{ADDRESS_FILE, FOLDER_PROOF_FILE, StorageView};
 use crate::clock::wall;
 use crate::enrol::InviteOrder;
 use crate::house::{Entropy, House, HouseError};
-use crate::http::{Asker, DeskFault, HttpSettings, InviteDesk, SchemaText, StorageLook, serve};
-use crate::store::size_of;
+use crate::http::{
+    Asker, DeskFault, HttpSettings, ImageDesk, InviteDesk, SchemaText, StorageLook, serve,
+};
+use crate::store::{StoreError, StoreHandle, size_of};
 use crate::token::{TokenError, ensure_operator};
 
 /// Longest wait for requests under way when the node has stopped.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Letters that the proof of a folder has at least: 128 bits.
+const PROOF_LETTERS: usize = 32;
 
 /// Why there is no local API.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +116,7 @@ pub async fn serve_api(house: Arc<House>, hosted: &Hosted) -> Result<Api, RunErr
         let written = std::fs::write(&path, address.to_string());
         written.map_err(|reason| ApiError::File { path, reason })?;
     }
-    let settings = settings(&house, address, hosted.porter.clone())?;
+    let settings = settings(&house, address, hosted)?;
     let (node, stopping) = (hosted.handle.clone(), hosted.handle.clone());
     let stop = async move { stopping.stopped().await };
     let task = tokio::spawn(serve(listener, node, settings, stop));
@@ -120,7 +126,7 @@ pub async fn serve_api(house: Arc<House>, hosted: &Hosted) -> Result<Api, RunErr
 fn settings(
     house: &Arc<House>,
     address: SocketAddr,
-    porter: Option<Porter>,
+    hosted: &Hosted,
 ) -> Result<HttpSettings, ApiError> {
     let config = house.config();
     let schema = house
@@ -132,7 +138,8 @@ fn settings(
         tokens: house.tokens_file(),
         schema,
         policy: house.folder().join(&config.policy),
-        invites: porter.map(desk),
+        invites: hosted.porter.clone().map(desk),
+        image: Some(image_desk(house.folder().join(FOLDER_PROOF_FILE), &hosted.handle)),
         storage: storage(house),
         clock: wall,
     })
@@ -160,4 +167,42 @@ fn desk(porter: Porter) -> InviteDesk {
         }
         .boxed()
     })
+}
+
+/// Takes images of the store for whoever shows the text of a file that only the node's user can write.
+fn image_desk(proof: PathBuf, node: &NodeHandle) -> ImageDesk {
+    let node = node.clone();
+    Arc::new(move |shown: String| {
+        let (proof, node) = (proof.clone(), node.clone());
+        async move {
+            let written = tokio::fs::read_to_string(&proof).await.unwrap_or_default();
+            // Hashes are compared, so that the time it takes tells nothing.
+            if written.len() < PROOF_LETTERS || Digest::of(written.as_bytes()) != Digest::of(shown.as_bytes()) {
+                let detail = "it holds every record, and the request does not show that it comes from \
+                              whoever has the node's folder";
+                return Err(DeskFault { detail: detail.to_owned() });
+            }
+            let fault = |error: StoreError| DeskFault { detail: error.to_string() };
+            let store = node.store().clone();
+            let number = store.call(|store| Ok(store.begin_image())).await.map_err(fault)?;
+            tracing::info!("an image of the store is taken");
+            Ok(futures::stream::unfold(Some(store), move |store| next_piece(store, number)).boxed())
+        }
+        .boxed()
+    })
+}
+
+/// The next piece of an image, and whether there are more.
+async fn next_piece(
+    store: Option<StoreHandle>,
+    number: u64,
+) -> Option<(std::io::Result<Vec<u8>>, Option<StoreHandle>)> {
+    let store = store?;
+    match store.call(move |store| store.image_piece(number)).await {
+        Ok(piece) => Some((Ok(piece.bytes), Some(store).filter(|_| !piece.last))),
+        Err(error) => {
+            tracing::warn!(%error, "the image of the store is given up");
+            Some((Err(std::io::Error::other(error)), None))
+        }
+    }
 }

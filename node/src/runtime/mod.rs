@@ -20,7 +20,7 @@ use futures::stream::FuturesUnordered;
 use reeve_protocol::counters::Counters;
 use reeve_protocol::effect::AskId;
 use reeve_protocol::local::{Answer, Ask};
-use reeve_protocol::rows::RESTORED;
+use reeve_protocol::rows::{RESTORED, format_key};
 use reeve_protocol::{Input, Node, Settings, StartError};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -196,6 +196,7 @@ fn look_for_room(store: StoreHandle, after: Duration) -> Looking {
 
 /// Hands every restored row to the core.
 fn restore(node: &mut Node, store: &Store) -> Result<(), RunError> {
+    Node::check_format(store.get(&format_key())?.as_deref())?;
     for prefix in RESTORED {
         let mut after = None;
         loop {

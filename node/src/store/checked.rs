@@ -19,6 +19,7 @@ use super::error::{KeyName, StoreError};
 use super::folder::{Folder, size_of};
 use super::guard::guarded;
 use super::head::{Head, HeadFile};
+use super::image::Taking;
 use super::port::{BATCH_LIMIT, Batch, Engine, KEY_LIMIT, Page, ScanLimit, VALUE_LIMIT};
 use super::redb::Redb;
 use super::room::{Reserve, Room};
@@ -105,6 +106,10 @@ pub struct Store {
     head: Option<HeadFile>,
     reserve: Option<Reserve>,
     halted: bool,
+    /// The image that is being taken.
+    pub(super) taking: Option<Taking>,
+    /// How many were begun.
+    pub(super) images: u64,
     // Held for its lock; dropped last, so that the lock outlives the engine's files.
     folder: Option<Folder>,
 }
@@ -168,8 +173,16 @@ impl Store {
         let name = engine.name();
         let found = guarded(name, "reading the anchor", || read_anchor(engine.as_ref()))?;
         let anchor = found.unwrap_or_else(|| Anchor::empty(identity));
-        let mut store =
-            Self { engine, anchor, head: None, reserve: None, halted: false, folder: None };
+        let mut store = Self {
+            engine,
+            anchor,
+            head: None,
+            reserve: None,
+            halted: false,
+            taking: None,
+            images: 0,
+            folder: None,
+        };
         if found.is_none() {
             store.write(Batch::new())?;
         }
@@ -261,6 +274,11 @@ impl Store {
         self.anchor.rows
     }
 
+    /// The sum of the rows' checksums.
+    pub(super) fn sum(&self) -> u128 {
+        self.anchor.sum
+    }
+
     /// The engine's name.
     pub fn engine_name(&self) -> &'static str {
         self.engine.name()
@@ -294,6 +312,8 @@ impl Store {
         if batch.is_empty() && self.anchor.sequence > 0 {
             return Ok(self.anchor.sequence);
         }
+        // What grows without end is given up; whoever takes it is told.
+        self.taking.take_if(|taking| !taking.note(&batch));
         let batch = wrap(batch);
         let mut tally = Tally::new(&self.anchor);
         let engine = &mut self.engine;

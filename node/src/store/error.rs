@@ -271,6 +271,13 @@ pub enum StoreError {
         rows: u64,
     },
 
+    /// An image ended before its end.
+    #[error(
+        "the image of the store was given up: another one was begun, or more was written meanwhile than \
+         can be noted; take it again, when less is written"
+    )]
+    ImageLost,
+
     /// An import was interrupted.
     #[error("an import into this store was interrupted; delete the store folder and import again")]
     ImportUnfinished,

@@ -4,6 +4,7 @@
 //! ```text
 //! thread     one thread owns the store, groups commits
 //! checked    Store: envelopes, anchor, head file, verification; transfer: export and import
+//! image      a consistent copy of a store that is written to, piece by piece
 //! room       space on the disk, and a reserve
 //! scratch    a copy of a stopped node's store, to be verified
 //! port       what an engine must do
@@ -20,6 +21,7 @@ mod error;
 mod folder;
 mod guard;
 mod head;
+mod image;
 mod memory;
 mod port;
 mod redb;
@@ -34,6 +36,7 @@ pub use anchor::Identity;
 pub use checked::{EngineKind, OpenReport, Store, StoreConfig};
 pub use error::{KeyName, StoreError};
 pub use folder::size_of;
+pub use image::{Filling, Given, ImageOf, Piece, Taken};
 pub use memory::{Disk, Faults, Memory};
 pub use port::{
     BATCH_LIMIT, Batch, Closing, Engine, KEY_LIMIT, Page, Row, SHOWN_OLD_BYTES, ScanLimit,

@@ -34,6 +34,13 @@ wait
 rm -rf "$1"
 "#;
 
+/// Ports for a new node, to be chosen by the system.
+const PORTS: [&str; 4] =
+    ["--listen", "/ip4/127.0.0.1/tcp/0", "--enrolment", "/ip4/127.0.0.1/tcp/0"];
+
+/// Where a new node is, and the word before its engine.
+const HERE: [&str; 4] = ["--http", "127.0.0.1:0", "--allow-private-addresses", "--store"];
+
 /// What a command said.
 #[derive(Debug)]
 pub struct Said {
@@ -287,6 +294,20 @@ impl Federation {
         site
     }
 
+    /// Lets a further node of the municipality's home join, and runs it.
+    pub fn second_node(&self, label: &str) -> Site {
+        let site = Site { folder: self.base.join(label) };
+        let (passphrase, schema) = (self.path("passphrase"), self.path("schema.toml"));
+        let key = ["--passphrase-file", passphrase.as_str()];
+        let invite = ["invite", "016", "--home-node", "--label", label];
+        let invite = self.town.reeve(&[&invite[..], &key].concat()).ok();
+        let node = ["--unit", "016", "--home-node", "--schema", &schema];
+        site.reeve(&[&["init"], &node[..], &PORTS, &HERE, &["redb"]].concat()).ok();
+        site.reeve(&["join", invite.out.trim()]).ok();
+        self.start(&site);
+        site
+    }
+
     pub fn path(&self, name: &str) -> String {
         self.base.join(name).to_str().unwrap().to_owned()
     }
@@ -307,10 +328,8 @@ impl Drop for Federation {
 
 /// Makes a node's folder; every port is chosen by the system.
 fn init(site: &Site, arguments: &[&str], engine: &str, passphrase: &str) -> Said {
-    let ports = ["--listen", "/ip4/127.0.0.1/tcp/0", "--enrolment", "/ip4/127.0.0.1/tcp/0"];
-    let here = ["--http", "127.0.0.1:0", "--allow-private-addresses", "--store", engine];
     let zone = ["--time-zone", "Europe/Rome", "--passphrase-file", passphrase];
-    site.reeve(&[&["init"], arguments, &ports, &here, &zone].concat())
+    site.reeve(&[&["init"], arguments, &PORTS, &HERE, &[engine], &zone].concat())
 }
 
 /// A nation without subordinates that keeps records, and can be stopped and started.

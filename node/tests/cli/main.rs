@@ -13,6 +13,7 @@
 )]
 
 mod attacks;
+mod backup;
 mod bad_files;
 mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]

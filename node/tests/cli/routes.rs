@@ -103,6 +103,7 @@ const CASES: &[Case] = &[
     send("post", "/v1/members", OPERATOR, "", JSON, br#"{"chain": "00"}"#),
     send("put", "/v1/certificate", OPERATOR, "", CBOR, b"\x00"),
     send("post", "/v1/invites", OPERATOR, "", JSON, b"{}"),
+    get("/v1/image", OPERATOR, ""),
 ];
 
 /// A reply: its status, and all of it.

@@ -134,7 +134,7 @@ fn the_core_has_no_async_no_clock_and_no_socket() {
 
 /// Modules of the shell, and the other modules of the shell that each may name. Network, store,
 /// HTTP, import and telemetry name none; what joins them is the runtime.
-const SHELL: [(&str, &[&str]); 14] = [
+const SHELL: [(&str, &[&str]); 15] = [
     ("net", &[]),
     ("store", &[]),
     ("telemetry", &[]),
@@ -147,10 +147,12 @@ const SHELL: [(&str, &[&str]); 14] = [
     ("client", &["api", "token"]),
     ("house", &["config", "clock"]),
     ("enrol", &["net", "house", "config", "clock"]),
+    ("backup", &["config", "house", "store"]),
     (
         "cli",
         &[
             "api",
+            "backup",
             "token",
             "client",
             "clock",

@@ -105,6 +105,8 @@ pub(crate) struct Home {
     /// How far each home peer's log was pulled: its life and position.
     pub(crate) cursors: BTreeMap<NodeKey, (u64, u64)>,
     pub(crate) pulling: BTreeMap<RequestId, NodeKey>,
+    /// Home peers whose logs were followed to their ends since this node started on a restored store.
+    pub(crate) followed: BTreeSet<NodeKey>,
     pub(crate) pull_wanted: BTreeSet<NodeKey>,
     pub(crate) pull_busy: BTreeSet<NodeKey>,
     /// Monotonic time from which on all home peers are asked again.
@@ -144,6 +146,7 @@ impl Home {
             incarnation: 0,
             cursors: BTreeMap::new(),
             pulling: BTreeMap::new(),
+            followed: BTreeSet::new(),
             pull_wanted: BTreeSet::new(),
             pull_busy: BTreeSet::new(),
             next_pull: 0,

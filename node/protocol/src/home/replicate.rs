@@ -405,6 +405,7 @@ impl Node {
         }
         self.home.cursors.insert(peer, end);
         self.home.pull_busy.remove(&peer);
+        self.note_followed(peer, !more);
         let again = more || self.home.pull_wanted.contains(&peer);
         if again && self.peers.greeted(&peer).is_some() {
             self.pull(peer);

@@ -30,12 +30,15 @@ pub(crate) struct Inventory {
 
 impl Node {
     /// Whether this node signs statements: it has a term, and knows that its ledger is the one that
-    /// its superior saw. The top has nobody who could tell it.
+    /// its superior saw. The top has nobody who could tell it. A store that was restored from a backup
+    /// signs in a later term only (`from_backup`).
     pub(crate) fn may_sign(&self) -> bool {
         let known = self.reports.reconciled
             || self.settings.unit.depth() == 1
             || self.settings.bugs.has(Bug::SignUnasked);
-        self.settings.term.is_some() && known && self.ahead.is_none() && self.superseded.is_none()
+        let newest = self.ahead.is_none() && self.superseded.is_none();
+        let anew = self.lacks_new_term().is_none() && !self.is_following();
+        self.settings.term.is_some() && known && newest && anew
     }
 
     pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
@@ -120,7 +123,7 @@ impl Node {
     }
 
     /// What waited for the superior's word: figures, and requests to subordinates.
-    fn begin_to_sign(&mut self) {
+    pub(crate) fn begin_to_sign(&mut self) {
         self.enter_found();
         self.enter_newcomers();
         self.mark_everything_due();

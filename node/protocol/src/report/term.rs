@@ -43,6 +43,7 @@ impl Node {
     /// This node is appointed for a later term. It signs as soon as its superior, whom it greets anew,
     /// has said what it holds.
     pub(crate) fn begin_term(&mut self, term: u64) -> Result<(), StartError> {
+        let could = self.may_sign();
         if let Some(ended) = self.settings.term.replace(term) {
             self.past_ledgers.insert(ended, self.ledger.frontier().size());
         }
@@ -62,6 +63,10 @@ impl Node {
         self.fresh.clear();
         self.context.counters.count("terms", "begun");
         self.enter_found();
+        if !could && self.may_sign() {
+            // The top, which waits for nobody.
+            self.begin_to_sign();
+        }
         Ok(())
     }
 

@@ -134,6 +134,8 @@ impl Node {
                 .filter_map(|row| Some((row.id.to_string(), row.refused?)))
                 .collect(),
             superior_ledger: self.ahead,
+            restored_from: self.lacks_new_term().cloned(),
+            following_home: self.is_following(),
             clock_behind: self.clock_behind(),
             refused_by: self.last_hello_refusal,
             superseded_by: self.superseded,
