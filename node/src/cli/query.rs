@@ -272,6 +272,7 @@ mod tests {
             statement: None,
             issued_at: Some("2020-03-02T08:00:00Z".to_owned()),
             data_touched: None,
+            adopted: true,
         }
     }
 

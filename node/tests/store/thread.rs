@@ -125,7 +125,7 @@ async fn nobody_waits_for_ever_for_a_store_that_does_nothing() {
     let (handle, thread) = start_with(Place::memory().open(), patience).unwrap();
     let first = handle.commit(1, put("a", b"v")).await.unwrap();
     first.done().await.result.unwrap();
-    let (_release, held) = std::sync::mpsc::channel::<()>();
+    let (_release, held) = std::sync::mpsc::sync_channel::<()>(1);
     let holding = handle.call(move |_| Ok(held.recv().is_ok()));
     let committing = async { handle.commit(2, put("b", b"v")).await.unwrap().done().await };
     let (held, committed) = tokio::join!(holding, committing);
