@@ -59,12 +59,52 @@ pub(crate) enum ProofFor {
 impl Node {
     pub(crate) fn on_ask(&mut self, ask: AskId, what: Ask) {
         let Ask { who, what } = what;
+        if let Question::Situation { indicator, day, own } = what {
+            let answer = match self.answer_situation(&who, &indicator, day, own) {
+                Ok(answer) => answer,
+                Err(answer) => *answer,
+            };
+            return self.context.reply(ask, answer);
+        }
         let name = who.name.clone();
         match (self.authorise(who, &what), what) {
             (Ok(()), Question::Adopt(what)) => self.adopt(ask, name, what),
             (Ok(()), what) => self.answer_ask(ask, what),
             (Err(answer), _) => self.context.reply(ask, *answer),
         }
+    }
+
+    /// Which period is shown is found out first: the policy may say something else of each.
+    fn answer_situation(
+        &self,
+        who: &Person,
+        indicator: &IndicatorId,
+        day: Option<jiff::civil::Date>,
+        own: bool,
+    ) -> Result<Answer, Box<Answer>> {
+        let Resource::Indicator(known) = self.indicator_resource(indicator)? else {
+            return Err(failed(Failure::UnknownIndicator(indicator.clone())));
+        };
+        let may_see = |period| {
+            let circumstances = Circumstances {
+                period: Some(period),
+                area: Some(self.settings.unit.clone()),
+                own,
+                ..Circumstances::default()
+            };
+            let question = Asked {
+                principal: Principal::Person(who.clone()),
+                action: Action::Query,
+                resource: Resource::Indicator(known.clone()),
+                circumstances,
+            };
+            match self.policy.decide(&question) {
+                Decision::Permit(_) => Ok(()),
+                Decision::Decline(refusal) => Err(Box::new(Answer::Declined(refusal))),
+            }
+        };
+        let view = self.view_situation(&known, day, own, may_see)?;
+        Ok(Answer::Situation(Box::new(view)))
     }
 
     /// Asks the policy whether this person may ask this.
@@ -114,6 +154,7 @@ impl Node {
             }
             Question::Figure { indicator, .. }
             | Question::OwnFigure { indicator, .. }
+            | Question::Situation { indicator, .. }
             | Question::Periods { indicator, .. } => {
                 (Action::Query, self.indicator_resource(indicator)?)
             }
@@ -123,6 +164,7 @@ impl Node {
             Question::Checkpoint | Question::Inclusion { .. } => (Action::ReadLedger, node()),
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
+            Question::ChangeEntry(_) => (Action::PublishRegister, node()),
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::TakeList(_) | Question::Renew(_) | Question::Issue { .. } => {
                 (Action::ManageCertificates, node())
@@ -159,6 +201,7 @@ impl Node {
             | Question::BeginImport { .. }
             | Question::EndImport { .. }
             | Question::Close { .. }
+            | Question::ChangeEntry(_)
             | Question::Publish(_)
                 if self.short =>
             {
@@ -232,6 +275,10 @@ impl Node {
             Question::Register => Answer::Register(
                 self.reports.register.as_ref().map(|(_, r)| r.entries.clone()).unwrap_or_default(),
             ),
+            Question::ChangeEntry(change) => match self.change_entry(change) {
+                Ok(()) => Answer::Done,
+                Err(failure) => Answer::Failed(failure),
+            },
             Question::Admit { chain, names, time_zone } => {
                 match self.admit(&chain, names, time_zone) {
                     Ok(()) => Answer::Done,

@@ -45,6 +45,7 @@ mod report;
 pub mod rows;
 pub mod settings;
 mod share;
+pub mod situation;
 pub mod stored;
 mod trust;
 pub mod wire;

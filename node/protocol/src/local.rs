@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::civil::Date;
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Action, Person, Refusal as Declined};
@@ -15,6 +16,8 @@ use reeve_statement::digest::Digest;
 use reeve_statement::limits::TEXT_BYTES;
 use reeve_statement::names::{FieldId, IndicatorId, KindId};
 use reeve_statement::period::Period;
+use reeve_statement::register::Population;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::table::{Table, Unlisted};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
@@ -22,6 +25,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::consent::{Act, Adopt, Proposal};
 use crate::effect::NodeKey;
 use crate::rows::{ImportRow, IssuedRow, SentRow};
+use crate::situation::SituationView;
 use crate::trust::Standing;
 
 /// Most operations of one ask: they are held in memory while they wait.
@@ -109,6 +113,15 @@ pub enum Question {
         /// The period.
         period: Period,
     },
+    /// One indicator at a glance.
+    Situation {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The day whose period is asked for; none: the newest period that has a figure.
+        day: Option<Date>,
+        /// The unit's own table as it is, as [`Question::OwnFigure`].
+        own: bool,
+    },
     /// Which periods an indicator has figures for.
     Periods {
         /// The indicator.
@@ -146,6 +159,8 @@ pub enum Question {
     Catalogue,
     /// The register of subordinates.
     Register,
+    /// Change what the register says of a subordinate; signed as its next version.
+    ChangeEntry(EntryChange),
     /// Take a statement that an authority of this unit signed: a catalogue, a declaration.
     Publish(Vec<u8>),
     /// Take a revocation list.
@@ -209,6 +224,17 @@ pub struct Sweep {
     pub scope: Vec<(FieldId, BTreeSet<Value>)>,
 }
 
+/// What is to be changed of a subordinate's entry in the register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryChange {
+    /// The subordinate.
+    pub unit: UnitId,
+    /// Names by language; other languages keep theirs, an empty name is taken out.
+    pub names: Vec<(String, String)>,
+    /// Its population, or that it is not known; none: as it is.
+    pub population: Option<Option<Population>>,
+}
+
 /// What is answered.
 #[derive(Debug)]
 pub enum Answer {
@@ -233,6 +259,8 @@ pub enum Answer {
     Figure(Option<Box<FigureView>>),
     /// The unit's own table, or none.
     OwnFigure(Option<Box<OwnView>>),
+    /// One indicator at a glance.
+    Situation(Box<SituationView>),
     /// Periods, newest first.
     Periods(Vec<Period>),
     /// How the node fares.
@@ -351,6 +379,12 @@ pub enum Failure {
     /// A legal basis is no text.
     #[error("expected a legal basis of 1 to {TEXT_BYTES} bytes, found {0}")]
     LegalBasis(usize),
+    /// The register has no such unit.
+    #[error("no unit {0} in this unit's register; see `reeve register show`")]
+    UnknownUnit(UnitId),
+    /// Another node of this home reports, and keeps the register.
+    #[error("this node does not report for its unit; change the register at the node that does")]
+    NotReporting,
     /// Stored bytes do not decode.
     #[error("the store holds a damaged {0}; stop the node and run `reeve verify`")]
     Damaged(&'static str),
@@ -379,6 +413,8 @@ pub struct FigureView {
     pub edition: u64,
     /// Digest of its statement.
     pub statement: Option<Digest>,
+    /// Why it revises the edition before.
+    pub reason: Option<RevisionReason>,
     /// When it was signed.
     pub issued_at: Option<Timestamp>,
     /// Whether the home adopted the indicator; if not, nothing of it is sent.

@@ -15,6 +15,7 @@ use reeve_statement::unit::UnitId;
 use crate::asks::AskedLoad;
 use crate::effect::{Load, NodeKey};
 use crate::home::Task;
+use crate::local::{EntryChange, Failure};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::{Newcomer, Subscription};
@@ -47,6 +48,37 @@ impl Node {
         Ok(())
     }
 
+    /// Changes what the register says of a subordinate.
+    pub(crate) fn change_entry(&mut self, change: EntryChange) -> Result<(), Failure> {
+        let EntryChange { unit, names, population } = change;
+        let unknown = || Failure::UnknownUnit(unit.clone());
+        let (previous, mut register) = self.reports.register.clone().ok_or_else(unknown)?;
+        let entry = register.entries.iter_mut().find(|entry| entry.unit == unit);
+        let entry = entry.ok_or_else(unknown)?;
+        if self.settings.term.is_none() {
+            return Err(Failure::NotReporting);
+        }
+        if !self.may_sign() {
+            return Err(Failure::Refused(Refusal::Unreconciled));
+        }
+        let before = entry.clone();
+        for (language, name) in names {
+            entry.names.0.retain(|(tag, _)| *tag != language);
+            if !name.is_empty() {
+                entry.names.0.push((language, name));
+            }
+        }
+        entry.names.0.sort();
+        if let Some(population) = population {
+            entry.population = population;
+        }
+        if *entry == before {
+            return Ok(());
+        }
+        register.previous = Some(previous);
+        self.sign_register(register).map_err(Failure::Refused)
+    }
+
     /// Enters a subordinate into the register, signs and logs the new version.
     fn enter(
         &mut self,
@@ -68,7 +100,6 @@ impl Node {
             self.reports.newcomers.insert(newcomer.unit.clone(), newcomer);
             return Ok(());
         }
-        register.version = register.version.saturating_add(1);
         register.previous = previous;
         register.entries.push(RegisterEntry {
             unit,
@@ -80,6 +111,12 @@ impl Node {
             time_zone,
         });
         register.entries.sort_by(|a, b| a.unit.cmp(&b.unit));
+        self.sign_register(register)
+    }
+
+    /// Signs and logs the next version; from then on it says who is expected.
+    fn sign_register(&mut self, mut register: Register) -> Result<(), Refusal> {
+        register.version = register.version.saturating_add(1);
         let body = Body::Register(register.clone());
         let issued = self.issue(Audience::Federation, Onward::Anyone, body, None);
         let (digest, _) = issued.ok_or(Refusal::ClockSkew)?;

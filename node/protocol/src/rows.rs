@@ -5,7 +5,9 @@
 
 use minicbor::{Decode, Encode};
 use reeve_statement::adoption::Adoption;
+use reeve_statement::bounds::Bounds;
 use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::Counts;
 use reeve_statement::digest::Digest;
 use reeve_statement::statement::{Body, FigureId, Statement};
 use reeve_statement::time::Timestamp;
@@ -176,6 +178,54 @@ pub struct FigureRow {
     /// In which reporting term the last edition was signed.
     #[n(9)]
     pub term: u64,
+    /// What the last edition tells in one number; none: a notice, or not known.
+    #[n(10)]
+    pub told: Option<Told>,
+    /// The edition before the last.
+    #[n(11)]
+    pub previous: Option<PastEdition>,
+    /// What stood when the civil day began in which the last edition was signed.
+    #[n(12)]
+    pub eve: Option<PastEdition>,
+}
+
+/// What an edition tells in one number, and what that number is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Told {
+    /// Digest of the definition.
+    #[n(0)]
+    pub definition: Digest,
+    /// The number; see [`crate::situation::headline`].
+    #[n(1)]
+    pub value: Option<Bounds>,
+    /// Units per state.
+    #[n(2)]
+    pub counts: Counts,
+    /// Digest over the units that the number does not include: equal ones leave out the same.
+    #[n(3)]
+    pub missing: Digest,
+}
+
+/// An edition that later ones have revised.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PastEdition {
+    /// Its number.
+    #[n(0)]
+    pub edition: u64,
+    /// When it was signed.
+    #[n(1)]
+    pub issued_at: Timestamp,
+    /// What it told; none: a notice, or not known.
+    #[n(2)]
+    pub told: Option<Told>,
+}
+
+impl From<&FigureRow> for PastEdition {
+    fn from(row: &FigureRow) -> Self {
+        Self { edition: row.edition, issued_at: row.issued_at, told: row.told.clone() }
+    }
 }
 
 /// What a subordinate said last of a figure.

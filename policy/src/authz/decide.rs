@@ -207,6 +207,26 @@ pub enum Reason {
     Question(#[from] QuestionFault),
 }
 
+impl Reason {
+    /// Its stable word in documents for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotPermitted => "not_permitted",
+            Self::Forbidden(_) => "forbidden",
+            Self::Evaluation(_) => "evaluation",
+            Self::Annotation { .. } => "annotation",
+            Self::NoFloor { .. } => "no_floor",
+            Self::NeverTold { .. } => "never_told",
+            Self::NoLegalBasis => "no_legal_basis",
+            Self::OwnUnderConditions { .. } => "own_under_conditions",
+            Self::StepsNotKept(_) => "steps_not_kept",
+            Self::TooManyPolicies(_) => "too_many_policies",
+            Self::Question(_) => "question",
+        }
+    }
+}
+
 /// A refusal with its grounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("declined: {reason}")]

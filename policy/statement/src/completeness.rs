@@ -13,7 +13,7 @@ use crate::table::units;
 use crate::unit::UnitId;
 
 macro_rules! states {
-    ($($(#[$doc:meta])* $name:ident = $code:literal $text:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal $word:literal $text:literal),+ $(,)?) => {
         /// What a figure knows of one unit. The codes are on the wire and never change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
         #[cbor(index_only)]
@@ -24,6 +24,12 @@ macro_rules! states {
         impl UnitState {
             /// All states, by code.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its stable word in documents for programs.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $word),+ }
+            }
 
             /// What people read.
             #[must_use]
@@ -36,31 +42,31 @@ macro_rules! states {
 
 states! {
     /// Its figure is included and its period is closed.
-    Reported = 0 "reported",
+    Reported = 0 "reported" "reported",
     /// Its figure is included, but not all of its sources have closed the period.
-    Partial = 1 "partial",
+    Partial = 1 "partial" "partial",
     /// Nothing yet, and its deadline has not passed.
-    Awaited = 2 "awaited",
+    Awaited = 2 "awaited" "awaited",
     /// Nothing after its deadline, though it has reported other periods.
-    Late = 3 "late",
+    Late = 3 "late" "late",
     /// Nothing, and it has never reported this indicator.
-    NeverReported = 4 "never reported",
+    NeverReported = 4 "never_reported" "never reported",
     /// It answered that its policy declines.
-    Declined = 5 "declined",
+    Declined = 5 "declined" "declined",
     /// It answered that it has not adopted the indicator.
-    NotAdopted = 6 "not adopted",
+    NotAdopted = 6 "not_adopted" "not adopted",
     /// It answered that its own sources have not reported.
-    NoReport = 7 "no report",
+    NoReport = 7 "no_report" "no report",
     /// It does not report for this period by its calendar.
-    NotDue = 8 "not due",
+    NotDue = 8 "not_due" "not due",
     /// Its certificate was revoked.
-    Revoked = 9 "revoked",
+    Revoked = 9 "revoked" "revoked",
     /// Its figure has another definition and is not included.
-    OtherDefinition = 10 "other definition",
+    OtherDefinition = 10 "other_definition" "other definition",
     /// Its figure is outside of what is possible and is not included.
-    Implausible = 11 "implausible",
+    Implausible = 11 "implausible" "implausible",
     /// It withdrew its figure.
-    Withdrawn = 12 "withdrawn",
+    Withdrawn = 12 "withdrawn" "withdrawn",
 }
 
 impl UnitState {

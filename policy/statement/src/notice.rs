@@ -37,6 +37,31 @@ pub enum NoticeCode {
 }
 
 impl NoticeCode {
+    /// All codes, in the order of the wire.
+    pub const ALL: [Self; 7] = [
+        Self::Declined,
+        Self::NotAdopted,
+        Self::NotDue,
+        Self::NoReport,
+        Self::Withdrawn,
+        Self::UnknownIndicator,
+        Self::Sealed,
+    ];
+
+    /// Its stable word in documents for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Declined => "declined",
+            Self::NotAdopted => "not_adopted",
+            Self::NotDue => "not_due",
+            Self::NoReport => "no_report",
+            Self::Withdrawn => "withdrawn",
+            Self::UnknownIndicator => "unknown_indicator",
+            Self::Sealed => "sealed",
+        }
+    }
+
     /// The state in which the unit then is for its superior; none where an earlier figure stands.
     #[must_use]
     pub const fn state(self) -> Option<UnitState> {

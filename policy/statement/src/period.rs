@@ -114,6 +114,13 @@ impl Period {
             Self::Now => Self::Now,
         }
     }
+
+    /// The period of the same step before this one; now stays now, and so does the first of the
+    /// calendar.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        self.first_day().map_or(self, |first| Self::of(self.step(), first.saturating_sub(1.days())))
+    }
 }
 
 fn monday(day: Date) -> Date {
@@ -211,5 +218,18 @@ mod tests {
         assert_eq!(week.to_string(), "2020-W53");
         assert_eq!(week.last_day(), Some(day));
         assert_eq!(week.next().to_string(), "2021-W01");
+        assert_eq!(week.next().previous(), week);
+    }
+
+    #[test]
+    fn the_period_before_ends_where_this_one_begins() {
+        for (text, before) in [
+            ("2020-03-01", "2020-02-29"),
+            ("2021-W01", "2020-W53"),
+            ("2021-01", "2020-12"),
+            ("now", "now"),
+        ] {
+            assert_eq!(text.parse::<Period>().unwrap().previous().to_string(), before);
+        }
     }
 }

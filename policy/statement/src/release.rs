@@ -49,6 +49,35 @@ pub enum RevisionReason {
     InputsChanged,
 }
 
+impl RevisionReason {
+    /// All reasons, in the order of the wire.
+    pub const ALL: [Self; 8] = [
+        Self::Update,
+        Self::Correction,
+        Self::LateReports,
+        Self::DuplicateRemoved,
+        Self::Reclassified,
+        Self::DefinitionChanged,
+        Self::Withdrawn,
+        Self::InputsChanged,
+    ];
+
+    /// Its stable word in documents for programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Update => "update",
+            Self::Correction => "correction",
+            Self::LateReports => "late_reports",
+            Self::DuplicateRemoved => "duplicate_removed",
+            Self::Reclassified => "reclassified",
+            Self::DefinitionChanged => "definition_changed",
+            Self::Withdrawn => "withdrawn",
+            Self::InputsChanged => "inputs_changed",
+        }
+    }
+}
+
 impl core::fmt::Display for RevisionReason {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {

@@ -74,8 +74,13 @@ impl Node {
 
     /// The civil day at this unit now.
     pub(crate) fn today(&self) -> Date {
+        self.day_of(self.context.now().wall)
+    }
+
+    /// The civil day at this unit at a moment.
+    pub(super) fn day_of(&self, moment: Timestamp) -> Date {
         let zone = jiff::tz::TimeZone::get(&self.settings.time_zone);
-        let at = self.context.now().wall.to_jiff().unwrap_or_default();
+        let at = moment.to_jiff().unwrap_or_default();
         at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date()
     }
 

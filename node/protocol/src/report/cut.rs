@@ -32,7 +32,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::bugs::Bug;
 use crate::node::Node;
 use crate::report::{CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
-use crate::rows::{self, FigureRow, HeardRow};
+use crate::rows::{self, FigureRow, HeardRow, Told};
 
 /// Domain of the digest from which salts are made; see [`Node::salt`].
 const SALT_DOMAIN: &[u8] = b"reeve-salt/1\0";
@@ -397,7 +397,7 @@ impl Node {
     }
 
     /// Why a subordinate has given nothing: awaited, late, never reported, revoked.
-    fn silent_state(
+    pub(super) fn silent_state(
         &self,
         entry: &RegisterEntry,
         indicator: &Indicator,
@@ -421,7 +421,7 @@ impl Node {
     }
 
     /// Subordinates that the register expects for the period.
-    fn expected(&self, _indicator: &Indicator, period: Period) -> Vec<&RegisterEntry> {
+    pub(super) fn expected(&self, _indicator: &Indicator, period: Period) -> Vec<&RegisterEntry> {
         let today = self.today();
         self.reports
             .register
@@ -491,6 +491,7 @@ impl Node {
             catalogue_version: self.catalogue_version(),
         };
         self.note_deadline(id, &figure);
+        let told = self.told_by(id, figure.table(), figure.counts(), figure.manifest());
         let Ok(released) = Released::new(permit, figure, edition) else {
             return self.context.counters.count("figures_failed", "release");
         };
@@ -502,7 +503,7 @@ impl Node {
         for chunk in chunks {
             self.context.persist(rows::chunk(&Digest::of(&chunk)), Some(chunk));
         }
-        self.issue_edition(id, number, content, onward, body);
+        self.issue_edition(id, number, content, onward, body, told);
     }
 
     fn cut_notice(
@@ -529,7 +530,7 @@ impl Node {
             request: self.reports.subscription.as_ref().map(|asked| asked.digest),
             decision,
         };
-        self.issue_edition(id, number, content, Onward::Aggregate, Body::Notice(notice));
+        self.issue_edition(id, number, content, Onward::Aggregate, Body::Notice(notice), None);
     }
 
     /// Signs an edition and makes it the figure's last one.
@@ -540,6 +541,7 @@ impl Node {
         content: Digest,
         onward: Onward,
         body: Body,
+        told: Option<Told>,
     ) {
         let decision = match &body {
             Body::Release(release) => Some(release.decision.clone()),
@@ -552,6 +554,7 @@ impl Node {
             return;
         };
         let before = self.reports.figures.get(id);
+        let (previous, eve) = self.editions_before(before);
         let row = FigureRow {
             id: id.clone(),
             edition: number,
@@ -563,6 +566,9 @@ impl Node {
             dirty: false,
             body: Some(kept),
             term: self.ledger.term(),
+            told,
+            previous,
+            eve,
         };
         self.context.persist(rows::figure(id), Some(to_vec(&row)));
         self.reports.figures.insert(id.clone(), row);

@@ -13,6 +13,7 @@ mod due;
 mod own;
 mod reconcile;
 mod request;
+mod situation;
 pub(crate) mod term;
 mod view;
 

@@ -193,6 +193,9 @@ impl Node {
             dirty: true,
             body: None,
             term: have.term,
+            told: None,
+            previous: None,
+            eve: None,
         };
         self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
         self.reports.figures.insert(have.id.clone(), row);

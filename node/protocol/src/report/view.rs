@@ -32,21 +32,8 @@ impl Node {
         let adopted = self.is_adopted(&definition);
         let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
         let row = self.reports.figures.get(&id);
-        // While the indicators are rebuilt only the last edition can be believed.
-        let now = if self.home.rebuilding > 0 { None } else { self.compute_figure(&id) };
-        let released = row.and_then(FigureRow::release);
-        let (table, manifest, counts) = match (&now, released) {
-            (Some(figure), _) => {
-                (figure.table().clone(), figure.manifest().clone(), figure.counts().clone())
-            }
-            (None, Some(release)) => (
-                release.table.inline().cloned()?,
-                release.manifest.inline().cloned().unwrap_or_default(),
-                release.counts.clone(),
-            ),
-            (None, None) => return None,
-        };
-        let data_touched = released.and_then(|release| release.data_touched);
+        let (table, manifest, counts) = self.stated_figure(&id)?;
+        let data_touched = row.and_then(FigureRow::release).and_then(|it| it.data_touched);
         let scope = self.area_below(area)?;
         let view = narrow(table, &manifest, counts, &scope);
         let total = definition.measure.is_additive().then(|| view.0.total().ok()).flatten();
@@ -64,10 +51,27 @@ impl Node {
             exceptions: view.2,
             edition: row.map_or(0, |row| row.edition),
             statement: row.filter(|row| row.body.is_some()).map(|row| row.statement),
+            reason: row.and_then(FigureRow::release).and_then(|release| release.reason),
             issued_at: row.map(|row| row.issued_at),
             adopted,
             data_touched,
         })
+    }
+
+    /// A figure as it would be cut now; else as its last edition tells it.
+    pub(super) fn stated_figure(&self, id: &FigureId) -> Option<(Table, Manifest, Counts)> {
+        // While the indicators are rebuilt only the last edition can be believed.
+        let now = if self.home.rebuilding > 0 { None } else { self.compute_figure(id) };
+        if let Some(figure) = now {
+            let (table, manifest) = (figure.table().clone(), figure.manifest().clone());
+            return Some((table, manifest, figure.counts().clone()));
+        }
+        let release = self.reports.figures.get(id).and_then(FigureRow::release)?;
+        Some((
+            release.table.inline().cloned()?,
+            release.manifest.inline().cloned().unwrap_or_default(),
+            release.counts.clone(),
+        ))
     }
 
     /// Whether an area is this unit's own, or begins with a unit of its register. What lies deeper is
