@@ -3,6 +3,7 @@
 //! One day of the outbreak passes every few seconds. What is shown is asked of the nation's node like
 //! any viewer would; the time from a leaf to the nation is measured with the last change of each day.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use reeve_examples::epidemic::{
     CATALOGUE, Change, Event, Outbreak, SCHEMA, Topology, TopologyError,
 };
 use reeve_policy::authz::Role;
-use reeve_protocol::local::{Answer, FigureView, Question};
+use reeve_protocol::local::{Answer, EntryChange, FigureView, Question};
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::{Period, Step};
+use reeve_statement::register::Population;
 use reeve_statement::unit::UnitPath;
 
 use crate::stopwatch::now;
@@ -108,6 +110,7 @@ impl Demo {
             .map_err(|error| DemoError::Event(error.to_string()))?;
         town.serve().await?;
         town.publish(CATALOGUE, STAND).await?;
+        enter(&town, &topology, spec.today.year()).await?;
         let start = spec.today.saturating_sub(jiff::Span::new().days(i64::from(FIRST_DAY)));
         let outbreak = Outbreak::new(spec.seed, &topology, start);
         let nation = town.top()?.clone();
@@ -308,6 +311,37 @@ impl Demo {
     pub async fn stop(self) -> Result<(), DemoError> {
         Ok(self.town.stop().await?)
     }
+}
+
+/// Enters names and populations into the registers of the superiors.
+async fn enter(town: &Town, topology: &Topology, year: i16) -> Result<(), DemoError> {
+    let mut people: BTreeMap<UnitPath, u64> = BTreeMap::new();
+    for municipality in topology.municipalities() {
+        for path in core::iter::successors(Some(municipality.path.clone()), UnitPath::parent) {
+            *people.entry(path).or_default() += u64::from(municipality.population);
+        }
+    }
+    for (path, persons) in people {
+        let Some(superior) = path.parent() else { continue };
+        let number = path.leaf().as_str().replace(|c: char| !c.is_ascii_digit() && c != '-', "");
+        let kinds = if path.depth() == 2 {
+            [("de", "Region"), ("en", "Region"), ("it", "Regione"), ("zh", "地区")]
+        } else {
+            [("de", "Gemeinde"), ("en", "Town"), ("it", "Comune"), ("zh", "市")]
+        };
+        let names = kinds.map(|(language, kind)| (language.to_owned(), format!("{kind} {number}")));
+        let (year, source) = (year.unsigned_abs(), "generated".to_owned());
+        let change = EntryChange {
+            unit: path.leaf().clone(),
+            names: names.to_vec(),
+            population: Some(Some(Population { persons, year, source })),
+        };
+        match town.ask(&superior, Role::Operator, Question::ChangeEntry(change)).await? {
+            Answer::Done => {}
+            other => return Err(unexpected(&superior, &other).into()),
+        }
+    }
+    Ok(())
 }
 
 /// The units with all their superiors, superiors first.

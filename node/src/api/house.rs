@@ -6,7 +6,7 @@ use reeve_protocol::consent::{Act, Consent, Proposal};
 use reeve_protocol::rows::{IssuedRow, SentRow};
 use reeve_statement::adoption::Adopted;
 use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
-use reeve_statement::register::RegisterEntry;
+use reeve_statement::register::{Population, RegisterEntry};
 use serde::{Deserialize, Serialize};
 
 use super::figure::{measure, titles};
@@ -132,8 +132,8 @@ pub struct RegisterUnit {
     pub valid_to: Option<String>,
     /// Units that it came from.
     pub predecessors: Vec<String>,
-    /// Persons living there.
-    pub population: Option<u64>,
+    /// Persons living there; none: not known.
+    pub population: Option<PopulationEntry>,
     /// Its time zone.
     pub time_zone: Option<String>,
 }
@@ -147,10 +147,44 @@ impl From<&RegisterEntry> for RegisterUnit {
             valid_from: day(entry.valid_from),
             valid_to: day(entry.valid_to),
             predecessors: entry.predecessors.iter().map(ToString::to_string).collect(),
-            population: entry.population.as_ref().map(|population| population.persons),
+            population: entry.population.as_ref().map(PopulationEntry::from),
             time_zone: entry.time_zone.clone(),
         }
     }
+}
+
+/// How many people live in a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PopulationEntry {
+    /// Persons.
+    pub persons: u64,
+    /// Year of the number.
+    pub year: u16,
+    /// Who published it.
+    pub source: String,
+}
+
+impl From<&Population> for PopulationEntry {
+    fn from(population: &Population) -> Self {
+        let Population { persons, year, source } = population;
+        Self { persons: *persons, year: *year, source: source.clone() }
+    }
+}
+
+/// What is to be changed of a unit in the register.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterChange {
+    /// Names by language; other languages keep theirs, an empty name is taken out.
+    #[serde(default)]
+    pub names: BTreeMap<String, String>,
+    /// Its population; none: as it is.
+    #[serde(default)]
+    pub population: Option<PopulationEntry>,
+    /// Whether the population is to be taken out: it is not known.
+    #[serde(default)]
+    pub population_unknown: bool,
 }
 
 /// A node to be admitted.

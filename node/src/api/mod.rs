@@ -10,6 +10,7 @@ mod figure;
 mod house;
 mod problem;
 mod records;
+mod situation;
 mod status;
 
 pub use figure::{
@@ -17,11 +18,18 @@ pub use figure::{
 };
 pub use house::{
     ActView, AdoptRequest, Adoptions, CatalogueView, IndicatorView, IssuedEntry, MemberRequest,
-    Periods, PolicyState, Proof, ProposalView, Published, RegisterUnit, SentEntry,
+    Periods, PolicyState, PopulationEntry, Proof, ProposalView, Published, RegisterChange,
+    RegisterUnit, SentEntry,
 };
 pub use problem::{FieldProblem, Problem};
 pub use records::{
     BeginImport, Begun, Closing, Ended, Operation, RecordView, Records, WriteRequest, Written,
+};
+#[cfg(test)]
+pub(crate) use situation::tests::indication;
+pub use situation::{
+    Against, Indication, MissingUnits, PopulationView, SinceView, Situation, Stand, ThresholdView,
+    UnitsView,
 };
 pub use status::{
     Behind, ForkView, PeerView, RefusedFigure, StatusView, StorageView, SubordinateView,

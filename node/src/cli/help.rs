@@ -8,9 +8,9 @@ use clap::Command;
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Set up and run", &["init", "join", "run", "verify", "backup", "restore"]),
     ("Records", &["import", "record", "schema"]),
-    ("Figures", &["query", "catalogue"]),
+    ("Figures", &["situation", "query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "policy", "ledger"]),
-    ("Who takes part", &["invite", "certificate", "token"]),
+    ("Who takes part", &["register", "invite", "certificate", "token"]),
     ("This program", &["completions", "man"]),
 ];
 

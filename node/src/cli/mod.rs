@@ -22,20 +22,24 @@ mod import;
 mod init;
 pub mod invite;
 mod join;
+mod layout;
 mod ledger;
 mod man;
 mod output;
 mod policy;
 mod query;
 mod record;
+mod register;
 mod restore;
 mod run;
 mod running;
 mod schema;
 mod sent;
+mod situation;
 mod status;
 #[cfg(test)]
 mod tests;
+mod threshold;
 mod token;
 mod verify;
 
@@ -125,6 +129,8 @@ pub enum Command {
     Record(record::Arguments),
     /// Show the schema, or check a schema file
     Schema(schema::Arguments),
+    /// Show every indicator at a glance, trouble first
+    Situation(situation::Arguments),
     /// Show a figure: rows, total with bounds, completeness
     Query(query::Arguments),
     /// Show the indicators; check or publish a catalogue
@@ -143,6 +149,8 @@ pub enum Command {
     Policy(policy::Arguments),
     /// Show the ledger's head, or prove an entry
     Ledger(ledger::Arguments),
+    /// Show the register of subordinates; enter names and populations
+    Register(register::Arguments),
     /// Make an invite for a subordinate unit or a further node
     Invite(InviteArguments),
     /// Show, revoke or renew certificates
@@ -187,6 +195,7 @@ impl Command {
             Self::Import(arguments) => import::run(&arguments, global, output),
             Self::Record(arguments) => record::run(&arguments, global, output),
             Self::Schema(arguments) => schema::run(&arguments, global, output),
+            Self::Situation(arguments) => situation::run(&arguments, global, output),
             Self::Query(arguments) => query::run(&arguments, global, output),
             Self::Catalogue(arguments) => catalogue::run(&arguments, global, output),
             Self::Verify(arguments) => verify::run(&arguments, global, output),
@@ -196,6 +205,7 @@ impl Command {
             Self::Sent(arguments) => sent::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),
             Self::Ledger(arguments) => ledger::run(&arguments, global, output),
+            Self::Register(arguments) => register::run(&arguments, global, output),
             Self::Invite(arguments) => {
                 let node = OwnNode { node: &arguments.node, global };
                 invite::run(&arguments.invite, output, &node)

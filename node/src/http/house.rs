@@ -1,4 +1,4 @@
-//! The house: status, catalogue, policy, register, certificates, what left it.
+//! The house: status, catalogue, policy, certificates, what left it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::service::Service;
 use crate::api::{
     ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry, JSON,
     MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published,
-    RegisterUnit, SentEntry, StatusView, TOML,
+    SentEntry, StatusView, TOML,
 };
 
 type Shared = State<Arc<Service>>;
@@ -55,16 +55,6 @@ pub(super) async fn schema(State(service): Shared, Who(who): Who) -> Result<Resp
 
 fn typed(media: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, media)], body).into_response()
-}
-
-pub(super) async fn register(
-    State(service): Shared,
-    Who(who): Who,
-) -> Result<Document<Vec<RegisterUnit>>, Fault> {
-    match service.ask(&who, Question::Register).await? {
-        Answer::Register(units) => Ok(Document(units.iter().map(RegisterUnit::from).collect())),
-        _ => Err(Fault::OtherAnswer),
-    }
 }
 
 pub(super) async fn catalogue(

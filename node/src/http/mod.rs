@@ -21,8 +21,10 @@ mod imports;
 mod metrics;
 mod open;
 mod records;
+mod register;
 mod routes;
 mod service;
+mod situation;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
-use super::{figures, house, imports, metrics, open, records};
+use super::{figures, house, imports, metrics, open, records, register, situation};
 
 /// Who may call a route at all; the policy decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,8 @@ routes! {
     Token get "/metrics" metrics::metrics, "Counters and gauges for Prometheus";
     Token get "/v1/status" house::status, "Who is connected, what is late, how the store fares";
     Token get "/v1/schema" house::schema, "The schema, in TOML";
-    Token get "/v1/register" house::register, "The register of subordinates";
+    Token get "/v1/register" register::register, "The register of subordinates";
+    Token patch "/v1/register/{unit}" register::change, "Change a subordinate's names or population";
     Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";
     Token post "/v1/catalogue" house::publish, "Take a signed catalogue or declaration";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
@@ -61,6 +62,7 @@ routes! {
     Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, and what was adopted";
     Token post "/v1/adoptions" house::adopt, "Adopt an indicator, or all of a legal basis";
     Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=, or &own=true: the own table as it is";
+    Token get "/v1/situation" situation::situation, "Every indicator at a glance, trouble first: ?day=";
     Token get "/v1/indicators/{indicator}/periods" figures::periods, "Which periods have figures";
     Token get "/v1/records/{kind}" records::list, "Records of one shard: ?shard=";
     Token post "/v1/records/{kind}" records::write, "Put, delete or set up to 1,000 records";

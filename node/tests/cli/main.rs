@@ -29,6 +29,7 @@ mod records;
 mod routes;
 mod run;
 mod setup;
+mod situation;
 mod terms;
 mod tokens;
 mod verify;

@@ -46,6 +46,7 @@ const CASES: &[Case] = &[
     get("/v1/status", EVERYBODY, ""),
     get("/v1/schema", EVERYBODY, ""),
     get("/v1/register", AUDITOR, ""),
+    send("patch", "/v1/register/{unit}", OPERATOR, "", JSON, b"{}"),
     get("/v1/catalogue", EVERYBODY, ""),
     send("post", "/v1/catalogue", OPERATOR, "", "application/cose", b"no statement"),
     get("/v1/policy", AUDITOR, ""),
@@ -53,6 +54,7 @@ const CASES: &[Case] = &[
     get("/v1/adoptions", AUDITOR, ""),
     send("post", "/v1/adoptions", OPERATOR, "", JSON, br#"{"legal_basis": "Matrix Act"}"#),
     get("/v1/figures/{indicator}", &["operator", "viewer"], "?period=2021-01-01"),
+    get("/v1/situation", &["operator", "viewer"], ""),
     get("/v1/indicators/{indicator}/periods", &["operator", "viewer"], ""),
     get("/v1/records/{kind}", WRITER, ""),
     send("post", "/v1/records/{kind}", WRITER, "", JSON, br#"{"operations": []}"#),
@@ -137,7 +139,10 @@ pub(super) fn bearer(site: &Site, name: &str, arguments: &[&str]) -> String {
 
 fn line(case: &Case, import: &str) -> String {
     let path = case.path.replace("{kind}", "case").replace("{indicator}", "cases");
-    let path = path.replace("{id}", "matrix").replace("{digest}", &"0".repeat(64));
+    let path = path
+        .replace("{unit}", "999")
+        .replace("{id}", "matrix")
+        .replace("{digest}", &"0".repeat(64));
     format!("{} {}{}", case.method.to_uppercase(), path.replace("{import}", import), case.query)
 }
 

@@ -112,7 +112,7 @@ fn print(
     writeln!(out, "Statements verified so far: {verified}")?;
     writeln!(out, "\nTry in another terminal:")?;
     let home = demo.town().folder(top)?.display().to_string();
-    for command in ["status", "query confirmed_by_day", "query beds_free", "sent"] {
+    for command in ["situation", "status", "query confirmed_by_day", "query beds_free", "sent"] {
         writeln!(out, "  cargo run -q -p reeve -- --home {home} {command}")?;
     }
     writeln!(out, "Ctrl-C stops the nodes and removes their folder.")?;

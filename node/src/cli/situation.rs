@@ -1,0 +1,391 @@
+//! `reeve situation`: every indicator at a glance, for whoever has the duty.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+
+use super::asking::Node;
+use super::layout::{SCREEN, fit, left, right, width, wrapped};
+use super::threshold::{Thresholds, named};
+use super::{CommandError, Global, Output, Style, plain};
+use crate::api::{
+    Against, BoundsView, Indication, PopulationView, SinceView, Situation, Stand, bounds_text,
+    number_text,
+};
+use crate::client::escaped;
+
+/// Units that the text names per state; `--json` names all.
+const UNITS_SHOWN: usize = 12;
+
+/// Indicators that the text names beside units.
+const INDICATORS_SHOWN: usize = 4;
+
+/// What units are said to be, those first that somebody must call.
+const STATES: &[(&str, &str)] = &[
+    ("late", "late"),
+    ("never_reported", "never reported"),
+    ("no_report", "no report"),
+    ("revoked", "revoked"),
+    ("implausible", "implausible"),
+    ("other_definition", "other definition"),
+    ("withdrawn", "withdrawn"),
+    ("declined", "declined"),
+    ("not_adopted", "not adopted"),
+    ("partial", "partial"),
+    ("awaited", "awaited"),
+    ("not_due", "not due"),
+];
+
+/// What to look at.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Per indicator, trouble first: how it stands, the figure with its bounds, what has changed since the
+period before (for the present state: since the day before) and since the edition before, how many units
+and people it includes, how old the newest and the oldest of its data are. Below: who is silent, who declined.
+
+A unit that has not reported adds nothing, and is no zero: while units are missing, a count below its
+threshold is `cannot tell`. `*` marks changes between figures that do not include the same units. At a unit
+without subordinates this is the unit's own table as it is, as far as policy shows it.
+
+Thresholds that always hold go into thresholds.toml in the node's folder:
+  confirmed_by_day = 50
+  beds_free = { below = 20 }
+
+Examples:
+  reeve situation
+  reeve situation --threshold confirmed_by_day=50 --threshold-below beds_free=20
+  reeve situation --day 2020-03-01 --json")]
+pub struct Arguments {
+    /// The day to look at; else the newest period of each indicator that has a figure
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    day: Option<Date>,
+    /// Call it trouble if the figure is at least N; may be given several times
+    #[arg(long = "threshold", value_name = "INDICATOR=N", value_parser = named)]
+    above: Vec<(String, String)>,
+    /// Call it trouble if the figure is less than N
+    #[arg(long = "threshold-below", value_name = "INDICATOR=N", value_parser = named)]
+    below: Vec<(String, String)>,
+    /// The file of thresholds; else thresholds.toml in the node's folder, if it is there
+    #[arg(long, value_name = "FILE")]
+    thresholds: Option<PathBuf>,
+    #[command(flatten)]
+    node: Node,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let Arguments { above, below, thresholds, .. } = arguments;
+    let thresholds = Thresholds::read(global, thresholds.as_deref(), above, below)?;
+    let day = arguments.day.map(|day| format!("?day={}", escaped(&day.to_string())));
+    let path = format!("/v1/situation{}", day.unwrap_or_default());
+    let mut situation: Situation = arguments.node.client(global)?.get(&path)?;
+    thresholds.apply(&mut situation)?;
+    output.show(&situation, || describe(&situation))
+}
+
+fn describe(situation: &Situation) -> String {
+    let mut text = heading(situation);
+    let lines: Vec<Line> = situation.indicators.iter().map(|it| Line::of(it, situation)).collect();
+    text.push('\n');
+    text.push_str(&table(&lines));
+    for part in [silent(situation), notes(situation)] {
+        if !part.is_empty() {
+            let _ = write!(text, "\n{part}");
+        }
+    }
+    text
+}
+
+fn heading(situation: &Situation) -> String {
+    let at = local(&situation.at, &situation.time_zone);
+    let title = format!("{}, {at} ({})", plain(&situation.unit), plain(&situation.time_zone));
+    let mut stands: BTreeMap<Stand, u64> = BTreeMap::new();
+    for indication in &situation.indicators {
+        let count = stands.entry(indication.standing).or_default();
+        *count = count.saturating_add(1);
+    }
+    let stands = stands.iter().map(|(stand, count)| {
+        let word = match stand {
+            Stand::Alarm => "beyond the threshold",
+            Stand::NotKnown => "not known",
+            Stand::CannotTell => "cannot be told from the threshold",
+            Stand::Outdated => "outdated",
+            Stand::Incomplete => "incomplete",
+            Stand::Complete => "complete",
+        };
+        format!("{count} {word}")
+    });
+    let stands = stands.collect::<Vec<_>>().join(", ");
+    format!("{}\n{} indicators: {stands}\n", Style::Heading.of(&title), situation.indicators.len())
+}
+
+/// A moment on the clocks of the unit.
+fn local(at: &str, zone: &str) -> String {
+    let moment = at.parse::<jiff::Timestamp>().ok();
+    let zone = jiff::tz::TimeZone::get(zone).ok();
+    match moment.zip(zone) {
+        Some((moment, zone)) => {
+            let local = moment.to_zoned(zone).datetime();
+            format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
+        }
+        None => plain(at),
+    }
+}
+
+/// One indicator as text.
+struct Line {
+    stand: Stand,
+    word: String,
+    title: String,
+    period: String,
+    /// As under [`HEADINGS`].
+    cells: Vec<String>,
+    /// The units alone, where there is no figure.
+    alone: Option<String>,
+}
+
+const HEADINGS: [&str; 6] = ["figure", "since day", "since ed.", "units", "people", "data"];
+
+impl Line {
+    fn of(indication: &Indication, situation: &Situation) -> Self {
+        let title = indication.titles.get("en").or_else(|| indication.titles.values().next());
+        let now = situation.at.parse().ok();
+        let age = |at: Option<&String>| age(now?, at?.parse().ok()?);
+        let ages = [age(indication.data_touched.as_ref()), age(indication.data_oldest.as_ref())];
+        let units = format!("{}/{}", indication.units.included, indication.units.expected);
+        let told = indication.value.map(|it| bounds_text(it, indication.scale));
+        let alone = told.is_none().then(|| units.clone());
+        let cells = vec![
+            told.unwrap_or_default(),
+            change(indication, indication.since_day.as_ref()),
+            change(indication, indication.since_edition.as_ref()),
+            units,
+            people(indication.population.as_ref()),
+            match ages {
+                [Some(newest), Some(oldest)] if newest != oldest => format!("{newest}-{oldest}"),
+                [Some(one), _] | [None, Some(one)] => one,
+                [None, None] => "-".to_owned(),
+            },
+        ];
+        Self {
+            stand: indication.standing,
+            word: word(indication),
+            title: plain(title.unwrap_or(&indication.indicator)),
+            period: plain(&indication.period),
+            cells,
+            alone,
+        }
+    }
+}
+
+fn word(indication: &Indication) -> String {
+    let threshold = indication.threshold.as_ref();
+    let limit = threshold.map(|it| number_text(it.value, indication.scale)).unwrap_or_default();
+    let told = match threshold.map(|it| it.answer) {
+        Some(Against::Above) => format!("above {limit}"),
+        Some(Against::Below) => format!("below {limit}"),
+        _ => String::new(),
+    };
+    match indication.standing {
+        Stand::Alarm => told.to_uppercase(),
+        Stand::NotKnown => "NOT KNOWN".to_owned(),
+        Stand::CannotTell => format!("{limit}: CANNOT TELL"),
+        Stand::Outdated => "OUTDATED".to_owned(),
+        Stand::Incomplete if told.is_empty() => "incomplete".to_owned(),
+        Stand::Complete if told.is_empty() => "complete".to_owned(),
+        Stand::Incomplete | Stand::Complete => told,
+    }
+}
+
+fn style(stand: Stand, text: &str) -> String {
+    match stand {
+        Stand::Alarm | Stand::NotKnown => Style::Bad.of(text),
+        Stand::CannotTell | Stand::Outdated | Stand::Incomplete => Style::Doubtful.of(text),
+        Stand::Complete => Style::Good.of(text),
+    }
+}
+
+fn change(indication: &Indication, since: Option<&SinceView>) -> String {
+    let Some(since) = since else { return "-".to_owned() };
+    let Some(BoundsView { lo, hi }) = since.change else { return "?".to_owned() };
+    let signed = |value: i64| match value {
+        0 => "0".to_owned(),
+        1.. => format!("+{}", number_text(value, indication.scale)),
+        _ => number_text(value, indication.scale),
+    };
+    let mark = if since.same_units { "" } else { "*" };
+    if lo == hi {
+        return format!("{}{mark}", signed(lo));
+    }
+    format!("{} to {}{mark}", signed(lo), signed(hi))
+}
+
+fn people(population: Option<&PopulationView>) -> String {
+    let Some(population) = population else { return "-".to_owned() };
+    match population.percent() {
+        Some((least, most)) if least == most => format!("{least}%"),
+        Some((least, most)) => format!("{least}-{most}%"),
+        None => "?".to_owned(),
+    }
+}
+
+/// How long ago something was, in its greatest unit of time.
+fn age(now: jiff::Timestamp, at: jiff::Timestamp) -> Option<String> {
+    let seconds = now.as_second().saturating_sub(at.as_second()).max(0);
+    let units = [(2 * 86_400, 86_400, "d"), (2 * 3_600, 3_600, "h"), (60, 60, "min")];
+    let Some((_, divisor, unit)) = units.into_iter().find(|(from, _, _)| seconds >= *from) else {
+        return Some("<1min".to_owned());
+    };
+    Some(format!("{}{unit}", seconds.checked_div(divisor)?))
+}
+
+/// Two lines per indicator: what it is, and below it the numbers in columns.
+fn table(lines: &[Line]) -> String {
+    let words = lines.iter().map(|line| width(&line.word)).max().unwrap_or(0).max(10);
+    let columns: Vec<usize> = HEADINGS
+        .iter()
+        .enumerate()
+        .map(|(at, heading)| {
+            let told = lines.iter().filter(|line| line.alone.is_none());
+            let cells = told.filter_map(|line| line.cells.get(at));
+            cells.map(|cell| width(cell)).max().unwrap_or(0).max(width(heading))
+        })
+        .collect();
+    let row = |cells: &mut dyn Iterator<Item = String>| {
+        let cells: Vec<_> =
+            cells.zip(&columns).map(|(cell, columns)| right(&cell, *columns)).collect();
+        format!("{}  {}", left("", words), cells.join("  "))
+    };
+    let all = row(&mut HEADINGS.iter().map(|heading| heading.to_uppercase()));
+    let wide = width(&all).max(SCREEN.saturating_sub(2));
+    let mut text = format!("{}\n", Style::Dim.of(&all));
+    for line in lines {
+        let room = wide.saturating_sub(words.saturating_add(4)).saturating_sub(width(&line.period));
+        let word = style(line.stand, &left(&line.word, words));
+        // Of what is not known there are no numbers but those of the units.
+        let units = line.alone.as_deref().map(|units| format!("{units}  ")).unwrap_or_default();
+        let room = room.saturating_sub(width(&units));
+        let title = Style::Heading.of(&left(&fit(&line.title, room), room));
+        let _ = writeln!(text, "{word}  {title}  {units}{}", line.period);
+        if line.alone.is_none() {
+            let _ = writeln!(text, "{}", row(&mut line.cells.iter().cloned()).trim_end());
+        }
+    }
+    text
+}
+
+/// Units by state, and those together that it is about in the same indicators.
+fn silent(situation: &Situation) -> String {
+    let mut by_state: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+    for indication in &situation.indicators {
+        for exception in &indication.exceptions {
+            let units = by_state.entry(&exception.state).or_default();
+            units.entry(&exception.unit).or_default().insert(&indication.indicator);
+        }
+    }
+    let known = STATES.iter().map(|(code, _)| *code);
+    let other: Vec<&str> =
+        by_state.keys().copied().filter(|code| !known.clone().any(|it| it == *code)).collect();
+    let word = |code: &str| {
+        let known = STATES.iter().find(|(it, _)| *it == code);
+        known.map_or_else(|| plain(code), |(_, word)| (*word).to_owned())
+    };
+    let codes: Vec<&str> = known.chain(other).filter(|code| by_state.contains_key(code)).collect();
+    let columns = codes.iter().map(|code| width(&word(code))).max().unwrap_or(0);
+    let mut text = String::new();
+    for code in codes {
+        let mut alike: BTreeMap<&BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+        for (unit, indicators) in by_state.get(code).into_iter().flatten() {
+            alike.entry(indicators).or_default().push(unit);
+        }
+        let mut label = word(code);
+        for (indicators, units) in alike {
+            let pieces = together(situation, &units, indicators);
+            let _ = writeln!(
+                text,
+                "{}",
+                wrapped(&format!("{}  ", left(&label, columns)), &pieces, " ", SCREEN)
+            );
+            label.clear();
+        }
+    }
+    text
+}
+
+/// Units, and after a colon the indicators, unless it is all of them.
+fn together(situation: &Situation, units: &[&str], indicators: &BTreeSet<&str>) -> Vec<String> {
+    let mut pieces: Vec<String> =
+        units.iter().take(UNITS_SHOWN).map(|unit| name(situation, unit)).collect();
+    if let Some(more) = units.len().checked_sub(UNITS_SHOWN).filter(|more| *more > 0) {
+        pieces.push(format!("and {more} more"));
+    }
+    let mut about: Vec<String> = match indicators.len() {
+        all if all == situation.indicators.len() => Vec::new(),
+        some if some > INDICATORS_SHOWN => vec![format!("{some} indicators")],
+        _ => indicators.iter().map(|it| plain(it)).collect(),
+    };
+    for list in [&mut pieces, &mut about] {
+        let last = list.len().saturating_sub(1);
+        for piece in list.iter_mut().take(last) {
+            piece.push(',');
+        }
+    }
+    if let Some(last) = pieces.last_mut().filter(|_| !about.is_empty()) {
+        last.push(':');
+    }
+    pieces.extend(about);
+    pieces
+}
+
+/// A unit with its name, if that is known here.
+fn name(situation: &Situation, unit: &str) -> String {
+    if unit == "." {
+        return "this unit itself".to_owned();
+    }
+    let names = situation.names.get(unit);
+    let name = names.and_then(|names| names.get("en").or_else(|| names.values().next()));
+    match name {
+        Some(name) => format!("{} {}", plain(unit), plain(name)),
+        None => plain(unit),
+    }
+}
+
+fn notes(situation: &Situation) -> String {
+    let mut notes = Vec::new();
+    let mut changes = situation
+        .indicators
+        .iter()
+        .flat_map(|it| [it.since_day.as_ref(), it.since_edition.as_ref()])
+        .flatten();
+    if changes.any(|since| since.change.is_some() && !since.same_units) {
+        notes.push("* not of the same units: the change may be theirs".to_owned());
+    }
+    let unknown = situation.indicators.iter().filter_map(|it| it.population.as_ref());
+    if let Some(unknown) = unknown.map(|it| it.units_unknown).max().filter(|it| *it > 0) {
+        notes
+            .push(format!("population unknown of {unknown} units; `reeve register set` enters it"));
+    }
+    let unnamed: u64 =
+        situation.indicators.iter().fold(0, |sum, it| sum.saturating_add(it.exceptions_unnamed));
+    if unnamed > 0 {
+        notes.push(format!("{unnamed} more units have not reported in full and are not named"));
+    }
+    for indication in &situation.indicators {
+        if let Some(code) = &indication.notice {
+            notes.push(format!("{}: {}", plain(&indication.indicator), plain(code)));
+        }
+    }
+    if situation.indicators.iter().any(|it| it.own) {
+        notes.push("the unit's own tables as they are: they stay in this house".to_owned());
+    }
+    if !situation.withheld.is_empty() {
+        let withheld = situation.withheld.len();
+        notes.push(format!("{withheld} more indicators are not shown to you, by policy"));
+    }
+    notes.iter().map(|note| format!("{}\n", Style::Dim.of(note))).collect()
+}

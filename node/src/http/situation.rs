@@ -1,0 +1,108 @@
+//! The situation: every indicator at a glance.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use jiff::civil::Date;
+use reeve_policy::authz::Person;
+use reeve_protocol::local::{Answer, Failure, Question};
+use reeve_protocol::situation::SituationView;
+use reeve_statement::names::IndicatorId;
+use serde::Deserialize;
+
+use super::body::{Document, Params, Who, parameter};
+use super::fault::Fault;
+use super::service::Service;
+use crate::api::{RegisterUnit, Situation};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct When {
+    day: Option<String>,
+}
+
+/// Each indicator is asked for by itself, so that one look at many does not keep the node from its
+/// peers; the policy decides about each.
+pub(super) async fn situation(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Params(When { day }): Params<When>,
+) -> Result<Document<Situation>, Fault> {
+    let day: Option<Date> = day.map(|day| parameter("day", &day)).transpose()?;
+    let catalogue = match service.ask(&who, Question::Catalogue).await? {
+        Answer::Catalogue(Some(catalogue)) => catalogue,
+        Answer::Catalogue(None) => {
+            let next = "it comes from above, or from `reeve catalogue publish`";
+            return Err(Fault::NotFound("catalogue", next));
+        }
+        _ => return Err(Fault::OtherAnswer),
+    };
+    let (mut views, mut withheld, mut declined) = (Vec::new(), Vec::new(), None);
+    for indicator in &catalogue.indicators {
+        match look(&service, &who, &indicator.id, day).await {
+            Ok(view) => views.push(view),
+            Err(Fault::Declined(refusal)) => {
+                withheld.push(indicator.id.to_string());
+                declined = Some(refusal);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    let names = names(&service, &who).await?;
+    Situation::of(&views, withheld, names).map(Document).ok_or_else(|| match declined {
+        Some(refusal) => Fault::Declined(refusal),
+        None => Fault::NotFound("indicator", "the catalogue in force has none"),
+    })
+}
+
+/// At a unit without subordinates the own table as it is, where policy shows it; else the figure as it
+/// is told.
+async fn look(
+    service: &Service,
+    who: &Person,
+    indicator: &IndicatorId,
+    day: Option<Date>,
+) -> Result<SituationView, Fault> {
+    let told = ask(service, who, indicator, day, false).await?;
+    if !told.is_leaf {
+        return Ok(told);
+    }
+    match ask(service, who, indicator, day, true).await {
+        Ok(own) => Ok(own),
+        Err(
+            Fault::Declined(_)
+            | Fault::Failed(Failure::NoTwin | Failure::Rebuilding | Failure::OwnTable(_)),
+        ) => Ok(told),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn ask(
+    service: &Service,
+    who: &Person,
+    indicator: &IndicatorId,
+    day: Option<Date>,
+    own: bool,
+) -> Result<SituationView, Fault> {
+    let question = Question::Situation { indicator: indicator.clone(), day, own };
+    match service.ask(who, question).await? {
+        Answer::Situation(view) => Ok(*view),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+/// Names of the subordinates, for whoever may see the register.
+async fn names(
+    service: &Service,
+    who: &Person,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
+    match service.ask(who, Question::Register).await {
+        Ok(Answer::Register(units)) => {
+            Ok(units.iter().map(RegisterUnit::from).map(|it| (it.unit, it.names)).collect())
+        }
+        Err(Fault::Declined(_)) => Ok(BTreeMap::new()),
+        Ok(_) => Err(Fault::OtherAnswer),
+        Err(fault) => Err(fault),
+    }
+}
