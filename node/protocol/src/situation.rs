@@ -39,7 +39,7 @@ pub struct SituationView {
     pub is_own: bool,
     /// The figure as it stands; none: there is none, which is not zero.
     pub told: Option<Told>,
-    /// Why the unit itself tells no figure, if it says so in a notice.
+    /// Why the unit itself sends no figure, if it says so in a notice.
     pub notice: Option<NoticeCode>,
     /// Units per state, down to the leaves, also where there is no figure.
     pub counts: Counts,

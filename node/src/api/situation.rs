@@ -49,7 +49,7 @@ pub struct Indication {
     pub scale: u8,
     /// The figure, times ten to the scale; none: not known, which is not zero.
     pub value: Option<BoundsView>,
-    /// Why the unit itself tells no figure, if it says so.
+    /// Why the unit itself sends no figure, if it says so.
     pub notice: Option<String>,
     /// How many units it includes.
     pub units: UnitsView,

@@ -37,7 +37,9 @@ impl Threshold {
     fn parse(text: &str, alarm_below: bool) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        let well_formed = plain(whole.strip_prefix('-').unwrap_or(whole))
+        let bare = whole.strip_prefix('-').unwrap_or(whole);
+        let well_formed = !bare.is_empty()
+            && plain(bare)
             && plain(fraction)
             && (fraction.is_empty() != text.contains('.'));
         let digits = format!("{whole}{fraction}").parse().ok().filter(|_| well_formed)?;

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use reeve_statement::catalogue::Indicator;
 use reeve_statement::completeness::{Counts, Exception, Manifest, UnitState};
 use reeve_statement::digest::Digest;
+use reeve_statement::notice::NoticeCode;
 use reeve_statement::period::{Period, Step};
 use reeve_statement::register::RegisterEntry;
 use reeve_statement::statement::{Body, FigureId};
@@ -81,10 +82,15 @@ impl Node {
             period,
             is_outdated: day.is_none() && self.is_outdated(period),
             is_own: own,
-            notice: row.and_then(|row| match &row.body {
-                Some(Body::Notice(notice)) if now.told.is_none() => Some(notice.code),
-                _ => None,
-            }),
+            notice: if self.is_adopted(definition) {
+                row.and_then(|row| match &row.body {
+                    Some(Body::Notice(notice)) if now.told.is_none() => Some(notice.code),
+                    _ => None,
+                })
+            } else {
+                // What is shown is what would be sent.
+                Some(NoticeCode::NotAdopted)
+            },
             coverage: coverage(&expected, &now.manifest),
             data_oldest: self.oldest(&id, &now.manifest),
             edition: row.map_or(0, |row| row.edition),
