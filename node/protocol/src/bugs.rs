@@ -59,11 +59,15 @@ pub enum Bug {
     NeverSignAnew,
     /// Sends what its home has not adopted.
     SendUnadopted,
+    /// Goes on sending what it signed in a term that has ended.
+    SendEndedTerm,
+    /// Does not sign again in a new term what was never accepted in the one before.
+    NeverSignAgain,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -90,6 +94,8 @@ impl Bug {
         Self::StandStill,
         Self::NeverSignAnew,
         Self::SendUnadopted,
+        Self::SendEndedTerm,
+        Self::NeverSignAgain,
     ];
 }
 

@@ -180,6 +180,7 @@ impl Sim {
             let last = self.seen.last_of(below, &id).map(|known| known.digest);
             let entry = direct.iter().find(|entry| entry.unit == *below.leaf());
             let held = entry.and_then(|entry| entry.statement);
+            let (last, held) = (last.map(|it| self.name_of(it)), held.map(|it| self.name_of(it)));
             let found = invariant_the_last_word_is_held(below, &id, last, held);
             if let Err(what) = found {
                 return Some(("the_last_word_is_held", what));
@@ -194,6 +195,18 @@ impl Sim {
             }
         }
         None
+    }
+
+    /// A statement by its term and edition, and its digest.
+    fn name_of(&self, digest: Digest) -> String {
+        let known = self.seen.known(&digest);
+        let edition = known.as_ref().and_then(|known| known.statement.figure());
+        match (known, edition) {
+            (Some(known), Some((_, edition))) => {
+                format!("term {} edition {edition}, {digest}", known.statement.term)
+            }
+            _ => digest.to_string(),
+        }
     }
 
     /// The state of a unit that never said anything of a figure.
@@ -244,8 +257,11 @@ impl Sim {
             if self.stopped.contains(&unit) {
                 continue;
             }
-            let roots = roots_of(&self.disks[&self.key_of(&unit, REPORTING)]);
-            let found = invariant_the_ledger_is_what_was_shown(&unit, &roots, &self.seen);
+            // Of a term that ended with a store put back, what was shown last is on no disk any more.
+            let key = self.key_of(&unit, REPORTING);
+            let term = self.places[&key].term.unwrap();
+            let (ledger, roots) = (self.ledger_of(&unit, term), roots_of(&self.disks[&key], term));
+            let found = invariant_the_ledger_is_what_was_shown(&ledger, &roots, &self.seen);
             self.violated("the_ledger_is_what_was_shown", found);
         }
     }
@@ -355,10 +371,12 @@ fn figure_id(indicator: &str, day: &str) -> FigureId {
     }
 }
 
-/// Roots of the ledger that a disk holds, by size: from its entries alone.
-fn roots_of(disk: &Disk) -> BTreeMap<u64, Digest> {
-    let of = |prefix: &'static [u8]| {
-        disk.rows.range(prefix.to_vec()..).take_while(move |(key, _)| key.starts_with(prefix))
+/// Roots of a term's ledger that a disk holds, by size: from its entries alone.
+fn roots_of(disk: &Disk, term: u64) -> BTreeMap<u64, Digest> {
+    let of = |prefix: &[u8]| {
+        let prefix = rows::key(prefix, &[&term.to_be_bytes()]);
+        let rows = disk.rows.range(prefix.clone()..);
+        rows.take_while(move |(key, _)| key.starts_with(&prefix))
     };
     let sent = of(rows::SENT).map(|(_, value)| {
         let row = from_slice::<SentRow>("sent", value, value.len()).unwrap();

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
 use reeve_protocol::rows::{self, SentRow};
+use reeve_protocol::stored::LedgerCheck;
 use reeve_statement::cbor::from_slice;
 use reeve_statement::digest::Digest;
 
@@ -83,9 +84,9 @@ impl Disk {
         }
     }
 
-    /// How many entries the ledger of the image has; none: there is no image.
-    pub(crate) fn ledger_of_image(&self) -> Option<u64> {
-        ledger_size(self.image.as_ref()?)
+    /// How many entries a term's ledger has in the image; none: there is no image.
+    pub(crate) fn ledger_of_image(&self, term: u64) -> Option<u64> {
+        Some(ledger_size(self.image.as_ref()?, term))
     }
 
     /// Puts an old image in place of the newest rows; false if there is none.
@@ -172,11 +173,9 @@ fn sent_row(key: &[u8], value: &[u8]) -> Option<SentRow> {
     sent.then(|| from_slice::<SentRow>("sent", value, value.len()).unwrap())
 }
 
-/// How many entries the ledger has that these rows keep the edge of.
-fn ledger_size(rows: &Rows) -> Option<u64> {
-    let edges = reeve_protocol::stored::LedgerCheck::edges();
-    let (key, edge) =
-        rows.range(edges.clone()..).take_while(|(key, _)| key.starts_with(&edges)).last()?;
-    assert!(key.len() > edges.len(), "an edge is named by its term");
-    Some(u64::from_be_bytes(edge.get(..8)?.try_into().ok()?))
+/// How many entries a term's ledger has, by its edge among these rows.
+fn ledger_size(rows: &Rows, term: u64) -> u64 {
+    let size =
+        rows.get(&LedgerCheck::edge_key(term)).and_then(|edge| edge.get(..8)?.try_into().ok());
+    size.map_or(0, u64::from_be_bytes)
 }

@@ -28,7 +28,8 @@ pub(crate) type Found = Result<(), String>;
 pub(crate) struct Told {
     editions: BTreeMap<EditionName, Digest>,
     digests: BTreeSet<Digest>,
-    ledgers: BTreeMap<(UnitPath, u64), Digest>,
+    /// What stands where, by ledger and place.
+    ledgers: BTreeMap<(String, u64), Digest>,
 }
 
 /// No two different statements have one issuer, figure, term and edition.
@@ -187,30 +188,30 @@ pub(crate) fn invariant_no_acceptance_goes_back(
 /// A ledger only grows: a place that was taken keeps its statement.
 pub(crate) fn invariant_a_ledger_only_grows(
     told: &mut Told,
-    unit: &UnitPath,
+    ledger: &str,
     index: u64,
     digest: Digest,
 ) -> Found {
-    let first = *told.ledgers.entry((unit.clone(), index)).or_insert(digest);
+    let first = *told.ledgers.entry((ledger.to_owned(), index)).or_insert(digest);
     if first == digest {
         Ok(())
     } else {
-        Err(format!("entry {index} of the ledger of {unit} was {first} and is {digest}"))
+        Err(format!("entry {index} of the ledger {ledger} was {first} and is {digest}"))
     }
 }
 
 /// A ledger of one size has one root, whoever is shown it.
 pub(crate) fn invariant_a_ledger_has_one_root(
     seen: &mut Seen,
-    unit: &UnitPath,
+    ledger: &str,
     size: u64,
     root: Digest,
 ) -> Found {
-    let first = *seen.heads.entry((unit.clone(), size)).or_insert(root);
+    let first = *seen.heads.entry((ledger.to_owned(), size)).or_insert(root);
     if first == root {
         Ok(())
     } else {
-        Err(format!("{unit} showed its ledger of {size} entries as {first} and {root}"))
+        Err(format!("the ledger {ledger} of {size} entries was shown as {first} and {root}"))
     }
 }
 
@@ -229,16 +230,16 @@ pub(crate) fn invariant_every_statement_is_in_the_ledger(
 
 /// The ledger that a disk holds is the one that was shown, at every size that was shown.
 pub(crate) fn invariant_the_ledger_is_what_was_shown(
-    unit: &UnitPath,
+    ledger: &str,
     roots: &BTreeMap<u64, Digest>,
     seen: &Seen,
 ) -> Found {
-    let from = (unit.clone(), 0)..=(unit.clone(), u64::MAX);
+    let from = (ledger.to_owned(), 0)..=(ledger.to_owned(), u64::MAX);
     for ((_, size), shown) in seen.heads.range(from) {
         if roots.get(size) != Some(shown) {
             let found = roots.get(size);
             return Err(format!(
-                "{unit} showed {shown} at {size} entries; its disk gives {found:?}"
+                "the ledger {ledger} was shown as {shown} at {size} entries; the disk gives {found:?}"
             ));
         }
     }
@@ -307,8 +308,8 @@ pub(crate) fn invariant_people_see_what_was_said(right: bool, indicator: &str, d
 pub(crate) fn invariant_the_last_word_is_held(
     unit: &UnitPath,
     figure: &FigureId,
-    last: Option<Digest>,
-    held: Option<Digest>,
+    last: Option<String>,
+    held: Option<String>,
 ) -> Found {
     if last == held {
         Ok(())

@@ -65,8 +65,8 @@ pub(crate) struct Seen {
     pub(crate) accepted: BTreeMap<(NodeKey, UnitPath, FigureId), Held>,
     /// The last edition that each honest unit issued of each figure.
     pub(crate) last: BTreeMap<(UnitPath, FigureId), Rc<Known>>,
-    /// Roots of the ledgers that were shown, by unit and size.
-    pub(crate) heads: BTreeMap<(UnitPath, u64), Digest>,
+    /// Roots of the ledgers that were shown, by ledger and size.
+    pub(crate) heads: BTreeMap<(String, u64), Digest>,
     /// Whom each register names.
     pub(crate) registers: BTreeMap<Digest, BTreeSet<UnitId>>,
 }
@@ -85,6 +85,18 @@ impl Seen {
     /// A node has other rows than before: what it accepted is no longer known.
     pub(crate) fn forget_accepted(&mut self, at: NodeKey) {
         self.accepted.retain(|(host, ..), _| *host != at);
+    }
+
+    /// A unit's store is put back for good: its last word is what its superior has accepted.
+    pub(crate) fn fall_back(&mut self, unit: &UnitPath, superior: NodeKey) {
+        self.last.retain(|(of, _), _| of != unit);
+        let held = self.accepted.iter().filter(|((at, of, _), _)| *at == superior && of == unit);
+        let held: Vec<Digest> = held.map(|(_, (_, _, digest))| *digest).collect();
+        for digest in held {
+            if let Some(known) = self.known(&digest) {
+                self.note_issued(&known);
+            }
+        }
     }
 
     /// The last edition that a unit issued of a figure.

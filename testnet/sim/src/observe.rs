@@ -110,6 +110,12 @@ impl Sim {
         Some(Delivers { digest, sound, ends })
     }
 
+    /// The name of a unit's ledger of a term.
+    pub(crate) fn ledger_of(&self, unit: &UnitPath, term: u64) -> String {
+        let name = dns_name(unit, self.registry.roots.domain()).unwrap();
+        Origin::of(&name, term).unwrap().as_str().to_owned()
+    }
+
     fn is_sound(&self, unit: &UnitPath, chain: &Chain, note: &str) -> bool {
         let name = dns_name(unit, self.registry.roots.domain()).unwrap();
         let term = chain.leaf().claims().and_then(|claims| claims.term);
@@ -137,13 +143,18 @@ impl Sim {
             _ => return,
         };
         if let Ok(head) = Checkpoint::parse_unverified(&note) {
+            let ledger = head.origin.as_str();
             let found =
-                invariant_a_ledger_has_one_root(&mut self.seen, &unit, head.size, head.root);
+                invariant_a_ledger_has_one_root(&mut self.seen, ledger, head.size, head.root);
             self.violated("a_ledger_has_one_root", found);
         }
         let Some(Delivers { digest, sound, .. }) = delivers else { return };
         let Some(known) = self.seen.known(digest).filter(|_| *sound) else {
-            let what = format!("{unit} told what does not verify");
+            let verifies = self.seen.known(&digest).is_some();
+            let what = format!(
+                "{unit} told {digest}: its signature holds: {verifies}, that of its ledger: {sound}; {}",
+                note.lines().next().unwrap_or_default()
+            );
             return self.violated("what_is_told_verifies", Err(what));
         };
         self.statements += 1;
@@ -159,7 +170,8 @@ impl Sim {
         let place = disk.place_of(&digest);
         self.violated("commit_then_speak", found);
         if let Some(index) = place {
-            let found = invariant_a_ledger_only_grows(&mut self.told, &unit, index, digest);
+            let ledger = self.ledger_of(&unit, known.statement.term);
+            let found = invariant_a_ledger_only_grows(&mut self.told, &ledger, index, digest);
             self.violated("a_ledger_only_grows", found);
         } else {
             let expected = leaf_hash(digest.as_bytes());
@@ -185,6 +197,7 @@ impl Sim {
     /// Statements whose issue became durable on a disk.
     pub(crate) fn observe_disk(&mut self, at: NodeKey) {
         let issued = self.disks.get_mut(&at).unwrap().take_issued();
+        self.issued += u64::try_from(issued.len()).unwrap();
         if !self.watched || issued.is_empty() {
             return;
         }
@@ -306,6 +319,10 @@ impl Sim {
         let found = invariant_nothing_is_accepted_from_the_expired(ended, &sender);
         self.violated("nothing_is_accepted_from_the_expired", found);
         if let Some((figure, edition)) = known.statement.figure() {
+            if !self.lies(&sender) {
+                // Its issuer's store may have been put back while it was on its way.
+                self.seen.note_issued(&known);
+            }
             let taken = (known.statement.term, edition, digest);
             let name = (at, sender, figure);
             let found = invariant_no_acceptance_goes_back(&mut self.seen, name, taken);
@@ -324,7 +341,9 @@ impl Sim {
         let head = rows::key(rows::HEAD, &[unit.leaf().as_str().as_bytes()]);
         let seen = superior.rows.get(&head);
         let seen = seen.and_then(|row| from_slice::<HeadRow>("head", row, ROW_BYTES).ok());
-        let image = self.disks[&key].ledger_of_image();
-        seen.zip(image).is_some_and(|(seen, image)| seen.size > image)
+        let term = self.places[&key].term;
+        let image = term.and_then(|term| self.disks[&key].ledger_of_image(term));
+        // Of a term that the superior has not heard of yet, it cannot tell what is missing.
+        seen.zip(image).is_some_and(|(seen, image)| Some(seen.term) == term && seen.size > image)
     }
 }

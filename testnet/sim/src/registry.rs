@@ -157,7 +157,10 @@ impl Registry {
         if let Some(found) = self.nodes.get(&place) {
             return found.clone();
         }
-        let name = format!("n {path} {label}");
+        let name = match term {
+            Some(later) if later > 1 => format!("n {path} {label} of term {later}"),
+            _ => format!("n {path} {label}"),
+        };
         let early = self.expiring.as_ref().filter(|(unit, _)| unit == path && label == REPORTING);
         let stamp = early.map_or_else(|| stamp(&name), |(_, ends)| stamp_until(&name, *ends));
         self.issue_node(path, label, term, &stamp)

@@ -34,8 +34,8 @@ pub struct Scale {
     pub arrived: u64,
     /// Frames between nodes.
     pub frames: u64,
-    /// Statements told.
-    pub statements: u64,
+    /// Statements issued, each with a signature of its own.
+    pub issued: u64,
     /// Median, 99th percentile and greatest lag of a change at the top, in virtual milliseconds, as
     /// seen ten times a second.
     pub lag_ms: (u64, u64, u64),
@@ -53,16 +53,17 @@ fn units(leaves: usize) -> Vec<UnitPath> {
     units.iter().map(|unit| unit.parse().unwrap()).collect()
 }
 
-/// Runs so many leaves for so many virtual seconds.
-///
-/// # Panics
-/// If an invariant breaks: without faults none may.
+/// Runs so many leaves for so many virtual seconds. The invariants are not looked at on the way, for that
+/// costs more than the federation does; that all changes arrive is left to the caller.
 #[must_use]
 pub fn scale(leaves: usize, seconds: u64) -> Scale {
     let plan = Plan::calm(1, units(leaves));
     let count = plan.units.len();
     let paths: Vec<UnitPath> = plan.leaves().cloned().collect();
     let mut sim = Sim::new(plan, false);
+    sim.watched = false;
+    let issued = sim.issued;
+    let frames = sim.frames;
     let began = sim.now;
     let mut written: BTreeMap<UnitPath, Vec<u64>> = BTreeMap::new();
     let mut arrived: BTreeMap<UnitPath, usize> = BTreeMap::new();
@@ -87,7 +88,6 @@ pub fn scale(leaves: usize, seconds: u64) -> Scale {
             *had = has.max(*had);
         }
     }
-    assert!(sim.violation.is_none(), "{:?}", sim.violation);
     lags.sort_unstable();
     let of = |per_thousand: usize| lags.get(lags.len() * per_thousand / 1_000).copied();
     let greatest = lags.last().copied().unwrap_or(0);
@@ -96,8 +96,8 @@ pub fn scale(leaves: usize, seconds: u64) -> Scale {
         virtual_ms: sim.now - began,
         changes: written.values().map(|times| u64::try_from(times.len()).unwrap()).sum(),
         arrived: u64::try_from(lags.len()).unwrap(),
-        frames: sim.frames,
-        statements: sim.statements,
+        frames: sim.frames - frames,
+        issued: sim.issued - issued,
         lag_ms: (of(500).unwrap_or(0), of(990).unwrap_or(greatest), greatest),
     }
 }

@@ -192,6 +192,8 @@ pub struct Sim {
     next_inbound: u64,
     pub(crate) frames: u64,
     pub(crate) statements: u64,
+    /// Statements whose issue became durable.
+    pub(crate) issued: u64,
     pub(crate) crashes: u64,
 }
 
@@ -256,6 +258,7 @@ impl Sim {
             next_inbound: 0,
             frames: 0,
             statements: 0,
+            issued: 0,
             crashes: 0,
         }
     }

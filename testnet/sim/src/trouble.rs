@@ -28,6 +28,9 @@ const RESTORING: u32 = 150;
 /// Chance that the certificate that ended, or is about to, is renewed, of 1,000 seconds.
 const RENEWING: u32 = 150;
 
+/// Chance that the unit which runs on a backup is given a new term, of 1,000 seconds.
+const REAPPOINTING: u32 = 150;
+
 impl Sim {
     /// What a second of trouble brings.
     pub(crate) fn second(&mut self) {
@@ -69,6 +72,7 @@ impl Sim {
         }
         self.politics();
         self.restore_planned();
+        self.reappoint_planned();
         if self.plan.expiring.is_some() && self.chance(RENEWING) {
             self.renew_planned();
         }
@@ -157,9 +161,29 @@ impl Sim {
         disk.put_image();
         disk.keep_image();
         self.seen.forget_accepted(key);
+        let superior = unit.parent().map(|above| self.key_of(&above, REPORTING));
+        self.seen.fall_back(&unit, superior.unwrap());
         self.model.forget(key);
         self.stopped.insert(unit);
         self.push(self.now + 1, Event::Restart(key));
+    }
+
+    /// The authority of the unit that runs on a backup gives its node a new term: it reports on from
+    /// there, as sound as any.
+    fn reappoint_planned(&mut self) {
+        let Some(unit) = self.plan.restored.clone() else { return };
+        if !self.stopped.contains(&unit) || !self.chance(REAPPOINTING) {
+            return;
+        }
+        self.stopped.remove(&unit);
+        let key = self.key_of(&unit, REPORTING);
+        let place = self.places.get_mut(&key).unwrap();
+        let term = place.term.map(|term| term + 1);
+        place.term = term;
+        self.trace.note(self.now, &[&key.0], || format!("{unit} begins term {term:?}"));
+        // One that is down starts with the new certificate.
+        let chain = self.registry.node(&unit, REPORTING, term).to_cbor();
+        self.send_ask(key, Role::Operator, Question::Renew(chain));
     }
 
     /// The planned unit's authority renews its node's certificate, in time or late.

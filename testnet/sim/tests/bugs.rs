@@ -34,6 +34,12 @@ fn provoke(bug: Bug, plan: &mut Plan) {
         }
         Bug::FollowOlder => plan.faults.catalogues = 500,
         Bug::NoticeIsZero | Bug::LeaveNoticesOut => plan.faults.policies = 300,
+        Bug::SendEndedTerm | Bug::NeverSignAgain => {
+            plan.hostile.clear();
+            plan.restored = last.filter(|unit| !plan.homes.contains_key(unit));
+            plan.trouble_ms = plan.trouble_ms.max(25_000);
+            plan.faults.delay_ms = 2_000;
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -93,4 +99,6 @@ found! {
     leaves_notices_out LeaveNoticesOut,
     stands_still_at_the_top StandStill,
     never_signs_anew NeverSignAnew,
+    sends_what_an_ended_term_signed SendEndedTerm,
+    never_signs_again_in_a_new_term NeverSignAgain,
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use reeve_sim::{Plan, Report, Sim, Size, minimise};
+use reeve_testnet::bench::machine::peak_memory_kb;
 use reeve_testnet::stopwatch::now;
 
 use super::Failed;
@@ -68,8 +69,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let size = Size { levels: arguments.levels, units: arguments.units };
     if let Some(leaves) = arguments.scale {
-        scale(leaves, arguments.seconds);
-        return Ok(ExitCode::SUCCESS);
+        return scale(leaves, arguments.seconds);
     }
     if let Some(file) = &arguments.plan {
         let plan = Plan::from_toml(&fs::read_to_string(file)?)?;
@@ -186,23 +186,27 @@ fn tell_broken(report: &Report, size: Size, arguments: &Arguments) -> Result<(),
 }
 
 /// How a federation of so many leaves fares without faults.
-fn scale(leaves: usize, seconds: u64) {
+fn scale(leaves: usize, seconds: u64) -> Result<ExitCode, Failed> {
     let began = now();
     let report = reeve_sim::scale(leaves, seconds);
     let wall = began.elapsed().as_secs_f64();
+    let virtual_s = report.virtual_ms / 1_000;
+    let per_second = |count: u64| count / virtual_s.max(1);
+    let (median, most, greatest) = report.lag_ms;
+    anstream::println!("{leaves} leaves, {} jurisdictions, {virtual_s} virtual s", report.units);
+    anstream::println!("  at the top            {} of {} changes", report.arrived, report.changes);
     anstream::println!(
-        "{leaves} leaves: {} jurisdictions, {} virtual s in {wall:.1} s; {} of {} changes at the top, {} frames, {} statements",
-        report.units,
-        report.virtual_ms / 1_000,
-        report.arrived,
-        report.changes,
-        report.frames,
-        report.statements,
+        "  lag, virtual          median {median} ms, 99th percentile {most} ms, greatest {greatest} ms"
     );
+    anstream::println!("  frames                {} per virtual s", per_second(report.frames));
     anstream::println!(
-        "lag at the top: median {} ms, 99th percentile {} ms, greatest {} ms (virtual)",
-        report.lag_ms.0,
-        report.lag_ms.1,
-        report.lag_ms.2
+        "  signatures            {} statements and {} changes per virtual s",
+        per_second(report.issued),
+        per_second(report.changes)
     );
+    anstream::println!("  wall time             {wall:.1} s");
+    if let Some(peak) = peak_memory_kb() {
+        anstream::println!("  peak memory           {} MiB", peak / 1_024);
+    }
+    Ok(if report.arrived == report.changes { ExitCode::SUCCESS } else { ExitCode::from(5) })
 }

@@ -121,10 +121,10 @@ pub const PARTS: &[Part] = &[
         need: Need::Nothing,
         minutes: 90,
         steps: &[
-            testnet(&["sim", "--scale", "100"], &["sim", "--scale", "10", "--seconds", "5"], 6),
-            testnet(&["sim", "--scale", "1000"], &["sim", "--scale", "20", "--seconds", "5"], 6),
-            testnet(&["sim", "--scale", "3200"], &["sim", "--scale", "30", "--seconds", "5"], 6),
-            testnet(&["sim", "--scale", "10000"], &["sim", "--scale", "40", "--seconds", "5"], 6),
+            testnet(&["sim", "--scale", "100"], &["sim", "--scale", "10", "--seconds", "5"], 7),
+            testnet(&["sim", "--scale", "1000"], &["sim", "--scale", "20", "--seconds", "5"], 7),
+            testnet(&["sim", "--scale", "3200"], &["sim", "--scale", "30", "--seconds", "5"], 7),
+            testnet(&["sim", "--scale", "10000"], &["sim", "--scale", "40", "--seconds", "5"], 7),
         ],
     },
     Part {

@@ -18,6 +18,8 @@ use crate::wire::{Blob, ReportAnswer, Upward, decode};
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) figure: FigureId,
+    /// The term that it was sent in.
+    pub(crate) term: u64,
     pub(crate) edition: u64,
     /// Size of the ledger that was shown with it.
     pub(crate) ledger: u64,
@@ -98,6 +100,12 @@ impl Node {
             self.reports.unsent.insert(id);
             return;
         };
+        let term = self.ledger.term();
+        if row.term != term && !self.settings.bugs.has(Bug::SendEndedTerm) {
+            // A later term began while it waited: it is signed again in that one.
+            self.reports.in_flight.remove(&id);
+            return self.mark_due(id);
+        }
         let edition = row.edition;
         let signer = Signed::decode(&bytes).map(|signed| signed.unverified_leaf_digest());
         let signer = signer.unwrap_or(Digest::ZERO);
@@ -108,7 +116,8 @@ impl Node {
         self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
         self.context.counters.count("deliveries", "sent");
         let request = self.context.send(superior, Channel::Report, message);
-        self.reports.deliveries.insert(request, Delivery { figure: id, edition, ledger, signer });
+        let delivery = Delivery { figure: id, term, edition, ledger, signer };
+        self.reports.deliveries.insert(request, delivery);
     }
 
     pub(crate) fn on_delivered(
@@ -116,12 +125,14 @@ impl Node {
         request: RequestId,
         result: Result<Vec<u8>, SendFailure>,
     ) {
-        let Some(Delivery { figure, edition, ledger, signer }) =
-            self.reports.deliveries.remove(&request)
-        else {
-            return;
-        };
+        let Some(delivery) = self.reports.deliveries.remove(&request) else { return };
+        let Delivery { figure, term, edition, ledger, signer } = delivery;
         self.reports.in_flight.remove(&figure);
+        if term != self.ledger.term() && !self.settings.bugs.has(Bug::SendEndedTerm) {
+            // Sent in a term that has ended since: what counts is what the superior says that it holds.
+            self.mark_due(figure);
+            return self.deliver();
+        }
         let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
         match answer {
             Some(ReportAnswer::Accepted) => {
