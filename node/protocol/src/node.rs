@@ -246,7 +246,7 @@ impl Node {
             self.restore_disclosure(value).map_err(damaged)?;
         } else if key.starts_with(rows::FIGURE) {
             let figure = row!(FigureRow);
-            self.reports.last_signed = self.reports.last_signed.max(figure.issued_at);
+            self.remember_signing(figure.term, figure.issued_at);
             self.reports.figures.insert(figure.id.clone(), figure);
         } else if key.starts_with(rows::REQUEST) {
             let request = row!(RequestRow);
@@ -293,9 +293,9 @@ impl Node {
                 self.home.log.restore_life(key.strip_prefix(LIFE)?, value)?;
             }
             b"signed" => {
-                let millis = i64::from_be_bytes(value.try_into().ok()?);
-                let at = Timestamp::from_millis(millis);
-                self.reports.last_signed = self.reports.last_signed.max(at);
+                let (term, millis) = pair_of(value)?;
+                let at = Timestamp::from_millis(millis.cast_signed());
+                self.remember_signing(term, at);
             }
             b"catalogue_bytes" => {
                 self.restored_catalogue = Some(value.to_vec());
@@ -507,8 +507,16 @@ impl Node {
         self.clock_behind().is_some()
     }
 
-    /// The time to sign with: never below the last signed one, and none if the clock went back too
-    /// far to be believed.
+    /// Something was signed in a term, then. Times only go forward within one: a new term is the way out
+    /// for a node whose clock was far ahead.
+    fn remember_signing(&mut self, term: u64, at: Timestamp) {
+        if term == self.ledger.term() {
+            self.reports.last_signed = self.reports.last_signed.max(at);
+        }
+    }
+
+    /// The time to sign with: never below the last signed one of this term, and none if the clock went
+    /// back too far to be believed.
     pub(crate) fn signing_time(&mut self) -> Option<Timestamp> {
         let now = self.context.now().wall;
         let last = self.reports.last_signed;
@@ -518,8 +526,9 @@ impl Node {
         }
         let at = now.max(last);
         self.reports.last_signed = at;
-        let key = rows::key(rows::META, &[b"signed"]);
-        self.context.persist(key, Some(at.as_millis().to_be_bytes().to_vec()));
+        let mut row = self.ledger.term().to_be_bytes().to_vec();
+        row.extend_from_slice(&at.as_millis().to_be_bytes());
+        self.context.persist(rows::key(rows::META, &[b"signed"]), Some(row));
         Some(at)
     }
 

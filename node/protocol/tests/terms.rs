@@ -207,3 +207,30 @@ fn a_node_of_the_home_with_a_later_term_ends_this_ones() {
     assert_eq!(world.total(nation, DAY), Some(3), "the second node reports what replicates to it");
     assert_eq!(sent(&mut world, leaf, None), before, "the ended term signs nothing");
 }
+
+#[test]
+fn a_clock_that_was_far_ahead_holds_up_its_term_and_not_the_next() {
+    let (mut world, _, _, leaf) = reported();
+    // Everybody's clock is ahead for a while, and something is signed.
+    world.wall_ahead_ms = 3 * 3_600_000;
+    world.put_case(leaf, "c4", DAY, "f");
+    world.pass(2_000);
+    world.wall_ahead_ms = 0;
+    world.put_case(leaf, "c5", DAY, "f");
+    world.pass(2_000);
+    let signed = sent(&mut world, leaf, None).len();
+    assert!(status(&mut world, leaf).clock_behind.is_some());
+    assert!(matches!(appoint(&mut world, leaf, LEAF, 2), Answer::Done));
+    assert!(status(&mut world, leaf).clock_behind.is_none());
+    assert!(!sent(&mut world, leaf, Some(2)).is_empty(), "{signed} were signed before");
+    // What the store remembers of the first term holds nobody up after a start either.
+    let leaf = world.restart(LEAF, "1", Some(2));
+    world.put_case(leaf, "c6", DAY, "f");
+    world.pass(2_000);
+    assert!(status(&mut world, leaf).clock_behind.is_none());
+    let disk = world.sites[&leaf].rows.clone();
+    world.kill(leaf);
+    let leaf = start(&mut world, LEAF, 3, disk);
+    world.pass(2_000);
+    assert!(status(&mut world, leaf).clock_behind.is_none());
+}

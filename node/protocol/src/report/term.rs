@@ -8,6 +8,7 @@
 
 use reeve_statement::cert::name::dns_name;
 use reeve_statement::ledger::checkpoint::Origin;
+use reeve_statement::time::Timestamp;
 
 use crate::bugs::Bug;
 use crate::ledger::Ledger;
@@ -53,6 +54,8 @@ impl Node {
         self.ahead = None;
         self.superseded = self.superseded.filter(|later| *later > term);
         let reports = &mut self.reports;
+        // Times go forward within a term.
+        reports.last_signed = Timestamp::default();
         reports.reconciled = false;
         reports.inventories.clear();
         reports.unsent.clear();

@@ -110,6 +110,8 @@ const REDIAL_MS: u64 = 250;
 pub struct World {
     pub registry: Registry,
     pub now: u64,
+    /// How far everybody's wall clock is ahead, in milliseconds.
+    pub wall_ahead_ms: i64,
     pub sites: BTreeMap<NodeKey, Site>,
     pub places: BTreeMap<Place, NodeKey>,
     pub schema: Arc<Schema>,
@@ -150,6 +152,7 @@ impl World {
         Self {
             registry: Registry::new(),
             now: 0,
+            wall_ahead_ms: 0,
             sites: BTreeMap::new(),
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
@@ -167,7 +170,8 @@ impl World {
     }
 
     pub fn time(&self) -> Now {
-        let wall = Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap());
+        let wall =
+            Timestamp::from_millis(NOON + i64::try_from(self.now).unwrap() + self.wall_ahead_ms);
         Now { monotonic: self.now, wall }
     }
 
