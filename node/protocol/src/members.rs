@@ -212,7 +212,9 @@ impl Node {
         }
     }
 
-    /// Builds the state of the indicators from the records, behind whatever is queued already.
+    /// Builds the state of the indicators from the records, behind whatever is queued already. That it is
+    /// not built yet is durable together with what made it necessary: a node that stops on the way begins
+    /// again.
     pub(crate) fn rebuild_engine(&mut self) {
         let (Some(engine), Some(schema)) = (self.new_engine(), self.home.schema.clone()) else {
             return;
@@ -228,6 +230,7 @@ impl Node {
             })
             .collect();
         self.home.rebuilding = self.home.rebuilding.saturating_add(1);
+        self.context.persist(rows::key(rows::META, &[rows::REBUILDING]), Some(Vec::new()));
         self.enqueue(Task::Rebuild { engine: Box::new(engine), shards, next: 0 });
     }
 

@@ -308,6 +308,7 @@ impl Node {
             }
             _ if key.starts_with(rows::ADOPTION) => self.restore_act(value)?,
             b"struck" => self.restore_striking(value),
+            _ if key == rows::REBUILDING => self.stale_pages = true,
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 let unit = chain.leaf().claims()?.unit.leaf().clone();

@@ -31,6 +31,8 @@ const FORMAT_ROW: &[u8] = b"format";
 /// The newest format of the rows that this program reads, and the one that it writes. A store without the
 /// row has the first.
 pub const FORMAT: u32 = 1;
+/// Under [`META`]: the pages of the indicators are not those of the records, and are being built anew.
+pub const REBUILDING: &[u8] = b"rebuilding";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).

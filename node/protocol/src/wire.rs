@@ -187,6 +187,9 @@ pub struct HavePage {
     /// The reporting term of that ledger; 0: none was heard of.
     #[n(4)]
     pub term: u64,
+    /// Version of the newest catalogue that anything it holds of the subordinate follows; 0: none.
+    #[n(5)]
+    pub catalogue: u64,
 }
 
 /// From a superior to its subordinate.

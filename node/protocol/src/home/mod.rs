@@ -254,7 +254,11 @@ impl Node {
         }
     }
 
+    /// Persists the state of the indicators as far as it changed; while it is built anew, nothing.
     pub(crate) fn persist_pages(&mut self) {
+        if self.home.rebuilding > 0 {
+            return;
+        }
         let Some(engine) = &mut self.home.engine else { return };
         for (key, value) in engine.changed_pages() {
             if value.is_some() {

@@ -14,6 +14,7 @@ use crate::home::{CHANGES_PER_SNAPSHOT, Cause, SHARDS_PER_STEP, changes_prefix, 
 use crate::job::{Fold, Folded, Job, Merge, Merged, shard_of};
 use crate::local::{Answer, Failure, ImportMode, Sweep, Written};
 use crate::node::Node;
+use crate::rows;
 
 /// Most changes read back for one shard in one go.
 pub(super) const TAIL_PAGE: usize = 512;
@@ -506,10 +507,13 @@ impl Node {
             return self.home.queue.push_front(Task::Rebuild { engine, shards, next });
         }
         for key in core::mem::take(&mut self.home.pages) {
-            self.context.persist(crate::rows::key(crate::rows::PAGE, &[&key]), None);
+            self.context.persist(rows::key(rows::PAGE, &[&key]), None);
         }
         self.home.engine = Some(*engine);
         self.home.rebuilding = self.home.rebuilding.saturating_sub(1);
+        if self.home.rebuilding == 0 {
+            self.context.persist(rows::key(rows::META, &[rows::REBUILDING]), None);
+        }
         self.persist_pages();
         self.mark_everything_due();
         self.expect_periods();

@@ -107,7 +107,7 @@ impl Node {
         while cuts < CUTS_PER_CALL
             && let Some(id) = self.reports.due.pop(now)
         {
-            // A request, the end of a rebuild or of the import makes it due again.
+            // A request, a catalogue, the end of a rebuild or of the import makes it due again.
             if !self.is_reporting() || self.home.rebuilding > 0 || self.is_held(&id) {
                 continue;
             }
@@ -129,10 +129,12 @@ impl Node {
         }
     }
 
-    /// Whether this node cuts figures: it may sign, and has somebody to tell or is the top.
+    /// Whether this node cuts figures: it may sign, follows no older catalogue than it did, and has
+    /// somebody to tell or is the top.
     fn is_reporting(&self) -> bool {
         let top = self.settings.unit.depth() == 1;
-        self.may_sign() && (top || self.reports.subscription.is_some())
+        let told = top || self.reports.subscription.is_some();
+        self.may_sign() && told && self.catalogue_version() >= self.reports.followed
     }
 
     /// Whether a running import touched the figure: it is cut when the import ends.

@@ -181,8 +181,12 @@ impl Node {
         self.context
             .persist(rows::key(rows::META, &[b"catalogue"]), Some(digest.as_bytes().to_vec()));
         self.context.persist(rows::key(rows::META, &[b"catalogue_bytes"]), Some(bytes.clone()));
+        let behind = self.catalogue_version() < self.reports.followed;
         self.install_catalogue(digest, catalogue, bytes);
         self.note_in_force();
+        if behind {
+            self.mark_everything_due();
+        }
         let below: Vec<NodeKey> =
             self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
         for peer in below {

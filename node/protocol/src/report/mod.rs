@@ -152,6 +152,9 @@ pub(crate) struct Reports {
     pub(crate) fetching: BTreeMap<RequestId, accept::Fetching>,
     /// The last time at which anything was signed.
     pub(crate) last_signed: Timestamp,
+    /// Version of the newest catalogue that this unit is known to have followed: no figure is cut by an
+    /// older one.
+    pub(crate) followed: u64,
     /// The last request to each subordinate.
     pub(crate) requests: BTreeMap<UnitId, RequestRow>,
     /// Whether a superior has said what it holds since this node started.

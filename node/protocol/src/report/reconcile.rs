@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
-use reeve_statement::statement::FigureId;
+use reeve_statement::statement::{Body, FigureId};
 
 use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, NodeKey};
@@ -50,12 +50,16 @@ impl Node {
         else {
             return;
         };
-        let held: Vec<Have> = self
-            .reports
-            .heard
-            .values()
-            .filter_map(|units| units.get(&unit))
-            .map(|heard| &heard.row)
+        let of_unit = || {
+            let heard = self.reports.heard.values().filter_map(|units| units.get(&unit));
+            heard.map(|heard| &heard.row)
+        };
+        let followed = of_unit().filter_map(|row| match &row.said.body {
+            Body::Release(release) => Some(release.catalogue_version),
+            _ => None,
+        });
+        let catalogue = followed.max().unwrap_or(0);
+        let held: Vec<Have> = of_unit()
             .map(|row| Have {
                 id: row.id.clone(),
                 term: row.term,
@@ -72,7 +76,7 @@ impl Node {
         let mut figures = held.chunks(HAVE_ENTRIES).map(<[Have]>::to_vec);
         for page in 0..pages {
             let figures = figures.next().unwrap_or_default();
-            let page = HavePage { figures, page, pages, ledger_size, term };
+            let page = HavePage { figures, page, pages, ledger_size, term, catalogue };
             self.tell(peer, Channel::Report, to_vec(&Downward::Have(page)));
         }
     }
@@ -87,6 +91,8 @@ impl Node {
             self.hear_of_term(page.term);
             return self.answer_report(inbound, &ReportAnswer::Accepted);
         };
+        // A store that was put back may know an older catalogue than this unit has followed.
+        self.reports.followed = self.reports.followed.max(page.catalogue);
         let could = self.may_sign();
         let own = self.ledger.frontier().size();
         // The superior may not have heard yet of a ledger of this term.

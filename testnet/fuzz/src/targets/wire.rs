@@ -147,6 +147,7 @@ pub fn report_seeds() -> Vec<Vec<u8>> {
             pages: 1,
             ledger_size: 3,
             term: 1,
+            catalogue: 2,
         })),
         to_vec(&Downward::Distribute { statements, lists }),
         to_vec(&Downward::Fetch(Digest::of(b"chunk"))),
