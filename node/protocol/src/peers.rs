@@ -29,8 +29,9 @@ pub(crate) struct Greeted {
     pub(crate) chain: VerifiedChain,
     pub(crate) presented: Chain,
     pub(crate) clock_offset: i64,
-    /// Size of its ledger that this node knew of at the hello; it shows none smaller afterwards.
-    pub(crate) ledger_floor: u64,
+    /// Term and size of its ledger that this node knew of at the hello; of that term it shows none
+    /// smaller afterwards.
+    pub(crate) ledger_floor: (u64, u64),
     /// List generation that its chain was last verified under.
     judged: u64,
 }
@@ -355,23 +356,27 @@ impl Node {
     /// What a peer's reporting term means: a subordinate's node of an earlier term is not listened to,
     /// and a later term in this home ends this node's own. Returns the least size of ledger that the
     /// peer may show.
-    fn judge_term(&mut self, standing: Standing, chain: &VerifiedChain) -> Result<u64, Refusal> {
-        let Some(term) = chain.term() else { return Ok(0) };
+    fn judge_term(
+        &mut self,
+        standing: Standing,
+        chain: &VerifiedChain,
+    ) -> Result<(u64, u64), Refusal> {
+        let Some(term) = chain.term() else { return Ok((0, 0)) };
         match standing {
             Standing::Subordinate => {
                 let held = self.reports.heads.get(chain.unit().leaf());
                 let held = held.map_or((0, 0), |head| (head.term, head.size));
                 match term.cmp(&held.0) {
                     core::cmp::Ordering::Less => Err(Refusal::OldTerm),
-                    core::cmp::Ordering::Equal => Ok(held.1),
-                    core::cmp::Ordering::Greater => Ok(0),
+                    core::cmp::Ordering::Equal => Ok(held),
+                    core::cmp::Ordering::Greater => Ok((term, 0)),
                 }
             }
             Standing::Home => {
                 self.hear_of_term(term);
-                Ok(0)
+                Ok((term, 0))
             }
-            Standing::Superior => Ok(0),
+            Standing::Superior => Ok((term, 0)),
         }
     }
 

@@ -295,7 +295,9 @@ impl Node {
             // A new term's ledger begins anew.
             core::cmp::Ordering::Greater => return Ok(()),
         }
-        let floor = self.peers.greeted(&peer).map_or(held.size, |peer| peer.ledger_floor);
+        // A term may begin amid a connection: what was known at the hello is of the one before.
+        let floor = self.peers.greeted(&peer).map_or((term, held.size), |peer| peer.ledger_floor);
+        let floor = if floor.0 == term { floor.1 } else { 0 };
         let smaller = checkpoint.size < floor;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
         if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(()) }
