@@ -2,10 +2,11 @@
 //! has to go when there are too many.
 //!
 //! axum's own server limits neither, so whoever reaches the port could hold connections with half a
-//! request until the process has no descriptors left. Here a connection is either *waiting* for its
-//! client (the head of a request, more of a body, the answer being taken) or at work for it. When one
-//! more comes than there may be, the one that has waited longest is closed, so that a crowd of slow
-//! ones cannot keep a quick one out.
+//! request until the process has no descriptors left. Here a connection is either *waiting* (for its
+//! client: the head of a request, more of a body, the answer being taken; or for its turn) or at work.
+//! When one more comes than there may be, one that waits is closed: of whoever has the most of them, the
+//! one that has waited longest. And of the questions of one token only so many are at work at a time. So
+//! a crowd of slow ones, or somebody who asks for everything all the time, cannot keep others out.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -43,6 +44,9 @@ const HEAD_BYTES: usize = 32 * 1024;
 
 /// Longest time for which an answer may make no progress.
 const UNREAD: Duration = Duration::from_secs(20);
+
+/// Questions of one token that are at work at a time: what a busy program of the house needs.
+const AT_WORK: usize = 8;
 
 /// Bytes of long bodies that are held at once, over all requests; what one brings is parsed into a
 /// multiple of it. A body that is longer than all of this has it for itself.
@@ -118,11 +122,12 @@ async fn answer(
 ) -> Result<Response, std::convert::Infallible> {
     place.work();
     let room: Room = Arc::default();
-    let request: Request = request.map(|body| {
+    let mut request: Request = request.map(|body| {
         let house = Arc::clone(&place.house);
         let arriving = Arriving { body, place: Arc::clone(&place), room: Arc::clone(&room) };
         Body::new(Admitted { arriving, bodies: Arc::clone(&house.bodies), waits: None })
     });
+    request.extensions_mut().insert(Turn(Arc::clone(&place)));
     let response = TowerToHyperService::new(router).call(request).await;
     place.wait();
     // The room of the body is free once what was made of it is gone.
@@ -140,10 +145,42 @@ struct House {
 
 #[derive(Default)]
 struct Open {
-    count: usize,
-    /// Those that wait for their clients, in the order in which they began to.
-    waiting: BTreeMap<u64, Arc<Notify>>,
+    /// Every connection, in the order in which they came.
+    places: BTreeMap<u64, Standing>,
     next: u64,
+    /// What lets so many questions of a token work at a time. Only tokens that are known come here.
+    turns: BTreeMap<String, Arc<Semaphore>>,
+}
+
+/// How it stands with a connection.
+struct Standing {
+    /// Told when it has to go.
+    gone: Arc<Notify>,
+    /// Since when it waits, as a number that counts up; none: it is at work.
+    waits_since: Option<u64>,
+    /// The token that its last request showed.
+    owner: Option<String>,
+}
+
+impl Open {
+    fn number(&mut self) -> u64 {
+        self.next = self.next.saturating_add(1);
+        self.next
+    }
+
+    /// Which connection has to go for another one.
+    fn victim(&self) -> Option<u64> {
+        let mut of: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for standing in self.places.values() {
+            let count = of.entry(standing.owner.as_deref()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let waiting = self.places.iter().filter_map(|(number, standing)| {
+            let count = of.get(&standing.owner.as_deref()).copied().unwrap_or(0);
+            Some((count, core::cmp::Reverse(standing.waits_since?), *number))
+        });
+        waiting.max().map(|(_, _, number)| number)
+    }
 }
 
 impl House {
@@ -151,22 +188,20 @@ impl House {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection, if need be that of the one which has waited longest; none: all
-    /// are at work.
+    /// A place for a new connection, if need be that of another one; none: all are at work.
     fn enter(self: &Arc<Self>) -> Option<Arc<Place>> {
         let mut open = self.open();
-        if open.count >= CONNECTIONS {
-            let (_, oldest) = open.waiting.pop_first()?;
-            oldest.notify_one();
-            open.count = open.count.saturating_sub(1);
+        if open.places.len() >= CONNECTIONS {
+            let victim = open.victim()?;
+            if let Some(standing) = open.places.remove(&victim) {
+                standing.gone.notify_one();
+            }
         }
-        open.count = open.count.saturating_add(1);
+        let (number, gone) = (open.number(), Arc::<Notify>::default());
+        let standing = Standing { gone: Arc::clone(&gone), waits_since: None, owner: None };
+        open.places.insert(number, standing);
         drop(open);
-        Some(Arc::new(Place {
-            house: Arc::clone(self),
-            gone: Arc::default(),
-            waits_since: Mutex::new(None),
-        }))
+        Some(Arc::new(Place { house: Arc::clone(self), gone, number }))
     }
 }
 
@@ -175,48 +210,61 @@ struct Place {
     house: Arc<House>,
     /// Told when it has to go.
     gone: Arc<Notify>,
-    /// Its number among those that wait; none: it is at work.
-    waits_since: Mutex<Option<u64>>,
+    number: u64,
 }
 
 impl Place {
-    fn since(&self) -> MutexGuard<'_, Option<u64>> {
-        self.waits_since.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// It waits for its client from now on.
+    /// It waits from now on.
     fn wait(&self) {
-        let mut since = self.since();
-        if since.is_none() {
-            let mut open = self.house.open();
-            open.next = open.next.saturating_add(1);
-            let number = open.next;
-            open.waiting.insert(number, Arc::clone(&self.gone));
-            *since = Some(number);
+        let mut open = self.house.open();
+        let since = open.number();
+        if let Some(standing) = open.places.get_mut(&self.number)
+            && standing.waits_since.is_none()
+        {
+            standing.waits_since = Some(since);
             self.house.room.notify_one();
         }
     }
 
     /// It works for its client from now on.
     fn work(&self) {
-        let mut since = self.since();
-        if let Some(number) = *since
-            && self.house.open().waiting.remove(&number).is_some()
-        {
-            *since = None;
+        if let Some(standing) = self.house.open().places.get_mut(&self.number) {
+            standing.waits_since = None;
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let since = self.since().take();
-        let mut open = self.house.open();
         // Whoever was told to go has given its place away already.
-        if since.is_none_or(|number| open.waiting.remove(&number).is_some()) {
-            open.count = open.count.saturating_sub(1);
+        if self.house.open().places.remove(&self.number).is_some() {
             self.house.room.notify_one();
         }
+    }
+}
+
+/// The turn of a request, in its extensions.
+#[derive(Clone)]
+pub(super) struct Turn(Arc<Place>);
+
+impl Turn {
+    /// Waits until few enough other questions of the same token are at work.
+    pub(super) async fn of(&self, owner: &str) -> Option<OwnedSemaphorePermit> {
+        let turns = {
+            let mut open = self.0.house.open();
+            if let Some(standing) = open.places.get_mut(&self.0.number) {
+                standing.owner = Some(owner.to_owned());
+            }
+            let turns = open.turns.entry(owner.to_owned());
+            Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(AT_WORK))))
+        };
+        if let Ok(permit) = Arc::clone(&turns).try_acquire_owned() {
+            return Some(permit);
+        }
+        self.0.wait();
+        let permit = turns.acquire_owned().await.ok();
+        self.0.work();
+        permit
     }
 }
 
@@ -338,5 +386,67 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn house() -> Arc<House> {
+        Arc::new(House {
+            open: Mutex::default(),
+            room: Notify::new(),
+            bodies: Arc::new(Semaphore::new(BODIES)),
+        })
+    }
+
+    #[tokio::test]
+    async fn who_has_the_most_connections_loses_one() {
+        let house = house();
+        let quiet = house.enter().unwrap();
+        quiet.wait();
+        drop(Turn(Arc::clone(&quiet)).of("quiet").await);
+        let mut loud = Vec::new();
+        while loud.len() < 2 * CONNECTIONS {
+            let place = house.enter().unwrap();
+            drop(Turn(Arc::clone(&place)).of("loud").await);
+            place.wait();
+            loud.push(place);
+        }
+        assert_eq!(house.open().places.len(), CONNECTIONS);
+        assert!(house.open().places.contains_key(&quiet.number), "it is older than all of them");
+        drop(loud);
+        assert_eq!(house.open().places.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_closed_while_at_work() {
+        let house = house();
+        let busy: Vec<_> = (0..CONNECTIONS).map(|_| house.enter().unwrap()).collect();
+        assert!(house.enter().is_none());
+        busy.last().unwrap().wait();
+        assert!(house.enter().is_some());
+        assert!(!house.open().places.contains_key(&busy.last().unwrap().number));
+    }
+
+    #[tokio::test]
+    async fn the_questions_of_one_token_wait_for_each_other_and_for_nobody_else() {
+        let house = house();
+        let turn = || Turn(house.enter().unwrap());
+        let mut held = Vec::new();
+        for _ in 0..AT_WORK {
+            held.push(turn().of("loud").await.unwrap());
+        }
+        let next = turn();
+        let waiting = next.of("loud");
+        let mut waiting = std::pin::pin!(waiting);
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        assert!(house.open().places[&next.0.number].waits_since.is_some(), "it may have to go");
+        assert!(turn().of("quiet").await.is_some());
+        held.pop();
+        assert!(waiting.await.is_some());
+        assert!(house.open().places[&next.0.number].waits_since.is_none());
     }
 }

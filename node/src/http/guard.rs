@@ -4,10 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use reeve_policy::authz::Person;
+use tokio::sync::OwnedSemaphorePermit;
 
+use super::connections::Turn;
 use super::fault::Fault;
 use super::routes::{Access, ROUTES};
 use super::service::{HttpSettings, Service};
@@ -28,7 +31,12 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     let mut response = match admit(&service, &mut request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let turn = turn(request.method(), request.extensions()).await;
+            let response = next.run(request).await;
+            drop(turn);
+            response
+        }
         Err(fault) => fault.into_response(),
     };
     for (name, value) in HEADERS {
@@ -58,6 +66,22 @@ fn admit(service: &Service, request: &mut Request) -> Result<(), Fault> {
     let person = service.tokens.person(secret, (settings.clock)())?;
     request.extensions_mut().insert(person);
     Ok(())
+}
+
+/// The turn of a question among those of its token. What needs no token has none, and what brings a body
+/// neither: it would keep its turn for as long as the body takes to come.
+fn turn(
+    method: &Method,
+    extensions: &Extensions,
+) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + use<> {
+    let asks = (method == Method::GET).then(|| {
+        let (turn, person) = (extensions.get::<Turn>()?, extensions.get::<Person>()?);
+        Some((turn.clone(), person.name.clone()))
+    });
+    async move {
+        let (turn, name) = asks.flatten()?;
+        turn.of(&name).await
+    }
 }
 
 fn is_open(path: &str) -> bool {

@@ -10,7 +10,7 @@ use crate::processes::ProcessError;
 use crate::trial::TrialError;
 
 /// Bytes of such a disk: far more than a trial writes.
-const DISK: &str = "256m";
+const DISK: &str = "1g";
 
 /// The file that fills it.
 const BALLAST: &str = "ballast";

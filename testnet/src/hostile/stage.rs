@@ -55,7 +55,7 @@ pub(super) struct Stage {
     pub(super) subordinate: Arc<Member>,
     /// The home node whose key the attacker has.
     pub(super) home_node: Arc<Member>,
-    /// The secret of the superior's operator, for attacks by somebody who may ask.
+    /// The secret of an operator of the superior, for attacks by somebody who may ask everything.
     pub(super) operator: String,
     /// The same at the home.
     pub(super) home_operator: String,
@@ -107,7 +107,10 @@ impl Stage {
             writer: String::new(),
             processes,
         };
-        stage.operator = secret(&stage.superior_process()?.folder.join(OPERATOR_TOKEN_FILE))?;
+        let superior = stage.superior_process()?;
+        let asker = superior.folder.join("asker.token");
+        superior.make_token(&asker, "asker", "operator")?;
+        stage.operator = secret(&asker)?;
         stage.home_operator = secret(&stage.home_process()?.folder.join(OPERATOR_TOKEN_FILE))?;
         let at_home = stage.home_process()?;
         let flooder = at_home.folder.join("flooder.token");
