@@ -50,7 +50,7 @@ pub(super) async fn situation(
         }
     }
     let names = names(&service, &who).await?;
-    Situation::of(&views, withheld, names).map(Document).ok_or_else(|| match declined {
+    Situation::of(&views, withheld, names).map(Document).ok_or(match declined {
         Some(refusal) => Fault::Declined(refusal),
         None => Fault::NotFound("indicator", "the catalogue in force has none"),
     })

@@ -150,7 +150,7 @@ impl Sim {
         }
         let Some(Delivers { digest, sound, .. }) = delivers else { return };
         let Some(known) = self.seen.known(digest).filter(|_| *sound) else {
-            let verifies = self.seen.known(&digest).is_some();
+            let verifies = self.seen.known(digest).is_some();
             let what = format!(
                 "{unit} told {digest}: its signature holds: {verifies}, that of its ledger: {sound}; {}",
                 note.lines().next().unwrap_or_default()
