@@ -7,6 +7,7 @@ use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
 use reeve_statement::names::{IndicatorId, KindId};
+use reeve_statement::statement::StatementKind;
 use reeve_statement::unit::UnitPath;
 
 use crate::consent::Adopt;
@@ -127,6 +128,8 @@ impl Node {
             }
             _ => Circumstances::default(),
         };
+        let (response_level, declarations) = self.response();
+        let circumstances = Circumstances { response_level, declarations, ..circumstances };
         let question = Asked { principal: Principal::Person(who), action, resource, circumstances };
         match self.policy.decide(&question) {
             Decision::Permit(_) => Ok(()),
@@ -166,6 +169,7 @@ impl Node {
             Question::Register => (Action::ReadRegister, node()),
             Question::ChangeEntry(_) => (Action::PublishRegister, node()),
             Question::Publish(_) => (Action::PublishCatalogue, node()),
+            Question::Declare(_) => (Action::DeclareResponse, node()),
             Question::TakeList(_) | Question::Renew(_) | Question::Issue { .. } => {
                 (Action::ManageCertificates, node())
             }
@@ -203,6 +207,7 @@ impl Node {
             | Question::Close { .. }
             | Question::ChangeEntry(_)
             | Question::Publish(_)
+            | Question::Declare(_)
                 if self.short =>
             {
                 self.context.reply(ask, Answer::Failed(Failure::NoSpace));
@@ -334,12 +339,16 @@ impl Node {
                 let term = term.unwrap_or(self.ledger.term());
                 self.load_proof(ProofFor::Ask(ask), term, index, size);
             }
-            Question::Publish(bytes) => {
-                if let Err(refusal) = self.verify(VerifiedFor::Published { ask }, bytes) {
-                    self.context.reply(ask, Answer::Failed(Failure::Refused(refusal)));
-                }
-            }
+            Question::Publish(bytes) => self.publish(ask, StatementKind::Catalogue, bytes),
+            Question::Declare(bytes) => self.publish(ask, StatementKind::Declaration, bytes),
             _ => self.context.reply(ask, Answer::Failed(Failure::NotFound("answer"))),
+        }
+    }
+
+    /// A statement that an authority of this unit signed is taken and goes down.
+    fn publish(&mut self, ask: AskId, kind: StatementKind, bytes: Vec<u8>) {
+        if let Err(refusal) = self.verify(VerifiedFor::Published { ask, kind }, bytes) {
+            self.context.reply(ask, Answer::Failed(Failure::Refused(refusal)));
         }
     }
 

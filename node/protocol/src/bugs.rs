@@ -63,11 +63,15 @@ pub enum Bug {
     SendEndedTerm,
     /// Does not sign again in a new term what was never accepted in the one before.
     NeverSignAgain,
+    /// Takes a declaration to be in force after its end.
+    OutliveDeclarations,
+    /// Forgets how strictly a figure was told before.
+    ForgetTold,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -96,6 +100,8 @@ impl Bug {
         Self::SendUnadopted,
         Self::SendEndedTerm,
         Self::NeverSignAgain,
+        Self::OutliveDeclarations,
+        Self::ForgetTold,
     ];
 }
 

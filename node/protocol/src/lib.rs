@@ -29,6 +29,7 @@ pub mod bugs;
 pub mod consent;
 mod context;
 pub mod counters;
+pub mod declared;
 pub mod effect;
 pub mod fill;
 pub mod from_backup;

@@ -23,6 +23,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::consent::{Act, Adopt, Proposal};
+use crate::declared::Declared;
 use crate::effect::NodeKey;
 use crate::rows::{ImportRow, IssuedRow, SentRow};
 use crate::situation::SituationView;
@@ -161,8 +162,10 @@ pub enum Question {
     Register,
     /// Change what the register says of a subordinate; signed as its next version.
     ChangeEntry(EntryChange),
-    /// Take a statement that an authority of this unit signed: a catalogue, a declaration.
+    /// Take a catalogue that an authority of this unit signed.
     Publish(Vec<u8>),
+    /// Take a declaration that an authority of this unit signed.
+    Declare(Vec<u8>),
     /// Take a revocation list.
     TakeList(crate::wire::SignedList),
     /// Admit a node of a subordinate or of this home.
@@ -522,6 +525,10 @@ pub struct Status {
     pub not_adopted: Vec<IndicatorId>,
     /// Whether the superior has asked for figures.
     pub asked: bool,
+    /// The emergency response level that is in force; 0: none.
+    pub response_level: u8,
+    /// What is declared.
+    pub declarations: Vec<Declared>,
     /// How many figures it keeps.
     pub figures: usize,
     /// How many of them the superior does not have in their last edition.

@@ -15,6 +15,7 @@ use crate::asks::AskedLoad;
 use crate::bugs::Bug;
 use crate::consent::Acts;
 use crate::context::Context;
+use crate::declared::Declarations;
 use crate::effect::{
     Channel, Effect, InboundId, Input, JobId, LoadId, Loaded, NodeKey, Now, RequestId, SendFailure,
 };
@@ -88,6 +89,8 @@ pub struct Node {
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
     /// What this home consented to.
     pub(crate) acts: Acts,
+    /// Which emergencies are declared.
+    pub(crate) declarations: Declarations,
     restored_catalogue: Option<Vec<u8>>,
     restored_request: Option<Digest>,
     next_sweep: u64,
@@ -191,6 +194,7 @@ impl Node {
             stale_pages: false,
             last_hello_refusal: None,
             acts: Acts::default(),
+            declarations: Declarations::default(),
             restored_catalogue: None,
             restored_request: None,
             next_sweep: 0,
@@ -307,6 +311,7 @@ impl Node {
                 self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
             }
             _ if key.starts_with(rows::ADOPTION) => self.restore_act(value)?,
+            _ if key.starts_with(rows::DECLARATION) => self.restore_declaration(value),
             b"struck" => self.restore_striking(value),
             _ if key == rows::REBUILDING => self.stale_pages = true,
             _ if key.starts_with(b"authority/") => {
@@ -488,6 +493,7 @@ impl Node {
             self.review_following();
             self.review_imports();
             self.review_day();
+            self.review_declarations();
             self.reports.due.forget_quiet(now);
         }
         self.end_parting();

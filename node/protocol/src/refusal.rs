@@ -95,6 +95,8 @@ refusals! {
     UnknownPeer = 29 "unknown_peer" "this node was not admitted; use `reeve invite` and `reeve join`",
     /// Nothing is signed yet: the superior has not said what it holds of this node's ledger.
     Unreconciled = 30 "unreconciled" "the superior has not said yet what it holds of this node's ledger; connect to it, and try again",
+    /// A declaration's level or dates make no sense.
+    BadDeclaration = 31 "bad_declaration" "a declaration has no name or level, ends before it begins, or is longer than 366 days",
 }
 
 impl Refusal {

@@ -33,6 +33,8 @@ const FORMAT_ROW: &[u8] = b"format";
 pub const FORMAT: u32 = 1;
 /// Under [`META`]: the pages of the indicators are not those of the records, and are being built anew.
 pub const REBUILDING: &[u8] = b"rebuilding";
+/// Under [`META`]: a declaration as it was signed, by the digest of who declared and its name.
+pub const DECLARATION: &[u8] = b"declared/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Peers that were admitted, by node key (*restored*).

@@ -268,6 +268,9 @@ pub enum HomeMessage {
     /// Acts of adoption.
     #[n(7)]
     Adoptions(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
+    /// Declarations.
+    #[n(8)]
+    Declarations(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
 }
 
 /// Answer on the home channel.

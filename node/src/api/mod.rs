@@ -32,7 +32,8 @@ pub use situation::{
     UnitsView,
 };
 pub use status::{
-    Behind, ForkView, PeerView, RefusedFigure, StatusView, StorageView, SubordinateView,
+    Behind, DeclarationView, ForkView, PeerView, RefusedFigure, StatusView, StorageView,
+    SubordinateView,
 };
 
 /// Media type of failures (RFC 9457).

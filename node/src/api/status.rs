@@ -1,5 +1,6 @@
 //! The status document.
 
+use reeve_protocol::declared::Declared;
 use reeve_protocol::local::{ForkStatus, PeerStatus, Status, SubordinateStatus};
 use reeve_statement::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,46 @@ impl From<&ForkStatus> for ForkView {
     }
 }
 
+/// A declaration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclarationView {
+    /// Its name.
+    pub name: String,
+    /// Which unit's authority declares.
+    pub issuer: String,
+    /// The level; 1 is the highest.
+    pub level: u8,
+    /// On which legal basis.
+    pub legal_basis: String,
+    /// For which area.
+    pub area: String,
+    /// From when.
+    pub from: String,
+    /// Until when.
+    pub until: String,
+    /// in force, ahead, over, ended, elsewhere.
+    pub phase: String,
+    /// Digest of the statement.
+    pub statement: String,
+}
+
+impl From<&Declared> for DeclarationView {
+    fn from(declared: &Declared) -> Self {
+        let it = &declared.declaration;
+        Self {
+            name: it.id.clone(),
+            issuer: declared.issuer.to_string(),
+            level: it.level,
+            legal_basis: it.legal_basis.clone(),
+            area: it.area.to_string(),
+            from: it.from.to_string(),
+            until: it.until.to_string(),
+            phase: declared.phase.to_string(),
+            statement: declared.statement.to_string(),
+        }
+    }
+}
+
 /// How the node fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
@@ -115,6 +156,12 @@ pub struct StatusView {
     /// Indicators that it proposes and this home has not adopted: nothing of them is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_adopted: Vec<String>,
+    /// The emergency response level that is in force here; 0: none.
+    #[serde(default)]
+    pub response_level: u8,
+    /// What is declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub declarations: Vec<DeclarationView>,
     /// How many figures it keeps.
     pub figures: usize,
     /// How many of them the superior does not have in their last edition.
@@ -253,6 +300,8 @@ impl StatusView {
             subordinates: status.subordinates.iter().map(SubordinateView::from).collect(),
             catalogue_version: status.catalogue_version,
             not_adopted: status.not_adopted.iter().map(ToString::to_string).collect(),
+            response_level: status.response_level,
+            declarations: status.declarations.iter().map(DeclarationView::from).collect(),
             figures: status.figures,
             unsent: status.unsent,
             refused: refused.collect(),

@@ -80,7 +80,8 @@ pub(super) fn run(
         }
         Action::Publish(publish) => {
             let catalogue = publish.check.read(&client)?;
-            let bytes = sign(&catalogue, &global.home, &publish.passphrase)?;
+            let body = Body::Catalogue(catalogue.clone());
+            let bytes = sign(body, &global.home, &publish.passphrase)?;
             let _: Published =
                 client()?.send_bytes("POST", "/v1/catalogue", "application/cose", bytes)?;
             let (version, count) = (catalogue.version, catalogue.indicators.len());
@@ -111,9 +112,9 @@ impl Check {
     }
 }
 
-/// Signs a catalogue as this unit's authority.
-fn sign(
-    catalogue: &Catalogue,
+/// Signs for the federation as this unit's authority.
+pub(super) fn sign(
+    body: Body,
     home: &Path,
     passphrase: &PassphraseArguments,
 ) -> Result<Vec<u8>, CommandError> {
@@ -129,7 +130,7 @@ fn sign(
         onward: Onward::Anyone,
         issued_at: now(),
         valid_until: None,
-        body: Body::Catalogue(catalogue.clone()),
+        body,
     };
     let signed = cose::sign(&statement, authority.key(), authority.chain()).map_err(failed)?;
     Ok(signed.to_bytes())

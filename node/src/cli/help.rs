@@ -9,7 +9,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Set up and run", &["init", "join", "run", "verify", "backup", "restore"]),
     ("Records", &["import", "record", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
-    ("What leaves the house", &["status", "sent", "policy", "ledger"]),
+    ("What leaves the house", &["status", "sent", "policy", "declare", "ledger"]),
     ("Who takes part", &["register", "invite", "certificate", "token"]),
     ("This program", &["completions", "man"]),
 ];

@@ -12,6 +12,7 @@ mod catalogue;
 pub mod certificate;
 mod compare;
 mod completions;
+mod declare;
 mod error;
 mod files;
 mod help;
@@ -147,6 +148,8 @@ pub enum Command {
     Sent(sent::Arguments),
     /// Check, explain, preview or replace the policy; adopt what a catalogue proposes
     Policy(policy::Arguments),
+    /// Declare an emergency response level for an area, or end it
+    Declare(Box<declare::Arguments>),
     /// Show the ledger's head, or prove an entry
     Ledger(ledger::Arguments),
     /// Show the register of subordinates; enter names and populations
@@ -203,6 +206,7 @@ impl Command {
             Self::Restore(arguments) => restore::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
+            Self::Declare(arguments) => declare::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),
             Self::Ledger(arguments) => ledger::run(&arguments, global, output),
             Self::Register(arguments) => register::run(&arguments, global, output),

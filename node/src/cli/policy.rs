@@ -282,7 +282,10 @@ fn questions(own: &UnitPath, catalogue: Option<&Catalogue>) -> Vec<Question> {
         let resource = || Resource::Indicator(Box::new(indicator.clone()));
         for unit in units_around(own) {
             for action in [Asked::Pull, Asked::Subscribe] {
-                questions.push(question(peer(own, &unit), action, resource()));
+                let asked = question(peer(own, &unit), action, resource());
+                let mut declared = asked.clone();
+                declared.circumstances.response_level = 1;
+                questions.extend([asked, declared]);
             }
         }
         for role in roles {

@@ -77,6 +77,21 @@ fn describe(status: &StatusView) -> String {
         );
         line("Not adopted", Style::Doubtful.of(&told));
     }
+    for declared in status.declarations.iter().filter(|it| it.phase != "over") {
+        let told = format!(
+            "level {} for {}, by {} from {} until {}: {} ({})",
+            declared.level,
+            declared.area,
+            declared.issuer,
+            declared.from,
+            declared.until,
+            declared.name,
+            declared.legal_basis
+        );
+        let told = format!("{}: {}", declared.phase.to_uppercase(), plain(&told));
+        let bold = declared.phase == "in force";
+        line("Declared", if bold { Style::Heading.of(&told) } else { told });
+    }
     line("Figures", figures(status));
     line("Ledger", format!("{} entries, root {}", status.ledger_size, status.ledger_root));
     if let Some(held) = status.superior_ledger {

@@ -83,12 +83,28 @@ pub(super) async fn publish(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Document<Published>, Fault> {
-    if media_type(&headers) != Some("application/cose") {
-        return Err(Fault::MediaType("application/cose"));
-    }
-    let bytes = read(&headers, body, MAX_FILE_BYTES).await?.to_vec();
+    let bytes = signed(&headers, body).await?;
     service.ask_done(&who, Question::Publish(bytes)).await?;
     Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn declare(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let bytes = signed(&headers, body).await?;
+    service.ask_done(&who, Question::Declare(bytes)).await?;
+    Ok(Document(Published { done: true }))
+}
+
+/// The bytes of a signed statement.
+async fn signed(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Fault> {
+    if media_type(headers) != Some("application/cose") {
+        return Err(Fault::MediaType("application/cose"));
+    }
+    Ok(read(headers, body, MAX_FILE_BYTES).await?.to_vec())
 }
 
 pub(super) async fn policy(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {

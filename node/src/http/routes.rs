@@ -56,7 +56,8 @@ routes! {
     Token get "/v1/register" register::register, "The register of subordinates";
     Token patch "/v1/register/{unit}" register::change, "Change a subordinate's names or population";
     Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";
-    Token post "/v1/catalogue" house::publish, "Take a signed catalogue or declaration";
+    Token post "/v1/catalogue" house::publish, "Take a signed catalogue";
+    Token post "/v1/declarations" house::declare, "Take a signed declaration";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
     Token put "/v1/policy" house::set_policy, "Replace the policy set";
     Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, and what was adopted";

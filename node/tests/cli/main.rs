@@ -18,6 +18,7 @@ mod bad_files;
 mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]
 mod counts;
+mod declare;
 mod federation;
 mod figures;
 mod files;

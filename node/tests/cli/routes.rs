@@ -49,6 +49,7 @@ const CASES: &[Case] = &[
     send("patch", "/v1/register/{unit}", OPERATOR, "", JSON, b"{}"),
     get("/v1/catalogue", EVERYBODY, ""),
     send("post", "/v1/catalogue", OPERATOR, "", "application/cose", b"no statement"),
+    send("post", "/v1/declarations", OPERATOR, "", "application/cose", b"no statement"),
     get("/v1/policy", AUDITOR, ""),
     send("put", "/v1/policy", OPERATOR, "", "text/plain", b"permit ("),
     get("/v1/adoptions", AUDITOR, ""),

@@ -5,6 +5,7 @@
 use core::fmt;
 
 use super::PolicySet;
+use super::conditions::SUPERSEDES;
 use super::set::Facts;
 use super::source::Place;
 
@@ -105,6 +106,11 @@ impl Told<'_> {
         if !self.facts.annotations.contains_key("id") {
             let text = "has no @id; its name changes with its line. Add one";
             self.say(Weight::Doubtful, place.clone(), text);
+        }
+        if self.facts.relaxes() && !self.facts.reads_level {
+            let text = "@supersedes holds at every declared level; narrow it down with \
+                        context.response_level";
+            self.say(Weight::Doubtful, self.place_of(SUPERSEDES), text);
         }
         for warning in self.facts.warnings.clone() {
             self.say(Weight::Doubtful, place.clone(), warning);

@@ -71,9 +71,14 @@ impl AnnotationFault {
     }
 }
 
-/// Every annotation a policy may carry. `id` names the policy, `note` is for people.
-pub const VOCABULARY: [&str; 7] =
-    ["id", "note", "min_cell", "min_step", "rounding", "retention", "onward"];
+/// Every annotation a policy may carry. `id` names the policy, `note` is for people, `supersedes` the
+/// policies in whose place it holds under a declaration.
+pub const VOCABULARY: [&str; 8] =
+    ["id", "note", "min_cell", "min_step", "rounding", "retention", "onward", SUPERSEDES];
+
+/// The annotation of a permit that holds only while a declaration is in force, and then in place of the
+/// policies that it names.
+pub(super) const SUPERSEDES: &str = "supersedes";
 
 fn fault(key: &str, expected: impl Into<String>, found: &str) -> AnnotationFault {
     AnnotationFault::Value { key: key.into(), expected: expected.into(), found: found.into() }
@@ -121,7 +126,8 @@ impl Conditions {
     fn take(&mut self, key: &str, value: &str) -> Result<(), AnnotationFault> {
         match key {
             "id" if value.is_empty() => return Err(fault(key, "a name", value)),
-            "id" | "note" => {}
+            // What it names is checked where the whole set is known.
+            "id" | "note" | SUPERSEDES => {}
             "min_cell" => self.min_cell = Some(number(key, value, MAX_FLOOR)?),
             "min_step" => self.min_step = Some(number(key, value, MAX_FLOOR)?),
             "rounding" => self.rounding = Some(rounding(key, value)?),
@@ -216,7 +222,6 @@ mod tests {
             ("id", ""),
             ("min_cel", "5"),
             ("Min_cell", "5"),
-            ("supersedes", "x"),
         ] {
             assert_eq!(read(&[(key, value)]).unwrap_err().len(), 1, "@{key}({value:?})");
         }

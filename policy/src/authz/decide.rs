@@ -6,7 +6,7 @@
 use core::fmt;
 use std::collections::BTreeSet;
 
-use cedar_policy::Authorizer;
+use cedar_policy::{Authorizer, PolicyId};
 use reeve_statement::catalogue::{Floors, Indicator, RecipientClass};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
@@ -14,9 +14,10 @@ use reeve_statement::period::Period;
 use reeve_statement::release::{self, DECLARATIONS};
 use reeve_statement::statement::Onward;
 
-use super::ask::{QuestionFault, ask};
+use super::ask::{Asked, QuestionFault, ask};
 use super::conditions::{AnnotationFault, Conditions};
 use super::question::{Action, Principal, Question, Resource};
+use super::set::Facts;
 use super::{Place, PolicySet};
 
 /// Most determining policies of one decision: all of them travel in a release.
@@ -33,6 +34,7 @@ pub struct Permit {
     determining: Vec<String>,
     conditions: Conditions,
     floor: u32,
+    relaxed: bool,
     declarations: Vec<Digest>,
     adoption: Option<Digest>,
 }
@@ -88,6 +90,13 @@ impl Permit {
     #[must_use]
     pub fn rounding(&self) -> u32 {
         self.conditions.rounding.unwrap_or(1)
+    }
+
+    /// Whether a relaxation is among the determining policies: it holds by a declaration and ends with
+    /// it.
+    #[must_use]
+    pub const fn is_relaxed(&self) -> bool {
+        self.relaxed
     }
 
     /// The combined conditions of the determining policies.
@@ -306,6 +315,20 @@ struct Verdict {
     errors: Vec<String>,
 }
 
+impl Verdict {
+    fn of(asked: &Asked, set: &cedar_policy::PolicySet) -> Self {
+        let answer = Authorizer::new().is_authorized(&asked.request, set, &asked.entities);
+        let diagnostics = answer.diagnostics();
+        let determining: BTreeSet<String> = diagnostics.reason().map(ToString::to_string).collect();
+        let errors: BTreeSet<String> = diagnostics.errors().map(ToString::to_string).collect();
+        Self {
+            allowed: answer.decision() == cedar_policy::Decision::Allow,
+            determining: determining.into_iter().collect(),
+            errors: errors.into_iter().collect(),
+        }
+    }
+}
+
 impl PolicySet {
     /// Answers a question. Same set and question, same answer.
     pub fn decide(&self, question: &Question) -> Decision {
@@ -327,15 +350,24 @@ impl PolicySet {
 
     fn verdict(&self, question: &Question) -> Result<Verdict, QuestionFault> {
         let asked = ask(question, &self.schema)?;
-        let answer = Authorizer::new().is_authorized(&asked.request, &self.cedar, &asked.entities);
-        let diagnostics = answer.diagnostics();
-        let determining: BTreeSet<String> = diagnostics.reason().map(ToString::to_string).collect();
-        let errors: BTreeSet<String> = diagnostics.errors().map(ToString::to_string).collect();
-        Ok(Verdict {
-            allowed: answer.decision() == cedar_policy::Decision::Allow,
-            determining: determining.into_iter().collect(),
-            errors: errors.into_iter().collect(),
-        })
+        if question.circumstances.response_level == 0 || self.relaxing.is_empty() {
+            // Without a declaration there is no relaxation, whatever its conditions say.
+            return Ok(Verdict::of(&asked, &self.strict));
+        }
+        let relaxed = Verdict::of(&asked, &self.relaxing);
+        if !relaxed.errors.is_empty() {
+            return Ok(relaxed);
+        }
+        if !relaxed.allowed {
+            return Ok(Verdict::of(&asked, &self.strict));
+        }
+        let facts = relaxed.determining.iter().filter_map(|id| self.facts.get(id));
+        let mut set = self.cedar.clone();
+        for superseded in facts.flat_map(|facts| &facts.supersedes) {
+            // One that two relaxations supersede is gone already.
+            let _ = set.remove_static(PolicyId::new(superseded));
+        }
+        Ok(Verdict::of(&asked, &set))
     }
 
     fn permit(&self, question: &Question, verdict: Verdict) -> Result<Permit, Reason> {
@@ -359,6 +391,8 @@ impl PolicySet {
         if question.circumstances.own && (floor > 1 || conditions.rounding.unwrap_or(1) > 1) {
             return Err(Reason::OwnUnderConditions { policy: determining.join(", ") });
         }
+        let of = determining.clone();
+        let facts = || of.iter().filter_map(|id| self.facts.get(id));
         Ok(Permit {
             action: question.action,
             class: protected.class,
@@ -371,7 +405,14 @@ impl PolicySet {
             determining,
             conditions,
             floor,
-            declarations: question.circumstances.declarations.clone(),
+            relaxed: facts().any(Facts::relaxes),
+            declarations: question
+                .circumstances
+                .declarations
+                .iter()
+                .filter(|_| facts().any(|facts| facts.relaxes() || facts.reads_level))
+                .copied()
+                .collect(),
             adoption: question.circumstances.adoption,
         })
     }

@@ -106,6 +106,11 @@ impl PolicySet {
     fn fired(&self, id: &str) -> Option<Fired> {
         let facts = self.facts.get(id)?;
         let conditions = match facts.conditions() {
+            Ok(conditions) if facts.relaxes() => {
+                let others: Vec<&str> = facts.supersedes.iter().map(String::as_str).collect();
+                let others = others.join(", ");
+                format!("{conditions}; only under a declaration, in place of {others}")
+            }
             Ok(conditions) => conditions.to_string(),
             Err(faults) => faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         };

@@ -21,6 +21,8 @@ mod source;
 #[cfg(test)]
 mod attack_tests;
 #[cfg(test)]
+mod relax_tests;
+#[cfg(test)]
 mod tests;
 
 pub use ask::QuestionFault;

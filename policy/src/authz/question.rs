@@ -279,6 +279,9 @@ impl fmt::Display for Question {
         if let Some(area) = &self.circumstances.area {
             write!(f, " in {area}")?;
         }
+        if self.circumstances.response_level > 0 {
+            write!(f, " at response level {}", self.circumstances.response_level)?;
+        }
         if self.circumstances.own {
             f.write_str(", own table as it is")?;
         }

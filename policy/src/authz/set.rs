@@ -10,7 +10,7 @@ use cedar_policy::{
 use miette::Diagnostic;
 use reeve_statement::digest::Digest;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, SUPERSEDES};
 use super::question::Action;
 use super::source::{Place, Source, policies};
 
@@ -73,6 +73,18 @@ pub enum PolicyFault {
         /// Its length in bytes.
         found: usize,
     },
+    /// A permit supersedes what it cannot.
+    #[error("{place}: policy {policy:?}: @supersedes: expected {expected}, found {found:?}")]
+    Supersedes {
+        /// Where.
+        place: Place,
+        /// Which policy.
+        policy: String,
+        /// What would be right.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
     /// The committed schema does not parse: a fault of this program.
     #[error("the built-in policy schema is broken, report this: {0}")]
     BuiltIn(String),
@@ -111,6 +123,10 @@ pub(super) struct Facts {
     pub(super) sends_figures: bool,
     /// Whether nothing narrows down whom it is about.
     pub(super) about_everybody: bool,
+    /// For a relaxation: the policies in whose place it holds. Empty for every other policy.
+    pub(super) supersedes: BTreeSet<String>,
+    /// Whether its text asks for the response level.
+    pub(super) reads_level: bool,
     /// What the validator finds odd.
     pub(super) warnings: Vec<String>,
 }
@@ -119,12 +135,22 @@ impl Facts {
     pub(super) fn conditions(&self) -> Result<Conditions, Vec<super::AnnotationFault>> {
         Conditions::read(&self.annotations)
     }
+
+    /// Whether it is a relaxation: it holds only while a declaration is in force.
+    pub(super) fn relaxes(&self) -> bool {
+        self.annotations.contains_key(SUPERSEDES)
+    }
 }
 
 /// A validated set of policies.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
+    /// Every policy.
     pub(super) cedar: cedar_policy::PolicySet,
+    /// Those that hold without a declaration.
+    pub(super) strict: cedar_policy::PolicySet,
+    /// Those that hold only under one.
+    pub(super) relaxing: cedar_policy::PolicySet,
     pub(super) schema: Schema,
     pub(super) facts: BTreeMap<String, Facts>,
     hash: Digest,
@@ -147,11 +173,13 @@ impl PolicySet {
             reading.policy(&source, range, &schema);
         }
         reading.validate(&source, &schema);
+        reading.superseded();
+        let (strict, relaxing) = reading.parted();
         let mut faults = reading.faults;
         if faults.is_empty() {
             let facts = reading.found.into_iter().map(|(id, (_, facts))| (id, facts)).collect();
             let hash = Digest::of(text.as_bytes());
-            return Ok(Self { cedar: reading.cedar, schema, facts, hash });
+            return Ok(Self { cedar: reading.cedar, strict, relaxing, schema, facts, hash });
         }
         faults.sort_by_key(|fault| fault.place().map_or(0, |place| place.line));
         Err(PolicyFaults(faults))
@@ -191,7 +219,8 @@ impl PolicyFault {
             Self::Syntax { place, .. }
             | Self::Schema { place, .. }
             | Self::DuplicateId { place, .. }
-            | Self::LongId { place, .. } => Some(place),
+            | Self::LongId { place, .. }
+            | Self::Supersedes { place, .. } => Some(place),
             Self::TooLong { .. } | Self::BuiltIn(_) => None,
         }
     }
@@ -235,6 +264,46 @@ impl Reading {
         self.found.insert(id, (range, facts));
     }
 
+    /// Holds what each relaxation supersedes against the other policies.
+    fn superseded(&mut self) {
+        let mut faults = Vec::new();
+        for (id, (_, facts)) in self.found.iter().filter(|(_, (_, facts))| facts.relaxes()) {
+            let text = facts.annotations.get(SUPERSEDES).map_or("", String::as_str);
+            let mut fault = |expected, found: &str| {
+                let place = facts.annotation_places.get(SUPERSEDES).unwrap_or(&facts.place).clone();
+                let (policy, found) = (id.clone(), found.to_owned());
+                faults.push(PolicyFault::Supersedes { place, policy, expected, found });
+            };
+            if !facts.permits {
+                fault("a permit: a forbid relaxes nothing", text);
+            }
+            for other in &facts.supersedes {
+                match self.found.get(other) {
+                    None => fault("ids of policies of this file, separated by commas", other),
+                    Some((_, other_facts)) if other_facts.relaxes() => {
+                        fault("policies that hold without a declaration", other);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        self.faults.extend(faults);
+    }
+
+    /// The policies that hold without a declaration, and those that do not.
+    fn parted(&mut self) -> (cedar_policy::PolicySet, cedar_policy::PolicySet) {
+        let mut parts = (cedar_policy::PolicySet::new(), cedar_policy::PolicySet::new());
+        for policy in self.cedar.policies() {
+            let id: &str = policy.id().as_ref();
+            let relaxes = self.found.get(id).is_some_and(|(_, facts)| facts.relaxes());
+            let part = if relaxes { &mut parts.1 } else { &mut parts.0 };
+            if let Err(error) = part.add(policy.clone()) {
+                self.faults.push(PolicyFault::BuiltIn(error.to_string()));
+            }
+        }
+        parts
+    }
+
     fn validate(&mut self, source: &Source<'_>, schema: &Schema) {
         let validator = Validator::new(schema.clone());
         let result = validator.validate(&self.cedar, ValidationMode::Strict);
@@ -276,6 +345,9 @@ fn facts(policy: &Policy, source: &Source<'_>, range: &Range, schema: &Schema) -
     let actions: Vec<_> = Action::ALL.iter().filter(|action| applies(**action)).collect();
     let unnarrowed = matches!(policy.principal_constraint(), PrincipalConstraint::Any)
         || matches!(policy.principal_constraint(), PrincipalConstraint::Is(_));
+    let supersedes = annotations.get(SUPERSEDES).map_or_else(BTreeSet::new, |text| {
+        text.split(',').map(|id| id.trim().to_owned()).collect()
+    });
     let places = annotations.keys().map(|key| (key.clone(), source.annotation(range, key)));
     Facts {
         place: source.place(range.start),
@@ -283,6 +355,8 @@ fn facts(policy: &Policy, source: &Source<'_>, range: &Range, schema: &Schema) -
         annotation_places: places.collect(),
         sends_figures: actions.iter().any(|action| action.sends_figures()),
         actions: actions.into_iter().map(|action| action.name()).collect(),
+        supersedes,
+        reads_level: policy.to_string().contains("response_level"),
         about_everybody: unnarrowed && !policy.has_non_scope_constraint(),
         warnings: Vec::new(),
         annotations,

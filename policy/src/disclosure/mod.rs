@@ -31,6 +31,8 @@ pub mod sum;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod flips;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;

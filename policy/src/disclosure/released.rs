@@ -124,7 +124,7 @@ fn release(
 ) -> Result<(Release, Vec<Vec<u8>>), ChunkError> {
     let protection = figure.protection();
     let mut decision = permit.decision();
-    decision.conditions.floor = protection.floor;
+    decision.conditions.floor = figure.least_floor;
     decision.conditions.rounding =
         if protection.rounding > 1 { protection.rounding } else { decision.conditions.rounding };
     let (table, mut chunks) = Part::of(figure.table)?;

@@ -39,6 +39,8 @@ pub struct Figure {
     pub(super) manifest_root: Digest,
     pub(super) sources: Sources,
     pub(super) touched: Option<Timestamp>,
+    /// The least floor of any of its parts.
+    pub(super) least_floor: u32,
     set_aside: Vec<(UnitId, Implausible)>,
 }
 
@@ -79,7 +81,7 @@ impl Figure {
         let tables = to_vec(&(&self.table, &self.own));
         let made_of = to_vec(&(&self.counts, &self.manifest, self.sources));
         let roots = [self.inputs_root.as_bytes().as_slice(), self.manifest_root.as_bytes()];
-        let meaning = to_vec(&(self.about.definition, self.about.protection.floor));
+        let meaning = to_vec(&(self.about.definition, self.least_floor));
         Digest::of_parts(&[
             b"reeve-content/1\0",
             Digest::of(&tables).as_bytes(),
@@ -139,7 +141,8 @@ pub fn roll_up(
     state: &DisclosureState,
 ) -> Result<Figure, RollUpError> {
     let about = about(permit, indicator, period, state)?;
-    let mut adding = Adding::new(about, indicator, issuer);
+    let needed = if permit.is_relaxed() { permit.floor() } else { about.protection.floor };
+    let mut adding = Adding::new(about, needed, indicator, issuer);
     adding.own(&own)?;
     for subordinate in ordered(subordinates)? {
         adding.subordinate(subordinate)?;
@@ -165,6 +168,12 @@ fn ordered<'a, 'b>(
 /// A figure on its way.
 struct Adding<'a> {
     about: About,
+    /// The least floor of a subordinate's figure that may be added. What was told of this unit's own data
+    /// stays protected by its own state, and that of each subordinate by theirs; so under a declaration
+    /// what binds for their figures is the permit.
+    needed: u32,
+    /// The least floor of the parts added so far.
+    least: u32,
     indicator: &'a Indicator,
     issuer: &'a UnitPath,
     sum: Sum<'a>,
@@ -179,9 +188,11 @@ struct Adding<'a> {
 }
 
 impl<'a> Adding<'a> {
-    fn new(about: About, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
+    fn new(about: About, needed: u32, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
         Self {
+            least: about.protection.floor,
             about,
+            needed,
             indicator,
             issuer,
             sum: Sum::new(&indicator.measure),
@@ -291,7 +302,7 @@ impl<'a> Adding<'a> {
     /// Whether a figure is less protected than this release must be: to add it would tell it. Until
     /// its unit gives one under the present definition it is set aside.
     fn is_too_fine(&self, input: &Input) -> bool {
-        let needed = self.about.protection.floor;
+        let needed = self.needed;
         let found = input.release.decision.conditions.floor;
         self.indicator.personal && found < needed && needed > 1
     }
@@ -312,6 +323,9 @@ impl<'a> Adding<'a> {
         self.sum
             .add(&input.table, |area| area.below(unit, depth))
             .map_err(|Overflow| RollUpError::Overflow { unit: unit.clone() })?;
+        if self.indicator.personal {
+            self.least = self.least.min(input.release.decision.conditions.floor.max(1));
+        }
         let counts = input.release.counts.clone();
         self.counts.merge(&counts);
         for exception in &input.manifest.exceptions {
@@ -350,6 +364,7 @@ impl<'a> Adding<'a> {
             manifest,
             sources,
             touched: self.touched,
+            least_floor: self.least,
             set_aside: self.set_aside,
         })
     }

@@ -92,11 +92,11 @@ mod tests {
         let bytes = to_vec(&act);
         assert_eq!(
             hex::encode(&bytes),
-            "a4006569742f303301820181694163742c20732e20370264616e6e61031903e8"
+            "a4008262697462303301820181694163742c20732e20370264616e6e61031903e8"
         );
         assert_eq!(
             act.entry().to_string(),
-            "0349024bfe1fe4b215acb2e4e15772229634809264760664ccafdce3adb1c29e"
+            "490cee62e8741146173ad57fda267307a6acc627f12603c5148353d0293e8e92"
         );
         assert_ne!(act.entry(), Digest::of(&bytes), "it is no statement's digest");
         let back: Adoption = crate::cbor::from_slice("act", &bytes, 1_024).unwrap();

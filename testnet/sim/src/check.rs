@@ -23,7 +23,7 @@ use crate::invariants::{
     invariant_figures_equal_records, invariant_people_see_what_was_said,
     invariant_queues_are_bounded, invariant_states_follow_the_records,
     invariant_the_last_word_is_held, invariant_the_ledger_is_what_was_shown,
-    invariant_the_truth_is_within_bounds,
+    invariant_the_stricter_rules_bind_again, invariant_the_truth_is_within_bounds,
 };
 use crate::model::{DAYS, EXPECTED_WITHIN_MS, INDICATORS, PERSONAL, WARDS};
 use crate::registry::{DAY_MS, NOON};
@@ -47,6 +47,8 @@ impl Sim {
         self.check_records();
         let end = self.now + RIGHT_WITHIN_MS;
         loop {
+            // A catalogue may have come only now.
+            self.adopt_everything();
             let wrong = self.figures_wrong();
             match wrong {
                 None => break,
@@ -97,6 +99,9 @@ impl Sim {
             let leaf = !self.plan.units.iter().any(|other| other.is_child_of(unit));
             for (indicator, kind) in INDICATORS {
                 for day in DAYS {
+                    if let Err(what) = self.relaxed_at_rest(unit, indicator, day) {
+                        return Some(("the_stricter_rules_bind_again", what));
+                    }
                     let wrong = if leaf {
                         self.leaf_wrong(unit, indicator, kind, day)
                     } else {
@@ -109,6 +114,18 @@ impl Sim {
             }
         }
         None
+    }
+
+    /// Whether a figure is still told as under a declaration: all of them are over.
+    fn relaxed_at_rest(&self, unit: &UnitPath, indicator: &str, day: &str) -> Result<(), String> {
+        let last = self.seen.last_of(unit, &figure_id(indicator, day));
+        let release = last.as_ref().and_then(|known| known.release());
+        let floor = release.map(|release| release.decision.conditions.floor);
+        let declared = self.plan.faults.declarations > 0 && indicator == PERSONAL;
+        match floor.filter(|_| declared) {
+            Some(floor) => invariant_the_stricter_rules_bind_again(floor, unit, day),
+            None => Ok(()),
+        }
     }
 
     fn leaf_wrong(

@@ -15,7 +15,7 @@ use reeve_statement::table::Table;
 use reeve_statement::unit::UnitPath;
 
 use crate::known::{Held, Seen};
-use crate::model::CANARY;
+use crate::model::{CANARY, STRICT};
 
 /// Names an edition: issuer, figure, term, number.
 pub(crate) type EditionName = (UnitPath, FigureId, u64, u64);
@@ -30,6 +30,8 @@ pub(crate) struct Told {
     digests: BTreeSet<Digest>,
     /// What stands where, by ledger and place.
     ledgers: BTreeMap<(String, u64), Digest>,
+    /// How strictly each figure was told.
+    floors: BTreeMap<(UnitPath, FigureId), u32>,
 }
 
 /// No two different statements have one issuer, figure, term and edition.
@@ -328,6 +330,64 @@ pub(crate) fn invariant_an_older_copy_is_noticed(noticed: bool, unit: &UnitPath)
 /// Memory and queues stay within their bounds.
 pub(crate) fn invariant_queues_are_bounded(held: usize, most: usize, what: &str) -> Found {
     if held <= most { Ok(()) } else { Err(format!("{held} {what}, at most {most}")) }
+}
+
+/// Nothing of an indicator is sent before somebody of the home adopted its definition, and the act was
+/// entered into the ledger.
+pub(crate) fn invariant_nothing_is_sent_unadopted(
+    asked: bool,
+    entered: bool,
+    unit: &UnitPath,
+    indicator: &str,
+) -> Found {
+    match (asked, entered) {
+        (true, true) => Ok(()),
+        (false, _) => Err(format!("{unit} sent {indicator}, which nobody there adopted")),
+        (true, false) => Err(format!("{unit} sent {indicator} before its ledger held the act")),
+    }
+}
+
+/// No figure is told below the floor that its home demands, unless a declaration for its area is in force
+/// when it is signed.
+pub(crate) fn invariant_no_relaxation_without_a_declaration(
+    floor: u32,
+    declared: bool,
+    unit: &UnitPath,
+) -> Found {
+    if declared || floor >= STRICT {
+        Ok(())
+    } else {
+        Err(format!("{unit} told persons at floor {floor} and nothing was declared"))
+    }
+}
+
+/// A home tells its own figure never less protected than it did before.
+pub(crate) fn invariant_protection_is_never_loosened(
+    told: &mut Told,
+    name: (UnitPath, FigureId),
+    floor: u32,
+) -> Found {
+    let before = told.floors.entry(name.clone()).or_insert(floor);
+    let held = *before;
+    *before = held.max(floor);
+    if held <= floor {
+        Ok(())
+    } else {
+        Err(format!("{} told {} at floor {held} and then at {floor}", name.0, name.1))
+    }
+}
+
+/// Once every declaration is over, each figure is told under the stricter rules again.
+pub(crate) fn invariant_the_stricter_rules_bind_again(
+    floor: u32,
+    unit: &UnitPath,
+    day: &str,
+) -> Found {
+    if floor >= STRICT {
+        Ok(())
+    } else {
+        Err(format!("patients of {unit} on {day}: nothing is declared, told at floor {floor}"))
+    }
 }
 
 #[cfg(test)]

@@ -146,6 +146,29 @@ fn ledgers_that_change_are_found() {
 }
 
 #[test]
+fn what_is_told_without_consent_or_declaration_is_found() {
+    let sent = |asked, entered| {
+        invariant_nothing_is_sent_unadopted(asked, entered, &unit(), "cases").is_ok()
+    };
+    assert!(sent(true, true));
+    assert!(!sent(false, false) && !sent(false, true) && !sent(true, false));
+    let relaxed = |floor, declared| {
+        invariant_no_relaxation_without_a_declaration(floor, declared, &unit()).is_ok()
+    };
+    assert!(relaxed(STRICT, false) && relaxed(5, true));
+    assert!(!relaxed(5, false));
+    let mut told = Told::default();
+    let mut tell = |floor| {
+        invariant_protection_is_never_loosened(&mut told, (unit(), figure()), floor).is_ok()
+    };
+    assert!(tell(5) && tell(STRICT) && tell(STRICT));
+    assert!(!tell(5));
+    let rest =
+        |floor| invariant_the_stricter_rules_bind_again(floor, &unit(), "2026-03-01").is_ok();
+    assert!(rest(STRICT) && !rest(5));
+}
+
+#[test]
 fn what_is_wrong_at_rest_is_found() {
     assert!(invariant_acknowledged_records_are_there(true, "it").is_ok());
     assert!(invariant_acknowledged_records_are_there(false, "it").is_err());

@@ -17,6 +17,7 @@
 )]
 
 mod check;
+mod consent;
 mod disk;
 mod file;
 mod hostile;

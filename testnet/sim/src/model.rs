@@ -74,6 +74,9 @@ basis = "treatment"
 /// The floor of the first version's `patients`; each later version's is one higher.
 const FLOOR: i64 = 5;
 
+/// The floor that homes demand without a declaration, where any are declared: above every catalogue's.
+pub(crate) const STRICT: u32 = 100;
+
 /// The indicator on persons.
 pub(crate) const PERSONAL: &str = "patients";
 

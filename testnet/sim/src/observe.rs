@@ -247,6 +247,7 @@ impl Sim {
         }
         let found = invariant_a_catalogue_never_goes_back(&mut self.followed, unit, release);
         self.violated("a_catalogue_never_goes_back", found);
+        self.observe_consent(at, known, release);
         if release.indicator.as_str() == PERSONAL && !self.is_above_a_liar(unit) {
             let least = floor(release.catalogue_version);
             let found = invariant_nothing_under_its_floor_is_told(&known.table, least);

@@ -61,6 +61,10 @@ pub struct Faults {
     pub catalogues: u32,
     /// Homes that decline everything for a while, of 1,000 seconds.
     pub policies: u32,
+    /// Proposals that are adopted somewhere, of 1,000 seconds; 0: every home adopts everything.
+    pub adoptions: u32,
+    /// Emergencies declared or ended, of 1,000 seconds; 0: no home's policy knows of any.
+    pub declarations: u32,
 }
 
 /// A run, drawn from a seed.
@@ -110,6 +114,7 @@ impl Plan {
             units,
         };
         plan.draw_roles(&mut random);
+        plan.draw_consent();
         plan
     }
 
@@ -164,6 +169,16 @@ impl Plan {
             let alone = !self.homes.contains_key(unit) && self.is_honest(unit);
             above && alone && free(unit, &self.revoked) && free(unit, &self.expiring)
         });
+    }
+
+    /// Drawn apart, so that what each seed drew before stays as it was.
+    fn draw_consent(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xc045e27);
+        let mut some = |most: u32| {
+            if random.random_bool(0.5) { random.random_range(1..=most) } else { 0 }
+        };
+        self.faults.adoptions = some(700);
+        self.faults.declarations = some(300);
     }
 
     /// The middle of the first time of trouble, about: milliseconds after the beginning.
@@ -222,5 +237,7 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         delay_ms: u64::from(some(2_000)).max(2),
         commit_ms: u64::from(some(200)).max(2),
         skew_ms: i64::from(some(60_000)),
+        adoptions: 0,
+        declarations: 0,
     }
 }

@@ -12,6 +12,7 @@ use reeve_statement::cert::{
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
 use reeve_statement::names::KindId;
+use reeve_statement::register::Declaration;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
@@ -208,6 +209,10 @@ impl Registry {
 
     /// A catalogue signed by a unit's authority.
     pub fn catalogue(&mut self, path: &UnitPath, catalogue: Catalogue) -> Vec<u8> {
+        self.signed(path, Body::Catalogue(catalogue), NOON)
+    }
+
+    fn signed(&mut self, path: &UnitPath, body: Body, at: i64) -> Vec<u8> {
         let (authority, above) = self.authority(path);
         let statement = Statement {
             version: VERSION,
@@ -216,13 +221,18 @@ impl Registry {
             term: 1,
             audience: Audience::Federation,
             onward: Onward::Anyone,
-            issued_at: Timestamp::from_millis(NOON),
+            issued_at: Timestamp::from_millis(at),
             valid_until: None,
-            body: Body::Catalogue(catalogue),
+            body,
         };
         let chain = Chain::new(authority, above).unwrap();
         let signer = key(&format!("authority {path}"));
         reeve_statement::cose::sign(&statement, &signer, &chain).unwrap().to_bytes()
+    }
+
+    /// A declaration signed by a unit's authority, at a time in milliseconds since the epoch.
+    pub fn declaration(&mut self, path: &UnitPath, declaration: Declaration, at: i64) -> Vec<u8> {
+        self.signed(path, Body::Declaration(declaration), at)
     }
 
     /// A list by the authority of a unit that revokes one of its nodes, at a time in milliseconds since

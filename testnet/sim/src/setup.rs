@@ -4,8 +4,7 @@ use rand::Rng;
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::schema::closure::{self, Closure};
 use reeve_crdt::twin::RecordOp;
-use reeve_policy::authz::{Person, PolicySet, Role, Scope};
-use reeve_protocol::consent::Accepted;
+use reeve_policy::authz::{Person, Role, Scope};
 use reeve_protocol::effect::{AskId, Input, NodeKey};
 use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -42,7 +41,7 @@ pub(crate) fn person(role: Role) -> Person {
 }
 
 /// The policy of a new node.
-const POLICY: &str = include_str!("../../../policy/src/authz/default.cedar");
+pub(crate) const POLICY: &str = include_str!("../../../policy/src/authz/default.cedar");
 
 /// The label of the node that reports.
 pub(crate) const REPORTING: &str = "1";
@@ -68,8 +67,10 @@ impl Sim {
         self.catalogue += 1;
         let text = catalogue_text(self.catalogue);
         let catalogue = reeve_crdt::catalogue::parse("catalogue.toml", &text, &self.schema);
+        let catalogue = catalogue.unwrap();
+        self.propose(&catalogue);
         let top = self.plan.units[0].clone();
-        Question::Publish(self.registry.catalogue(&top, catalogue.unwrap()))
+        Question::Publish(self.registry.catalogue(&top, catalogue))
     }
 
     /// The top publishes another catalogue, if it is up.
@@ -83,13 +84,7 @@ impl Sim {
 
     /// A home declines what its superior asks from now on, or no longer.
     pub(crate) fn change_policy(&mut self, at: NodeKey, declines: bool) {
-        let permits = r#"Relation::"superior""#;
-        let text = if declines {
-            POLICY.replace(permits, r#"Relation::"neighbour""#)
-        } else {
-            POLICY.to_owned()
-        };
-        let policy = PolicySet::parse(&text, "policy.cedar").unwrap();
+        let policy = self.policy(declines);
         self.send_ask(at, Role::Operator, Question::SetPolicy(Box::new(policy)));
     }
 
@@ -187,8 +182,8 @@ impl Sim {
             },
             schema: Some(self.schema.clone()),
             time_zone: "UTC".to_owned(),
-            policy: PolicySet::of_new_node().unwrap(),
-            accepted: Accepted::Everything,
+            policy: self.policy(false),
+            accepted: self.accepted(),
             dial,
             sources: Vec::new(),
             entropy: seed(&format!("entropy {unit} {label} {}", self.now)),

@@ -20,6 +20,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use crate::consent::Consented;
 use crate::disk::Disk;
 use crate::invariants::{Told, invariant_queues_are_bounded};
 use crate::known::Seen;
@@ -172,6 +173,8 @@ pub struct Sim {
     pub(crate) seen: Seen,
     /// The newest catalogue that each unit followed.
     pub(crate) followed: BTreeMap<UnitPath, u64>,
+    /// What people consented to and declared.
+    pub(crate) consented: Consented,
     /// Whether everything is held against the invariants, step by step.
     pub(crate) watched: bool,
     /// Units that run on an older copy of their store for good.
@@ -244,6 +247,7 @@ impl Sim {
             told: Told::default(),
             seen: Seen::default(),
             followed: BTreeMap::new(),
+            consented: Consented::default(),
             watched: true,
             stopped: BTreeSet::new(),
             renewed: false,

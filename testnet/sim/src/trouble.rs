@@ -88,6 +88,8 @@ impl Sim {
                 self.change_policy(*at, true);
             }
         }
+        self.adopt_something();
+        self.declare_something();
     }
 
     /// One direction between two nodes is cut, or both.

@@ -40,6 +40,11 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(25_000);
             plan.faults.delay_ms = 2_000;
         }
+        Bug::SendUnadopted => plan.faults.adoptions = 100,
+        Bug::OutliveDeclarations | Bug::ForgetTold => {
+            plan.faults.declarations = 300;
+            plan.trouble_ms = plan.trouble_ms.max(20_000);
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -99,6 +104,9 @@ found! {
     leaves_notices_out LeaveNoticesOut,
     stands_still_at_the_top StandStill,
     never_signs_anew NeverSignAnew,
+    sends_what_is_not_adopted SendUnadopted,
     sends_what_an_ended_term_signed SendEndedTerm,
     never_signs_again_in_a_new_term NeverSignAgain,
+    outlives_declarations OutliveDeclarations,
+    forgets_what_was_told ForgetTold,
 }

@@ -17,7 +17,6 @@ use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId
 use crate::home::Task;
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::VerifiedFor;
 use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Blob, CHANGES, CHANGES_BYTES, HomeAnswer, HomeMessage, decode};
@@ -64,6 +63,7 @@ impl Node {
             self.tell(peer, Channel::Home, to_vec(&message));
         }
         self.tell_acts(peer);
+        self.declare_to_home(peer);
         for list in self.trust.lists().cloned().collect::<Vec<_>>() {
             self.tell(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
         }
@@ -274,10 +274,12 @@ impl Node {
                 Ok(()) => self.context.respond(inbound, to_vec(&HomeAnswer::Noted)),
                 Err(refusal) => self.refuse_home(inbound, peer, refusal),
             },
+            Ok(HomeMessage::Declarations(statements)) => {
+                self.verify_distributed(statements);
+                self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
+            }
             Ok(HomeMessage::Catalogue(statement)) => {
-                if let Err(refusal) = self.verify(VerifiedFor::Distributed, statement.0) {
-                    self.context.counters.count("refused_statements", refusal.label());
-                }
+                self.verify_distributed(vec![statement]);
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Pull { life, after }) => {

@@ -12,7 +12,7 @@ use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::{Signed, Verified, VerifyError};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
-use reeve_statement::statement::{Audience, Body, FigureId, Statement};
+use reeve_statement::statement::{Audience, Body, FigureId, Statement, StatementKind};
 use reeve_statement::unit::UnitId;
 
 use crate::bugs::Bug;
@@ -42,7 +42,12 @@ pub(crate) enum VerifiedFor {
     /// Something distributed from above, or published here.
     Distributed,
     /// Published here: the person waits for the answer.
-    Published { ask: crate::effect::AskId },
+    Published {
+        /// Who.
+        ask: crate::effect::AskId,
+        /// What it must be.
+        kind: StatementKind,
+    },
 }
 
 /// A delivered statement that waits for the chunks it names.
@@ -156,8 +161,12 @@ impl Node {
                     self.context.counters.count("refused_statements", refusal.label());
                 }
             }
-            (VerifiedFor::Published { ask }, Ok(verified)) => {
-                let taken = self.take_from_above(&verified, bytes);
+            (VerifiedFor::Published { ask, kind }, Ok(verified)) => {
+                let taken = if verified.statement().body.kind() == kind {
+                    self.take_from_above(&verified, bytes)
+                } else {
+                    Err(Refusal::OutOfPlace)
+                };
                 self.reply_taken(ask, taken);
             }
             (
@@ -170,7 +179,7 @@ impl Node {
                 let refusal = refusal_of_verify(&error);
                 self.context.counters.count("refused_statements", refusal.label());
             }
-            (VerifiedFor::Published { ask }, Err(error)) => {
+            (VerifiedFor::Published { ask, .. }, Err(error)) => {
                 self.reply_taken(ask, Err(refusal_of_verify(&error)));
             }
         }

@@ -209,6 +209,8 @@ impl Node {
         let request = self.reports.subscription.as_ref().map(|asked| &asked.request);
         let from = self.reports.subscription.as_ref().map(|asked| asked.from.clone());
         let top = self.settings.unit.depth() == 1;
+        // What is declared, never what the asker says to be in force.
+        let (response_level, declarations) = self.response();
         Question {
             principal: Principal::Unit(Peer {
                 path: from.filter(|_| !top).unwrap_or_else(|| self.recipient()),
@@ -227,8 +229,8 @@ impl Node {
                 period: Some(period),
                 area: None,
                 own: false,
-                response_level: request.map_or(0, |r| r.response_level),
-                declarations: Vec::new(),
+                response_level,
+                declarations,
                 adoption: self.adoption_of(indicator),
             },
         }
@@ -243,7 +245,9 @@ impl Node {
     ) -> Outcome {
         let key = (indicator.id.clone(), period);
         let fresh = DisclosureState::new(indicator.id.clone(), period);
-        let state = self.reports.disclosure.get(&key).unwrap_or(&fresh);
+        let forgets = self.settings.bugs.has(Bug::ForgetTold);
+        let told = self.reports.disclosure.get(&key).filter(|_| !forgets);
+        let state = told.unwrap_or(&fresh);
         let expected = self.expected(indicator, period);
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();

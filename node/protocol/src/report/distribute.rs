@@ -21,6 +21,7 @@ impl Node {
     /// and is asked for its figures.
     pub(crate) fn begin_with_subordinate(&mut self, peer: NodeKey) {
         self.distribute_to(peer);
+        self.declare_to_subordinate(peer);
         self.tell_what_is_held(peer);
         self.ask_subordinate(peer);
     }
@@ -61,11 +62,7 @@ impl Node {
                 for list in lists {
                     self.take_list_quietly(list);
                 }
-                for statement in statements {
-                    if let Err(refusal) = self.verify(VerifiedFor::Distributed, statement.0) {
-                        self.context.counters.count("refused_statements", refusal.label());
-                    }
-                }
+                self.verify_distributed(statements);
                 self.answer_report(inbound, &ReportAnswer::Accepted);
             }
             Downward::Certificate(chain) => {
@@ -75,6 +72,15 @@ impl Node {
             Downward::Fetch(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::chunk(&digest)]));
                 self.chunk_loads.insert(load, inbound);
+            }
+        }
+    }
+
+    /// Statements that were passed on: each is verified, and taken for what it says.
+    pub(crate) fn verify_distributed(&mut self, statements: Vec<Blob>) {
+        for statement in statements {
+            if let Err(refusal) = self.verify(VerifiedFor::Distributed, statement.0) {
+                self.context.counters.count("refused_statements", refusal.label());
             }
         }
     }
@@ -158,14 +164,7 @@ impl Node {
                 self.follow_catalogue(verified.digest(), catalogue.clone(), bytes);
                 Ok(())
             }
-            Body::Declaration(_) => {
-                let digest = verified.digest();
-                self.log_own(statement, digest, &bytes)?;
-                self.context.persist(rows::statement(&digest), Some(bytes));
-                let key = rows::key(rows::META, &[b"declaration/", digest.as_bytes()]);
-                self.context.persist(key, Some(digest.as_bytes().to_vec()));
-                Ok(())
-            }
+            Body::Declaration(_) => self.take_declaration(verified, bytes),
             _ => Err(Refusal::OutOfPlace),
         }
     }
@@ -220,6 +219,7 @@ impl Node {
         self.pass_list_on(&list);
         self.part_from_peers();
         self.review_writers();
+        self.review_declarers();
         self.publish_allow_list();
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Node {
     }
 
     /// What this unit's authority signed and the reporting node publishes enters the ledger first.
-    fn log_own(
+    pub(crate) fn log_own(
         &mut self,
         statement: &Statement,
         digest: Digest,

@@ -37,6 +37,7 @@ impl Node {
             subscribe: true,
             purpose: self.settings.purpose.purpose.clone(),
             legal_basis: self.settings.purpose.legal_basis.clone(),
+            // What is in force is read from declarations; an asker's word for it counts for nothing.
             response_level: 0,
             catalogue_version,
         };

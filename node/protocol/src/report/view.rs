@@ -124,6 +124,8 @@ impl Node {
             subordinates: self.view_subordinates(),
             catalogue_version: self.catalogue_version(),
             not_adopted: self.not_adopted(),
+            response_level: self.response().0,
+            declarations: self.view_declarations(),
             asked: self.reports.subscription.is_some(),
             figures: self.reports.figures.len(),
             unsent: if waits {

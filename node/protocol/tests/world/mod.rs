@@ -117,6 +117,8 @@ pub struct World {
     pub schema: Arc<Schema>,
     /// Units that adopt less than everything by themselves.
     pub accepted: BTreeMap<UnitPath, Accepted>,
+    /// The policy of every node that is started.
+    pub policy: PolicySet,
     links: BTreeSet<(NodeKey, NodeKey)>,
     down: BTreeSet<NodeKey>,
     /// Pairs that a node parted, and when they may meet again.
@@ -157,6 +159,7 @@ impl World {
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
             accepted: BTreeMap::new(),
+            policy: PolicySet::of_new_node().unwrap(),
             links: BTreeSet::new(),
             down: BTreeSet::new(),
             parted: BTreeMap::new(),
@@ -197,7 +200,7 @@ impl World {
             },
             schema: Some(self.schema.clone()),
             time_zone: "UTC".to_owned(),
-            policy: PolicySet::of_new_node().unwrap(),
+            policy: self.policy.clone(),
             accepted: self.accepted.get(path).cloned().unwrap_or(Accepted::Everything),
             dial,
             sources: Vec::new(),

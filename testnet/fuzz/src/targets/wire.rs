@@ -174,6 +174,10 @@ pub fn home(bytes: &[u8]) {
             certificates::chain(&chain.0);
         }
         Some(HomeMessage::Catalogue(signed)) => statement::statement(&signed.0),
+        Some(HomeMessage::Declarations(statements)) => {
+            assert!(statements.len() <= DISTRIBUTED);
+            statements.iter().for_each(|it| statement::statement(&it.0));
+        }
         Some(HomeMessage::Adoptions(acts)) => {
             assert!(acts.len() <= DISTRIBUTED);
             acts.iter().for_each(|it| act(&it.0));
@@ -218,6 +222,7 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
         to_vec(&HomeMessage::Certificate(Blob(writer))),
         to_vec(&HomeMessage::Fork(Blob(twin::fork()))),
         to_vec(&HomeMessage::Adoptions(acts)),
+        to_vec(&HomeMessage::Declarations(vec![Blob(statement::statement_seeds().swap_remove(3))])),
         to_vec(&HomeAnswer::Changes { life: 1, changes, more: false }),
         to_vec(&HomeAnswer::Noted),
     ]
