@@ -55,7 +55,7 @@ permit (
 pub(crate) struct Consented {
     /// Definitions that somebody of a home adopted.
     adopted: BTreeSet<(UnitPath, Digest)>,
-    /// What the newest catalogue proposes.
+    /// What any catalogue proposes: a home adopts what its node follows, which may be an older one.
     proposals: Vec<(IndicatorId, Digest)>,
     declared: Vec<(UnitPath, Declaration)>,
 }
@@ -79,10 +79,14 @@ impl Sim {
         PolicySet::parse(&text, "policy.cedar").unwrap()
     }
 
-    /// The newest catalogue proposes this.
+    /// A new catalogue proposes this.
     pub(crate) fn propose(&mut self, catalogue: &reeve_statement::catalogue::Catalogue) {
-        let proposals = catalogue.indicators.iter().map(|it| (it.id.clone(), it.definition()));
-        self.consented.proposals = proposals.collect();
+        for indicator in &catalogue.indicators {
+            let proposal = (indicator.id.clone(), indicator.definition());
+            if !self.consented.proposals.contains(&proposal) {
+                self.consented.proposals.push(proposal);
+            }
+        }
     }
 
     /// Somebody adopts one of the proposals, at any node of some home.
