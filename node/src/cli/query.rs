@@ -271,7 +271,6 @@ mod tests {
             edition: 3,
             statement: None,
             issued_at: Some("2020-03-02T08:00:00Z".to_owned()),
-            adopted: true,
             data_touched: None,
             adopted: true,
         }

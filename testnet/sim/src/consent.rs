@@ -171,7 +171,8 @@ impl Sim {
         if self.plan.faults.adoptions > 0 && unit.parent().is_some() {
             let asked = self.consented.adopted.contains(&(unit.clone(), release.definition));
             let place = self.disks[&at].place_of(&known.digest);
-            let entry = release.decision.adoption.and_then(|act| self.place_of_act(at, act));
+            let entry = release.decision.adoption;
+            let entry = entry.and_then(|act| self.place_of_act(at, known.statement.term, act));
             let entered = entry.is_some() && entry < place;
             let name = release.indicator.as_str();
             let found = invariant_nothing_is_sent_unadopted(asked, entered, &unit, name);
@@ -184,7 +185,9 @@ impl Sim {
         let declared = self.is_declared(&unit, known.statement.issued_at);
         let found = invariant_no_relaxation_without_a_declaration(floor, declared, &unit);
         self.violated("no_relaxation_without_a_declaration", found);
-        let leaf = !self.plan.units.iter().any(|other| other.is_child_of(&unit));
+        // Whoever goes on from a backup has forgotten what was told since.
+        let forgot = self.plan.restored.as_ref() == Some(&unit);
+        let leaf = !forgot && !self.plan.units.iter().any(|other| other.is_child_of(&unit));
         if let Some((figure, _)) = known.statement.figure().filter(|_| leaf) {
             let name = (unit, figure);
             let found = invariant_protection_is_never_loosened(&mut self.told, name, floor);
@@ -192,10 +195,11 @@ impl Sim {
         }
     }
 
-    /// Where an act stands in a node's ledger.
-    fn place_of_act(&self, at: NodeKey, act: Digest) -> Option<u64> {
-        let rows = self.disks[&at].rows.range(rows::ADOPTED.to_vec()..);
-        let acts = rows.take_while(|(key, _)| key.starts_with(rows::ADOPTED));
+    /// Where an act stands in a term's ledger of a node.
+    fn place_of_act(&self, at: NodeKey, term: u64, act: Digest) -> Option<u64> {
+        let prefix = rows::key(rows::ADOPTED, &[&term.to_be_bytes()]);
+        let rows = self.disks[&at].rows.range(prefix.clone()..);
+        let acts = rows.take_while(|(key, _)| key.starts_with(&prefix));
         acts.map(|(_, value)| from_slice::<AdoptionRow>("act", value, value.len()).unwrap())
             .find(|row| row.entry == act && row.act.entry() == act)
             .map(|row| row.index)
