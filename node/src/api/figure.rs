@@ -70,7 +70,8 @@ pub struct UnlistedRows {
 pub struct ExceptionView {
     /// The unit, below the figure's unit.
     pub unit: String,
-    /// Its state.
+    /// Its state: reported, partial, awaited, late, never_reported, declined, not_adopted, no_report, not_due,
+    /// revoked, other_definition, implausible or withdrawn.
     pub state: String,
 }
 
@@ -113,6 +114,10 @@ pub struct Figure {
     pub edition: u64,
     /// Digest of its statement.
     pub statement: Option<String>,
+    /// Why it revises the edition before: update, correction, late_reports, duplicate_removed,
+    /// reclassified, definition_changed, withdrawn or inputs_changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When it was signed.
     pub issued_at: Option<String>,
     /// Whether the home adopted the indicator; if not, nothing of it is sent.
@@ -157,7 +162,7 @@ impl Figure {
         let indicator = &view.indicator;
         let exception = |exception: &reeve_statement::completeness::Exception| ExceptionView {
             unit: exception.units.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"),
-            state: exception.state.to_string(),
+            state: exception.state.code().to_owned(),
         };
         let unlisted = |(area, unlisted): &(_, reeve_statement::table::Unlisted)| UnlistedRows {
             area: reeve_statement::table::Area::to_string(area),
@@ -179,10 +184,15 @@ impl Figure {
             total: view.total.map(CellView::from),
             expected: view.counts.total(),
             included: view.counts.included(),
-            states: view.counts.iter().map(|(state, units)| (state.to_string(), units)).collect(),
+            states: view
+                .counts
+                .iter()
+                .map(|(state, units)| (state.code().to_owned(), units))
+                .collect(),
             exceptions: view.exceptions.iter().map(exception).collect(),
             edition: view.edition,
             statement: view.statement.map(|digest| digest.to_string()),
+            reason: view.reason.map(|reason| reason.code().to_owned()),
             issued_at: time(view.issued_at),
             adopted: view.adopted,
             data_touched: time(view.data_touched),
@@ -196,7 +206,7 @@ impl Figure {
     pub fn of_own(view: &OwnView) -> Self {
         let indicator = &view.indicator;
         let included = u64::from(view.state != UnitState::NoReport);
-        let exception = ExceptionView { unit: ".".to_owned(), state: view.state.to_string() };
+        let exception = ExceptionView { unit: ".".to_owned(), state: view.state.code().to_owned() };
         Self {
             unit: view.unit.to_string(),
             area: view.unit.to_string(),
@@ -212,7 +222,7 @@ impl Figure {
             total: view.total.map(CellView::from),
             expected: 1,
             included,
-            states: BTreeMap::from([(view.state.to_string(), 1)]),
+            states: BTreeMap::from([(view.state.code().to_owned(), 1)]),
             exceptions: if view.state == UnitState::Reported {
                 Vec::new()
             } else {
@@ -220,6 +230,7 @@ impl Figure {
             },
             edition: 0,
             statement: None,
+            reason: None,
             issued_at: None,
             adopted: true,
             data_touched: view.data_touched.map(|at| at.to_string()),
@@ -258,18 +269,26 @@ pub fn bounds_text(bounds: BoundsView, scale: u8) -> String {
 }
 
 impl Figure {
-    /// The value of a cell; of a mean, the mean where it can be told, with one more digit.
+    /// The mean that a cell holds, with one more digit than the scale; none if it is of another measure or
+    /// cannot be told.
     #[must_use]
-    pub fn value_text(&self, cell: &CellView) -> String {
-        if self.measure != "mean" {
-            return bounds_text(cell.value, self.scale);
-        }
+    pub fn mean(&self, cell: &CellView) -> Option<i64> {
         let (sum, count) = (cell.value, cell.contributors);
         let exact = sum.lo == sum.hi && count.lo == count.hi && count.lo > 0;
-        let tenfold = sum.lo.checked_mul(10).filter(|_| exact);
-        match tenfold.and_then(|sum| sum.checked_div(count.lo)) {
+        let tenfold = sum.lo.checked_mul(10).filter(|_| exact && self.measure == "mean");
+        tenfold.and_then(|sum| sum.checked_div(count.lo))
+    }
+
+    /// The value of a cell; of a mean, the mean where it can be told.
+    #[must_use]
+    pub fn value_text(&self, cell: &CellView) -> String {
+        match self.mean(cell) {
             Some(mean) => number_text(mean, self.scale.saturating_add(1)),
-            None => format!("{} over {}", bounds_text(sum, self.scale), bounds_text(count, 0)),
+            None if self.measure == "mean" => {
+                let (sum, count) = (cell.value, cell.contributors);
+                format!("{} over {}", bounds_text(sum, self.scale), bounds_text(count, 0))
+            }
+            None => bounds_text(cell.value, self.scale),
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Problem {
     pub code: String,
     /// What happened here.
     pub detail: String,
+    /// A stable word for why: of a policy that declines, or of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What to do.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub next: String,

@@ -1,5 +1,7 @@
 //! The status document.
 
+use std::collections::BTreeMap;
+
 use reeve_protocol::declared::Declared;
 use reeve_protocol::local::{ForkStatus, PeerStatus, Status, SubordinateStatus};
 use reeve_statement::time::Timestamp;
@@ -31,7 +33,7 @@ pub struct Behind {
     pub indicator: String,
     /// The period.
     pub period: String,
-    /// late, declined, ...
+    /// late, declined and so on, as in a figure.
     pub state: String,
 }
 
@@ -40,6 +42,9 @@ pub struct Behind {
 pub struct SubordinateView {
     /// Its unit id.
     pub unit: String,
+    /// Its names by language, if the reader may see the register.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// Whether one of its nodes is connected.
     pub connected: bool,
     /// When it last delivered a statement.
@@ -145,6 +150,9 @@ pub struct StatusView {
     pub writer_ends: String,
     /// Why its own certificates are no longer believed; none: they are.
     pub not_believed: Option<String>,
+    /// A stable word for why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_believed_code: Option<String>,
     /// Where peers reach it.
     pub addresses: Vec<String>,
     /// Peers.
@@ -266,10 +274,11 @@ impl From<&SubordinateStatus> for SubordinateView {
         let behind = subordinate.behind.iter().map(|(indicator, period, state)| Behind {
             indicator: indicator.to_string(),
             period: period.to_string(),
-            state: state.to_string(),
+            state: state.code().to_owned(),
         });
         Self {
             unit: subordinate.unit.to_string(),
+            names: BTreeMap::new(),
             connected: subordinate.connected,
             last_heard: time(subordinate.last_heard),
             behind: behind.collect(),
@@ -295,6 +304,7 @@ impl StatusView {
             authority_ends: time(status.authority_not_after),
             writer_ends: status.writer_not_after.to_string(),
             not_believed: status.own_refusal.map(|refusal| refusal.text().to_owned()),
+            not_believed_code: status.own_refusal.map(|refusal| refusal.label().to_owned()),
             addresses,
             peers: status.peers.iter().map(PeerView::from).collect(),
             subordinates: status.subordinates.iter().map(SubordinateView::from).collect(),

@@ -12,7 +12,9 @@ use reeve_statement::key::file::Cost;
 use tempfile::TempDir;
 
 use super::running::{NotDone, RunningNode};
-use super::{Colour, CommandError, Exit, Global, Output, certificate, identity, invite, main};
+use super::{
+    Colour, CommandError, Exit, Global, Locale, Output, certificate, identity, invite, main,
+};
 use crate::api::IssuedEntry;
 use crate::enrol::{EnrolDesk, InviteOrder, Reach};
 use crate::house::{Clerk, Entropy, House, Passphrase, UnitSpec, found_subordinate};
@@ -86,11 +88,11 @@ fn parse<T: clap::Args>(words: &[&str]) -> T {
 }
 
 fn global(home: &Path) -> Global {
-    Global { home: home.to_owned(), json: true, color: Colour::Never }
+    Global { home: home.to_owned(), json: true, color: Colour::Never, lang: None }
 }
 
 fn output() -> Output {
-    Output::new(true, Colour::Never)
+    Output::new(true, Colour::Never, Locale::chosen(None))
 }
 
 /// A running node, or one that does not run.

@@ -40,6 +40,7 @@ mod situation;
 mod status;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod threshold;
 mod token;
 mod verify;
@@ -54,6 +55,7 @@ use asking::OwnNode;
 pub use error::{CommandError, Exit};
 pub use output::{Output, Style, plain, table};
 pub use running::{NotDone, RunningNode};
+pub use texts::Locale;
 
 /// What every command is told.
 #[derive(Debug, Clone, Args)]
@@ -82,6 +84,17 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub color: Colour,
+    /// Language of titles and messages, such as en, zh, it, de; else that of the locale
+    #[arg(
+        long,
+        global = true,
+        env = "REEVE_LANG",
+        hide_env_values = true,
+        value_parser = texts::locale,
+        value_name = "LANGUAGE",
+        help_heading = "Global options"
+    )]
+    pub lang: Option<Locale>,
 }
 
 /// When to colour.
@@ -242,7 +255,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
-    let output = Output::new(cli.global.json, cli.global.color);
+    let locale = Locale::chosen(cli.global.lang.as_ref());
+    let output = Output::new(cli.global.json, cli.global.color, locale);
     match cli.command.run(&cli.global, &output) {
         Ok(()) => Exit::Done.into(),
         Err(error) => {

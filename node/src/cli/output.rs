@@ -13,13 +13,16 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::json;
 
+use super::texts::{Locale, Text};
 use super::{Colour, CommandError};
+use crate::client::ClientError;
 
 /// How a command prints.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Output {
     json: bool,
     colour: ColorChoice,
+    locale: Locale,
 }
 
 /// What a piece of text means.
@@ -53,15 +56,20 @@ impl Style {
 }
 
 impl Output {
-    /// Prints JSON, or text coloured as wished.
+    /// Prints JSON, or text in a language, coloured as wished.
     #[must_use]
-    pub fn new(json: bool, colour: Colour) -> Self {
+    pub fn new(json: bool, colour: Colour, locale: Locale) -> Self {
         let colour = match colour {
             Colour::Auto => ColorChoice::Auto,
             Colour::Always => ColorChoice::Always,
             Colour::Never => ColorChoice::Never,
         };
-        Self { json, colour }
+        Self { json, colour, locale }
+    }
+
+    /// The language of texts.
+    pub(super) const fn locale(&self) -> &Locale {
+        &self.locale
     }
 
     /// Whether JSON is wanted.
@@ -133,10 +141,15 @@ impl Output {
     /// Says why a command failed, on standard error.
     pub fn failure(&self, error: &CommandError) {
         if self.json {
-            let document = json!({ "error": error.to_string(), "exit": error.exit() as u8 });
+            let mut document = json!({ "error": error.to_string(), "exit": error.exit() as u8 });
+            if let CommandError::Client(ClientError::Problem(problem)) = error {
+                document["code"] = json!(problem.code);
+                document["reason"] = json!(problem.reason);
+            }
             self.say(&document.to_string());
         } else {
-            self.say(&format!("{} {error}", Style::Bad.of("error:")));
+            let word = Style::Bad.of(self.locale.say(Text::Error));
+            self.say(&format!("{word} {}", self.locale.failure(error)));
         }
     }
 

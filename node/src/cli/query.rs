@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use super::asking::Node;
+use super::layout::{left, width};
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{CellView, Figure, HOME, Periods, Row, bounds_text, number_text};
+use crate::api::{CellView, Figure, HOME, Periods, Row, number_text};
 use crate::client::{Client, escaped};
 use crate::import::disarmed;
 
@@ -68,7 +70,7 @@ pub(super) fn run(
     }
     let period = match &arguments.period {
         Some(period) => period.clone(),
-        None => newest(&client, &indicator)?,
+        None => newest(&client, &indicator, output.locale())?,
     };
     let mut path = format!("/v1/figures/{indicator}?period={}", escaped(&period));
     if arguments.own {
@@ -81,98 +83,109 @@ pub(super) fn run(
     if arguments.csv {
         return output.bytes(csv(&figure)?.as_bytes());
     }
-    output.show(&figure, || describe(&figure))
+    output.show(&figure, || describe(&figure, output.locale()))
 }
 
-fn newest(client: &Client, indicator: &str) -> Result<String, CommandError> {
+fn newest(client: &Client, indicator: &str, locale: &Locale) -> Result<String, CommandError> {
     let path = format!("/v1/indicators/{indicator}/periods?limit=1");
     let periods: Periods = client.get(&path)?;
-    periods.periods.into_iter().next().ok_or_else(|| {
-        CommandError::Failed("no period has a figure of this indicator yet".to_owned())
-    })
+    periods
+        .periods
+        .into_iter()
+        .next()
+        .ok_or_else(|| CommandError::Failed(locale.say(Text::NoPeriodYet).to_owned()))
 }
 
-fn describe(figure: &Figure) -> String {
-    let title = figure.titles.get("en").or_else(|| figure.titles.values().next());
-    let title = plain(title.unwrap_or(&figure.indicator));
-    let mut text = format!(
-        "{}\n{} in {}, {}\n\n",
-        Style::Heading.of(&title),
-        plain(&figure.indicator),
-        plain(&figure.area),
-        plain(&figure.period)
-    );
-    let mut headings = vec!["area"];
-    headings.extend(figure.dimensions.iter().map(String::as_str));
-    headings.extend(["value", "contributors"]);
-    let right = [headings.len().saturating_sub(2), headings.len().saturating_sub(1)];
-    let rows: Vec<Vec<String>> = figure
-        .rows
-        .iter()
-        .map(|row| {
-            let dimensions = row.dimensions.iter().map(|it| or_not_set(it));
-            let mut cells = vec![row.area.clone()];
-            cells.extend(dimensions);
-            cells.extend([figure.value_text(&row.cell), bounds_text(row.cell.contributors, 0)]);
-            cells
-        })
-        .collect();
+fn describe(figure: &Figure, locale: &Locale) -> String {
+    let title = plain(locale.pick(&figure.titles).unwrap_or(&figure.indicator));
+    let period = locale.period(&figure.period);
+    let place = [plain(&figure.indicator), plain(&figure.area), period];
+    let place: Vec<&str> = place.iter().map(String::as_str).collect();
+    let mut text =
+        format!("{}\n{}\n\n", Style::Heading.of(&title), locale.fill(Text::QueryWhere, &place));
+    let rows = rows(figure, locale);
     if !rows.is_empty() {
+        let mut headings = vec![locale.say(Text::HeadArea)];
+        headings.extend(figure.dimensions.iter().map(String::as_str));
+        headings.extend([Text::HeadValue, Text::HeadContributors].map(|it| locale.say(it)));
+        let right = [headings.len().saturating_sub(2), headings.len().saturating_sub(1)];
         let _ = writeln!(text, "{}\n", table(&headings, &right, &rows));
     }
     for unlisted in &figure.unlisted {
-        let each = figure.value_text(&unlisted.each);
-        let _ = writeln!(
-            text,
-            "{}: {} rows not listed, each {each}",
-            plain(&unlisted.area),
-            unlisted.rows
-        );
+        let each = locale.cell(figure, &unlisted.each);
+        let places = [plain(&unlisted.area), unlisted.rows.to_string(), each];
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "{}", locale.fill(Text::RowsNotListed, &places));
     }
-    let mut line = |label: &str, value: String| {
-        let _ = writeln!(text, "{label:14}{value}");
+    let lines = lines(figure, locale);
+    let labels = lines.iter().map(|(label, _)| width(locale.say(*label))).max().unwrap_or(0);
+    for (label, value) in lines {
+        let label = left(locale.say(label), labels.saturating_add(2));
+        let _ = writeln!(text, "{label}{value}");
+    }
+    text
+}
+
+fn rows(figure: &Figure, locale: &Locale) -> Vec<Vec<String>> {
+    let row = |row: &Row| {
+        let dimensions = row.dimensions.iter().map(|it| match it.as_str() {
+            "" => locale.say(Text::NotSet).to_owned(),
+            set => set.to_owned(),
+        });
+        let mut cells = vec![row.area.clone()];
+        cells.extend(dimensions);
+        cells.extend([locale.cell(figure, &row.cell), locale.bounds(row.cell.contributors, 0)]);
+        cells
     };
+    figure.rows.iter().map(row).collect()
+}
+
+/// What is said of the whole figure, each with its label.
+fn lines(figure: &Figure, locale: &Locale) -> Vec<(Text, String)> {
+    let say = |text| locale.say(text).to_owned();
+    let mut lines = Vec::new();
     if let Some(total) = &figure.total {
         let hidden =
             figure.rows.iter().filter(|row| row.cell.value.lo != row.cell.value.hi).count();
-        let told = match hidden {
-            0 => String::new(),
-            hidden => format!("; {hidden} of {} not told exactly", figure.rows.len()),
-        };
-        line("Total", format!("{}{told}", Style::Heading.of(&figure.value_text(total))));
+        let places = [hidden.to_string(), figure.rows.len().to_string()];
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let told = if hidden == 0 { String::new() } else { locale.fill(Text::NotExact, &places) };
+        let total = Style::Heading.of(&locale.cell(figure, total));
+        lines.push((Text::LabelTotal, format!("{total}{told}")));
     }
+    let touched = figure.data_touched.as_ref().map(|at| (Text::LabelDataOf, plain(at)));
     if figure.class == HOME {
-        let state = figure.states.keys().next().map_or("unknown", String::as_str);
-        line("Own sources", state.to_owned());
-        line("Protection", "none: the own table as it is; it stays in this house".to_owned());
-        if let Some(at) = &figure.data_touched {
-            line("Data of", plain(at));
-        }
-        return text;
+        let state = figure.states.keys().next().map_or("no_report", String::as_str);
+        lines.push((Text::LabelOwnSources, locale.of_code("state", state)));
+        lines.push((Text::LabelProtection, say(Text::NoProtection)));
+        lines.extend(touched);
+        return lines;
     }
-    line("Completeness", completeness(figure));
+    lines.push((Text::LabelCompleteness, completeness(figure, locale)));
     if !figure.adopted {
-        let told = "no: this is what would be sent; `reeve policy adopt` consents";
-        line("Adopted", Style::Doubtful.of(told));
+        lines.push((Text::LabelAdopted, Style::Doubtful.of(locale.say(Text::WouldBeSent))));
     }
-    line(
-        "Edition",
-        match figure.edition {
-            _ if !figure.adopted => "none is sent".to_owned(),
-            0 => "none signed yet".to_owned(),
-            edition => format!("{edition}, protected for {}", plain(&figure.class)),
-        },
-    );
-    if let Some(at) = &figure.issued_at {
-        line("Issued at", plain(at));
-    }
+    lines.push((Text::LabelEdition, edition(figure, locale)));
+    lines.extend(figure.issued_at.as_ref().map(|at| (Text::LabelIssuedAt, plain(at))));
     if hides_own_rows(figure) {
-        line("Own rows", "hidden here; `reeve query --own` shows them as they are".to_owned());
+        lines.push((Text::LabelOwnRows, say(Text::OwnRowsHidden)));
     }
-    if let Some(at) = &figure.data_touched {
-        line("Data of", plain(at));
+    lines.extend(touched);
+    lines
+}
+
+/// The number of the last edition, why it revises the one before, and for whom it is protected.
+fn edition(figure: &Figure, locale: &Locale) -> String {
+    if !figure.adopted || figure.edition == 0 {
+        let none = if figure.adopted { Text::NoneSigned } else { Text::NoneIsSent };
+        return locale.say(none).to_owned();
     }
-    text
+    let number = figure.edition.to_string();
+    let number = match &figure.reason {
+        Some(code) => locale.fill(Text::BecauseOf, &[&number, &locale.of_code("reason", code)]),
+        None => number,
+    };
+    locale.fill(Text::ProtectedFor, &[&number, &locale.of_code("class", &figure.class)])
 }
 
 /// Whether rows of the unit itself are told by bounds only.
@@ -182,24 +195,26 @@ fn hides_own_rows(figure: &Figure) -> bool {
         || figure.unlisted.iter().any(|unlisted| unlisted.area == OWN)
 }
 
-fn or_not_set(text: &str) -> String {
-    if text.is_empty() { "(not set)".to_owned() } else { text.to_owned() }
-}
-
-fn completeness(figure: &Figure) -> String {
-    let mut text = format!("{} of {}", figure.included, figure.expected);
+fn completeness(figure: &Figure, locale: &Locale) -> String {
+    let [included, expected] = [figure.included, figure.expected].map(|units| units.to_string());
+    let mut text = locale.fill(Text::SomeOf, &[&included, &expected]);
     let mut states: Vec<&str> = figure.exceptions.iter().map(|it| it.state.as_str()).collect();
     states.sort_unstable();
     states.dedup();
     for state in states {
         let of_state = figure.exceptions.iter().filter(|it| it.state == state);
         // An exception without a name is about the unit that the figure is of.
-        let name = |unit: &'_ str| if unit.is_empty() { "itself" } else { unit }.to_owned();
-        let units: Vec<String> = of_state.map(|it| name(&it.unit)).collect();
-        let shown = units.iter().take(UNITS_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let name = |unit: &str| match unit {
+            "" => locale.say(Text::Itself).to_owned(),
+            unit => plain(unit),
+        };
+        let mut units: Vec<String> = of_state.map(|it| name(&it.unit)).collect();
         let more = units.len().saturating_sub(UNITS_SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = write!(text, "; {}: {}{more}", plain(state), plain(&shown));
+        units.truncate(UNITS_SHOWN);
+        if more > 0 {
+            units.push(locale.fill(Text::AndMore, &[&more.to_string()]));
+        }
+        let _ = write!(text, "; {}: {}", locale.of_code("state", state), units.join(", "));
     }
     if figure.included < figure.expected { Style::Doubtful.of(&text) } else { text }
 }
@@ -270,19 +285,21 @@ mod tests {
             exceptions: vec![exception("03/017", "late"), exception("03/018", "late")],
             edition: 3,
             statement: None,
+            reason: Some("late_reports".to_owned()),
+            adopted: true,
             issued_at: Some("2020-03-02T08:00:00Z".to_owned()),
             data_touched: None,
-            adopted: true,
         }
     }
 
     #[test]
     fn a_figure_tells_bounds_completeness_and_edition() {
-        let text = describe(&figure("female"));
+        let text = describe(&figure("female"), &Locale::english());
         for part in [
             "1,204 to 1,212",
             "12 of 14; late: 03/017, 03/018",
             "1 of 1 not told exactly",
+            "3 (late reports), protected for superior",
             "2020-03-02",
         ] {
             assert!(text.contains(part), "{part} in {text}");

@@ -5,37 +5,36 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use reeve_statement::completeness::UnitState;
 
 use super::asking::Node;
 use super::layout::{SCREEN, fit, left, right, width, wrapped};
+use super::texts::{Locale, Text};
 use super::threshold::{Thresholds, named};
 use super::{CommandError, Global, Output, Style, plain};
-use crate::api::{
-    Against, BoundsView, Indication, PopulationView, SinceView, Situation, Stand, bounds_text,
-    number_text,
-};
+use crate::api::{Against, BoundsView, Indication, PopulationView, SinceView, Situation, Stand};
 use crate::client::escaped;
 
 /// Units that the text names per state; `--json` names all.
 const UNITS_SHOWN: usize = 12;
 
-/// Indicators that the text names beside units.
+/// Indicators that the text names together.
 const INDICATORS_SHOWN: usize = 4;
 
 /// What units are said to be, those first that somebody must call.
-const STATES: &[(&str, &str)] = &[
-    ("late", "late"),
-    ("never_reported", "never reported"),
-    ("no_report", "no report"),
-    ("revoked", "revoked"),
-    ("implausible", "implausible"),
-    ("other_definition", "other definition"),
-    ("withdrawn", "withdrawn"),
-    ("declined", "declined"),
-    ("not_adopted", "not adopted"),
-    ("partial", "partial"),
-    ("awaited", "awaited"),
-    ("not_due", "not due"),
+const STATES: [UnitState; 12] = [
+    UnitState::Late,
+    UnitState::NeverReported,
+    UnitState::NoReport,
+    UnitState::Revoked,
+    UnitState::Implausible,
+    UnitState::OtherDefinition,
+    UnitState::Withdrawn,
+    UnitState::Declined,
+    UnitState::NotAdopted,
+    UnitState::Partial,
+    UnitState::Awaited,
+    UnitState::NotDue,
 ];
 
 /// What to look at.
@@ -85,15 +84,16 @@ pub(super) fn run(
     let path = format!("/v1/situation{}", day.unwrap_or_default());
     let mut situation: Situation = arguments.node.client(global)?.get(&path)?;
     thresholds.apply(&mut situation)?;
-    output.show(&situation, || describe(&situation))
+    output.show(&situation, || describe(&situation, output.locale()))
 }
 
-fn describe(situation: &Situation) -> String {
-    let mut text = heading(situation);
-    let lines: Vec<Line> = situation.indicators.iter().map(|it| Line::of(it, situation)).collect();
+fn describe(situation: &Situation, locale: &Locale) -> String {
+    let mut text = heading(situation, locale);
+    let lines: Vec<Line> =
+        situation.indicators.iter().map(|it| Line::of(it, situation, locale)).collect();
     text.push('\n');
-    text.push_str(&table(&lines));
-    for part in [silent(situation), notes(situation)] {
+    text.push_str(&table(&lines, locale));
+    for part in [silent(situation, locale), notes(situation, locale)] {
         if !part.is_empty() {
             let _ = write!(text, "\n{part}");
         }
@@ -101,7 +101,7 @@ fn describe(situation: &Situation) -> String {
     text
 }
 
-fn heading(situation: &Situation) -> String {
+fn heading(situation: &Situation, locale: &Locale) -> String {
     let at = local(&situation.at, &situation.time_zone);
     let title = format!("{}, {at} ({})", plain(&situation.unit), plain(&situation.time_zone));
     let mut stands: BTreeMap<Stand, u64> = BTreeMap::new();
@@ -110,18 +110,21 @@ fn heading(situation: &Situation) -> String {
         *count = count.saturating_add(1);
     }
     let stands = stands.iter().map(|(stand, count)| {
-        let word = match stand {
-            Stand::Alarm => "beyond the threshold",
-            Stand::NotKnown => "not known",
-            Stand::CannotTell => "cannot be told from the threshold",
-            Stand::Outdated => "outdated",
-            Stand::Incomplete => "incomplete",
-            Stand::Complete => "complete",
+        let text = match stand {
+            Stand::Alarm => Text::CountAlarm,
+            Stand::NotKnown => Text::CountNotKnown,
+            Stand::CannotTell => Text::CountCannotTell,
+            Stand::Outdated => Text::CountOutdated,
+            Stand::Incomplete => Text::CountIncomplete,
+            Stand::Complete => Text::CountComplete,
         };
-        format!("{count} {word}")
+        locale.fill(text, &[&count.to_string()])
     });
-    let stands = stands.collect::<Vec<_>>().join(", ");
-    format!("{}\n{} indicators: {stands}\n", Style::Heading.of(&title), situation.indicators.len())
+    let stands: Vec<String> = stands.collect();
+    let count = situation.indicators.len().to_string();
+    let label = format!("{}  ", locale.fill(Text::SituationCount, &[&count]));
+    let counted = wrapped(&label, &stands, ", ", SCREEN);
+    format!("{}\n{counted}\n", Style::Heading.of(&title))
 }
 
 /// A moment on the clocks of the unit.
@@ -149,21 +152,31 @@ struct Line {
     alone: Option<String>,
 }
 
-const HEADINGS: [&str; 6] = ["figure", "since day", "since ed.", "units", "people", "data"];
+const HEADINGS: [Text; 6] = [
+    Text::HeadFigure,
+    Text::HeadSinceDay,
+    Text::HeadSinceEdition,
+    Text::HeadUnits,
+    Text::HeadPeople,
+    Text::HeadData,
+];
 
 impl Line {
-    fn of(indication: &Indication, situation: &Situation) -> Self {
-        let title = indication.titles.get("en").or_else(|| indication.titles.values().next());
+    fn of(indication: &Indication, situation: &Situation, locale: &Locale) -> Self {
+        let title = locale.pick(&indication.titles);
         let now = situation.at.parse().ok();
-        let age = |at: Option<&String>| age(now?, at?.parse().ok()?);
+        let age = |at: Option<&String>| age(now?, at?.parse().ok()?, locale);
         let ages = [age(indication.data_touched.as_ref()), age(indication.data_oldest.as_ref())];
-        let units = format!("{}/{}", indication.units.included, indication.units.expected);
-        let told = indication.value.map(|it| bounds_text(it, indication.scale));
+        let units = match indication.units.expected {
+            0 => "-".to_owned(),
+            expected => format!("{}/{expected}", indication.units.included),
+        };
+        let told = indication.value.map(|it| locale.bounds(it, indication.scale));
         let alone = told.is_none().then(|| units.clone());
         let cells = vec![
             told.unwrap_or_default(),
-            change(indication, indication.since_day.as_ref()),
-            change(indication, indication.since_edition.as_ref()),
+            change(indication, indication.since_day.as_ref(), locale),
+            change(indication, indication.since_edition.as_ref(), locale),
             units,
             people(indication.population.as_ref()),
             match ages {
@@ -174,32 +187,31 @@ impl Line {
         ];
         Self {
             stand: indication.standing,
-            word: word(indication),
+            word: word(indication, locale),
             title: plain(title.unwrap_or(&indication.indicator)),
-            period: plain(&indication.period),
+            period: locale.period(&indication.period),
             cells,
             alone,
         }
     }
 }
 
-fn word(indication: &Indication) -> String {
+fn word(indication: &Indication, locale: &Locale) -> String {
     let threshold = indication.threshold.as_ref();
-    let limit = threshold.map(|it| number_text(it.value, indication.scale)).unwrap_or_default();
-    let told = match threshold.map(|it| it.answer) {
-        Some(Against::Above) => format!("above {limit}"),
-        Some(Against::Below) => format!("below {limit}"),
-        _ => String::new(),
+    let limit = threshold.map(|it| locale.number(it.value, indication.scale)).unwrap_or_default();
+    let answer = threshold.map(|it| it.answer);
+    let text = match (indication.standing, answer) {
+        (Stand::Alarm, Some(Against::Below)) => Text::AlarmBelow,
+        (Stand::Alarm, _) => Text::AlarmAbove,
+        (Stand::NotKnown, _) => Text::NotKnown,
+        (Stand::CannotTell, _) => Text::CannotTell,
+        (Stand::Outdated, _) => Text::Outdated,
+        (_, Some(Against::Above)) => Text::FineAbove,
+        (_, Some(Against::Below)) => Text::FineBelow,
+        (Stand::Incomplete, _) => Text::Incomplete,
+        (Stand::Complete, _) => Text::Complete,
     };
-    match indication.standing {
-        Stand::Alarm => told.to_uppercase(),
-        Stand::NotKnown => "NOT KNOWN".to_owned(),
-        Stand::CannotTell => format!("{limit}: CANNOT TELL"),
-        Stand::Outdated => "OUTDATED".to_owned(),
-        Stand::Incomplete if told.is_empty() => "incomplete".to_owned(),
-        Stand::Complete if told.is_empty() => "complete".to_owned(),
-        Stand::Incomplete | Stand::Complete => told,
-    }
+    locale.fill(text, &[&limit])
 }
 
 fn style(stand: Stand, text: &str) -> String {
@@ -210,19 +222,19 @@ fn style(stand: Stand, text: &str) -> String {
     }
 }
 
-fn change(indication: &Indication, since: Option<&SinceView>) -> String {
+fn change(indication: &Indication, since: Option<&SinceView>, locale: &Locale) -> String {
     let Some(since) = since else { return "-".to_owned() };
     let Some(BoundsView { lo, hi }) = since.change else { return "?".to_owned() };
     let signed = |value: i64| match value {
         0 => "0".to_owned(),
-        1.. => format!("+{}", number_text(value, indication.scale)),
-        _ => number_text(value, indication.scale),
+        1.. => format!("+{}", locale.number(value, indication.scale)),
+        _ => locale.number(value, indication.scale),
     };
     let mark = if since.same_units { "" } else { "*" };
     if lo == hi {
         return format!("{}{mark}", signed(lo));
     }
-    format!("{} to {}{mark}", signed(lo), signed(hi))
+    format!("{}{mark}", locale.fill(Text::Interval, &[&signed(lo), &signed(hi)]))
 }
 
 fn people(population: Option<&PopulationView>) -> String {
@@ -235,17 +247,21 @@ fn people(population: Option<&PopulationView>) -> String {
 }
 
 /// How long ago something was, in its greatest unit of time.
-fn age(now: jiff::Timestamp, at: jiff::Timestamp) -> Option<String> {
+fn age(now: jiff::Timestamp, at: jiff::Timestamp, locale: &Locale) -> Option<String> {
     let seconds = now.as_second().saturating_sub(at.as_second()).max(0);
-    let units = [(2 * 86_400, 86_400, "d"), (2 * 3_600, 3_600, "h"), (60, 60, "min")];
+    let units = [
+        (2 * 86_400, 86_400, Text::AgeDays),
+        (2 * 3_600, 3_600, Text::AgeHours),
+        (60, 60, Text::AgeMinutes),
+    ];
     let Some((_, divisor, unit)) = units.into_iter().find(|(from, _, _)| seconds >= *from) else {
-        return Some("<1min".to_owned());
+        return Some(locale.say(Text::AgeUnderMinute).to_owned());
     };
-    Some(format!("{}{unit}", seconds.checked_div(divisor)?))
+    Some(locale.fill(unit, &[&seconds.checked_div(divisor)?.to_string()]))
 }
 
 /// Two lines per indicator: what it is, and below it the numbers in columns.
-fn table(lines: &[Line]) -> String {
+fn table(lines: &[Line], locale: &Locale) -> String {
     let words = lines.iter().map(|line| width(&line.word)).max().unwrap_or(0).max(10);
     let columns: Vec<usize> = HEADINGS
         .iter()
@@ -253,7 +269,7 @@ fn table(lines: &[Line]) -> String {
         .map(|(at, heading)| {
             let told = lines.iter().filter(|line| line.alone.is_none());
             let cells = told.filter_map(|line| line.cells.get(at));
-            cells.map(|cell| width(cell)).max().unwrap_or(0).max(width(heading))
+            cells.map(|cell| width(cell)).max().unwrap_or(0).max(width(locale.say(*heading)))
         })
         .collect();
     let row = |cells: &mut dyn Iterator<Item = String>| {
@@ -261,7 +277,7 @@ fn table(lines: &[Line]) -> String {
             cells.zip(&columns).map(|(cell, columns)| right(&cell, *columns)).collect();
         format!("{}  {}", left("", words), cells.join("  "))
     };
-    let all = row(&mut HEADINGS.iter().map(|heading| heading.to_uppercase()));
+    let all = row(&mut HEADINGS.iter().map(|heading| locale.say(*heading).to_uppercase()));
     let wide = width(&all).max(SCREEN.saturating_sub(2));
     let mut text = format!("{}\n", Style::Dim.of(&all));
     for line in lines {
@@ -280,7 +296,7 @@ fn table(lines: &[Line]) -> String {
 }
 
 /// Units by state, and those together that it is about in the same indicators.
-fn silent(situation: &Situation) -> String {
+fn silent(situation: &Situation, locale: &Locale) -> String {
     let mut by_state: BTreeMap<&str, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
     for indication in &situation.indicators {
         for exception in &indication.exceptions {
@@ -288,13 +304,10 @@ fn silent(situation: &Situation) -> String {
             units.entry(&exception.unit).or_default().insert(&indication.indicator);
         }
     }
-    let known = STATES.iter().map(|(code, _)| *code);
+    let known = STATES.iter().map(|state| state.code());
     let other: Vec<&str> =
         by_state.keys().copied().filter(|code| !known.clone().any(|it| it == *code)).collect();
-    let word = |code: &str| {
-        let known = STATES.iter().find(|(it, _)| *it == code);
-        known.map_or_else(|| plain(code), |(_, word)| (*word).to_owned())
-    };
+    let word = |code: &str| locale.of_code("state", code);
     let codes: Vec<&str> = known.chain(other).filter(|code| by_state.contains_key(code)).collect();
     let columns = codes.iter().map(|code| width(&word(code))).max().unwrap_or(0);
     let mut text = String::new();
@@ -305,7 +318,7 @@ fn silent(situation: &Situation) -> String {
         }
         let mut label = word(code);
         for (indicators, units) in alike {
-            let pieces = together(situation, &units, indicators);
+            let pieces = together(situation, &units, indicators, locale);
             let _ = writeln!(
                 text,
                 "{}",
@@ -318,16 +331,21 @@ fn silent(situation: &Situation) -> String {
 }
 
 /// Units, and after a colon the indicators, unless it is all of them.
-fn together(situation: &Situation, units: &[&str], indicators: &BTreeSet<&str>) -> Vec<String> {
+fn together(
+    situation: &Situation,
+    units: &[&str],
+    indicators: &BTreeSet<&str>,
+    locale: &Locale,
+) -> Vec<String> {
     let mut pieces: Vec<String> =
-        units.iter().take(UNITS_SHOWN).map(|unit| name(situation, unit)).collect();
+        units.iter().take(UNITS_SHOWN).map(|unit| name(situation, unit, locale)).collect();
     if let Some(more) = units.len().checked_sub(UNITS_SHOWN).filter(|more| *more > 0) {
-        pieces.push(format!("and {more} more"));
+        pieces.push(locale.fill(Text::AndMore, &[&more.to_string()]));
     }
-    let mut about: Vec<String> = match indicators.len() {
-        all if all == situation.indicators.len() => Vec::new(),
-        some if some > INDICATORS_SHOWN => vec![format!("{some} indicators")],
-        _ => indicators.iter().map(|it| plain(it)).collect(),
+    let mut about = if indicators.len() == situation.indicators.len() {
+        Vec::new()
+    } else {
+        listed(indicators, locale)
     };
     for list in [&mut pieces, &mut about] {
         let last = list.len().saturating_sub(1);
@@ -342,50 +360,56 @@ fn together(situation: &Situation, units: &[&str], indicators: &BTreeSet<&str>) 
     pieces
 }
 
-/// A unit with its name, if that is known here.
-fn name(situation: &Situation, unit: &str) -> String {
-    if unit == "." {
-        return "this unit itself".to_owned();
+/// Indicators by name, or how many, if they are many.
+fn listed(indicators: &BTreeSet<&str>, locale: &Locale) -> Vec<String> {
+    if indicators.len() > INDICATORS_SHOWN {
+        return vec![locale.fill(Text::IndicatorsOf, &[&indicators.len().to_string()])];
     }
-    let names = situation.names.get(unit);
-    let name = names.and_then(|names| names.get("en").or_else(|| names.values().next()));
-    match name {
+    indicators.iter().map(|it| plain(it)).collect()
+}
+
+/// A unit with its name, if that is known here.
+fn name(situation: &Situation, unit: &str, locale: &Locale) -> String {
+    if unit == "." {
+        return locale.say(Text::ThisUnit).to_owned();
+    }
+    match situation.names.get(unit).and_then(|names| locale.pick(names)) {
         Some(name) => format!("{} {}", plain(unit), plain(name)),
         None => plain(unit),
     }
 }
 
-fn notes(situation: &Situation) -> String {
+fn notes(situation: &Situation, locale: &Locale) -> String {
+    let all = &situation.indicators;
     let mut notes = Vec::new();
-    let mut changes = situation
-        .indicators
-        .iter()
-        .flat_map(|it| [it.since_day.as_ref(), it.since_edition.as_ref()])
-        .flatten();
-    if changes.any(|since| since.change.is_some() && !since.same_units) {
-        notes.push("* not of the same units: the change may be theirs".to_owned());
+    let changes = all.iter().flat_map(|it| [it.since_day.as_ref(), it.since_edition.as_ref()]);
+    if changes.flatten().any(|since| since.change.is_some() && !since.same_units) {
+        notes.push(locale.say(Text::NoteUnits).to_owned());
     }
-    let unknown = situation.indicators.iter().filter_map(|it| it.population.as_ref());
-    if let Some(unknown) = unknown.map(|it| it.units_unknown).max().filter(|it| *it > 0) {
-        notes
-            .push(format!("population unknown of {unknown} units; `reeve register set` enters it"));
+    let unknown = all.iter().filter_map(|it| it.population.as_ref()).map(|it| it.units_unknown);
+    if let Some(unknown) = unknown.max().filter(|it| *it > 0) {
+        notes.push(locale.fill(Text::NotePopulation, &[&unknown.to_string()]));
     }
-    let unnamed: u64 =
-        situation.indicators.iter().fold(0, |sum, it| sum.saturating_add(it.exceptions_unnamed));
+    let unnamed = all.iter().fold(0_u64, |sum, it| sum.saturating_add(it.exceptions_unnamed));
     if unnamed > 0 {
-        notes.push(format!("{unnamed} more units have not reported in full and are not named"));
+        notes.push(locale.fill(Text::NoteUnnamed, &[&unnamed.to_string()]));
     }
-    for indication in &situation.indicators {
+    let mut unsent: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for indication in all {
         if let Some(code) = &indication.notice {
-            notes.push(format!("{}: {}", plain(&indication.indicator), plain(code)));
+            unsent.entry(code).or_default().insert(&indication.indicator);
         }
     }
-    if situation.indicators.iter().any(|it| it.own) {
-        notes.push("the unit's own tables as they are: they stay in this house".to_owned());
+    for (code, indicators) in unsent {
+        let why = format!("{}: ", locale.of_code("notice", code));
+        notes.push(wrapped(&why, &listed(&indicators, locale), ", ", SCREEN));
+    }
+    if all.iter().any(|it| it.own) {
+        notes.push(locale.say(Text::NoteOwn).to_owned());
     }
     if !situation.withheld.is_empty() {
-        let withheld = situation.withheld.len();
-        notes.push(format!("{withheld} more indicators are not shown to you, by policy"));
+        let withheld = situation.withheld.len().to_string();
+        notes.push(locale.fill(Text::NoteWithheld, &[&withheld]));
     }
     notes.iter().map(|note| format!("{}\n", Style::Dim.of(note))).collect()
 }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::asking::Node;
+use super::layout::{left, width};
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
 use crate::api::{PeerView, StatusView, SubordinateView};
 
@@ -32,167 +34,186 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     let status: StatusView = arguments.node.client(global)?.get("/v1/status")?;
-    output.show(&status, || describe(&status))
+    output.show(&status, || describe(&status, output.locale()))
 }
 
-fn describe(status: &StatusView) -> String {
+fn describe(status: &StatusView, locale: &Locale) -> String {
+    let mut lines = who(status, locale);
+    lines.extend(work(status, locale));
+    lines.extend(trouble(status, locale));
+    let said = |label: Option<Text>| label.map_or("", |label| locale.say(label));
+    let labels = lines.iter().map(|(label, _)| width(said(*label))).max().unwrap_or(0);
     let mut text = String::new();
-    let mut line = |label: &str, value: String| {
+    for (label, value) in lines {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{label:13}{value}");
+        let _ = writeln!(text, "{}{value}", left(said(label), labels.saturating_add(1)));
+    }
+    let head = |headings: &[Text]| -> Vec<&'static str> {
+        headings.iter().map(|heading| locale.say(*heading)).collect()
     };
-    line("Unit", format!("{} (reeve {})", Style::Heading.of(&plain(&status.unit)), status.version));
-    line("Node", status.key.clone());
-    line("Term", status.term.map_or("does not report".to_owned(), |term| term.to_string()));
-    line("Certificate", ends(&status.certificate_ends, "reeve certificate renew"));
-    line("Writer", ends(&status.writer_ends, "reeve certificate renew"));
-    if let Some(end) = &status.authority_ends {
-        line(
-            "Authority",
-            ends(
-                end,
-                "reeve certificate renew UNIT` at the superior (for the first unit with `--root-key",
-            ),
-        );
-    }
-    if let Some(reason) = &status.not_believed {
-        line("NOT BELIEVED", Style::Bad.of(&plain(reason)));
-    }
-    if let Some(refused) = &status.refused_by {
-        let told = format!("by {}: {} ({})", refused.peer, refused.reason, refused.code);
-        line("REFUSED", Style::Bad.of(&plain(&told)));
-    }
-    line("Listens at", plain(&status.addresses.join(", ")));
-    line(
-        "Catalogue",
-        match status.catalogue_version {
-            0 => Style::Doubtful.of("none"),
-            version => format!("version {version}"),
-        },
-    );
-    if !status.not_adopted.is_empty() {
-        let told = format!(
-            "{}; nothing of them is sent. `reeve policy adopted` shows them, `reeve policy adopt` consents",
-            plain(&shortened(&status.not_adopted))
-        );
-        line("Not adopted", Style::Doubtful.of(&told));
-    }
-    for declared in status.declarations.iter().filter(|it| it.phase != "over") {
-        let told = format!(
-            "level {} for {}, by {} from {} until {}: {} ({})",
-            declared.level,
-            declared.area,
-            declared.issuer,
-            declared.from,
-            declared.until,
-            declared.name,
-            declared.legal_basis
-        );
-        let told = format!("{}: {}", declared.phase.to_uppercase(), plain(&told));
-        let bold = declared.phase == "in force";
-        line("Declared", if bold { Style::Heading.of(&told) } else { told });
-    }
-    line("Figures", figures(status));
-    line("Ledger", format!("{} entries, root {}", status.ledger_size, status.ledger_root));
-    if let Some(held) = status.superior_ledger {
-        let told = format!(
-            "STOPPED: the superior holds {held} entries of this ledger. This store is an older copy: \
-             put back the newest one, or, if there is none, begin a new term with `reeve certificate \
-             renew --new-term`; until then no figure is signed"
-        );
-        line("", Style::Bad.of(&told));
-    }
-    if let Some(made_at) = &status.restored_from {
-        let told = format!(
-            "STOPPED: this store was restored from the backup of {made_at}, and what was said after it is \
-             not in it. Begin a new term with `reeve certificate renew --new-term`; until then no figure \
-             is signed"
-        );
-        line("", Style::Bad.of(&told));
-    } else if status.following_home {
-        let told = "this store was restored from a backup: the records of the home's other nodes are \
-                    fetched before a figure is signed; one that does not answer is waited for a minute";
-        line("", Style::Doubtful.of(told));
-    }
-    if let Some(behind) = status.clock_behind_ms {
-        let told = format!(
-            "STOPPED: this machine's clock is {} s behind what was signed last. Set it; until it is \
-             right no figure is signed",
-            behind / 1_000
-        );
-        line("Clock", Style::Bad.of(&told));
-    }
-    if let Some(term) = status.superseded_by {
-        let told = format!(
-            "STOPPED: the unit reports under term {term} by now, from another node or store"
-        );
-        line("", Style::Bad.of(&told));
-    }
-    for past in &status.past_ledgers {
-        line(
-            "",
-            format!(
-                "{} entries of term {} (`reeve sent --term {}`)",
-                past.size, past.term, past.term
-            ),
-        );
-    }
-    line(
-        "Waiting",
-        format!(
-            "{} requests to write, {} writes not durable yet",
-            status.queued_writes, status.pending_persists
-        ),
-    );
-    let bytes = status.storage.bytes.map_or("size not known".to_owned(), size);
-    line("Storage", format!("{}, {bytes}", plain(&status.storage.engine)));
-    if status.short_of_space {
-        let told = "NO SPACE: its disk is full, or nearly. Records and reports are refused, what is there \
-                    can be read; free space, and it goes on by itself";
-        line("", Style::Bad.of(told));
-    }
-    for fork in &status.forks {
-        let told = format!(
-            "writer {} signed two changes {} of {} and is cut off there; revoke it",
-            fork.writer, fork.from, fork.shard
-        );
-        line("Fork", Style::Bad.of(&plain(&told)));
-    }
-    for import in &status.interrupted_imports {
-        let told = format!("{} of {}", plain(&import.name), import.begun_at);
-        line("Interrupted", Style::Doubtful.of(&format!("import {told}; import the file again")));
-    }
-    for refused in &status.refused {
-        let told = format!("{}: {}", plain(&refused.figure), plain(&refused.reason));
-        line("Refused", Style::Bad.of(&told));
-    }
     if !status.peers.is_empty() {
-        let rows: Vec<_> = status.peers.iter().map(peer).collect();
-        let headings = ["peer", "stands as", "connected", "certificate ends", "clock"];
+        let rows: Vec<_> = status.peers.iter().map(|it| peer(it, locale)).collect();
+        let headings = head(&[
+            Text::HeadPeer,
+            Text::HeadStandsAs,
+            Text::HeadConnected,
+            Text::HeadCertificateEnds,
+            Text::HeadClock,
+        ]);
         let _ = write!(text, "\n{}\n", table(&headings, &[4], &rows));
     }
     if !status.subordinates.is_empty() {
-        let rows: Vec<_> = status.subordinates.iter().map(subordinate).collect();
-        let headings = ["unit", "connected", "last heard", "behind with"];
+        let rows: Vec<_> = status.subordinates.iter().map(|it| subordinate(it, locale)).collect();
+        let headings =
+            head(&[Text::HeadUnit, Text::HeadConnected, Text::HeadLastHeard, Text::HeadBehind]);
         let _ = write!(text, "\n{}\n", table(&headings, &[], &rows));
     }
     text
 }
 
-/// The first few of a list, and how many more there are.
-fn shortened(items: &[String]) -> String {
-    let shown = items.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match items.len().saturating_sub(NAMES_SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+/// Lines with their labels; a line without one belongs to the one before.
+type Lines = Vec<(Option<Text>, String)>;
+
+/// Who the node is, and whether its certificates hold.
+fn who(status: &StatusView, locale: &Locale) -> Lines {
+    let unit = Style::Heading.of(&plain(&status.unit));
+    let term = status.term.map(|term| term.to_string());
+    let renew = |at| ends(at, "`reeve certificate renew`", locale);
+    let mut lines = vec![
+        (Some(Text::LabelUnit), format!("{unit} (reeve {})", status.version)),
+        (Some(Text::LabelNode), status.key.clone()),
+        (Some(Text::LabelTerm), term.unwrap_or_else(|| locale.say(Text::DoesNotReport).to_owned())),
+        (Some(Text::LabelCertificate), renew(&status.certificate_ends)),
+        (Some(Text::LabelWriter), renew(&status.writer_ends)),
+    ];
+    if let Some(end) = &status.authority_ends {
+        let renew = locale.say(Text::RenewAuthority);
+        lines.push((Some(Text::LabelAuthority), ends(end, renew, locale)));
     }
+    if let Some(reason) = &status.not_believed {
+        let code = status.not_believed_code.as_deref();
+        let reason = code.map_or_else(|| plain(reason), |code| locale.of_code("refusal", code));
+        lines.push((Some(Text::LabelNotBelieved), Style::Bad.of(&reason)));
+    }
+    if let Some(refused) = &status.refused_by {
+        let reason = locale.of_code("refusal", &refused.code);
+        let told = [plain(&refused.peer), reason, plain(&refused.code)];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = locale.fill(Text::RefusedByPeer, &told);
+        lines.push((Some(Text::LabelRefusedBy), Style::Bad.of(&told)));
+    }
+    lines
 }
 
-fn figures(status: &StatusView) -> String {
-    let kept = format!("{} kept", status.figures);
+/// What it does.
+fn work(status: &StatusView, locale: &Locale) -> Lines {
+    let catalogue = match status.catalogue_version {
+        0 => Style::Doubtful.of(locale.say(Text::NoCatalogue)),
+        version => locale.fill(Text::Version, &[&version.to_string()]),
+    };
+    let ledger = [status.ledger_size.to_string(), status.ledger_root.clone()];
+    let ledger: Vec<&str> = ledger.iter().map(String::as_str).collect();
+    let mut lines = vec![
+        (Some(Text::LabelListensAt), plain(&status.addresses.join(", "))),
+        (Some(Text::LabelCatalogue), catalogue),
+    ];
+    if !status.not_adopted.is_empty() {
+        let names = shortened(&status.not_adopted, locale);
+        let told = locale.fill(Text::NotAdoptedTold, &[&names]);
+        lines.push((Some(Text::LabelNotAdopted), Style::Doubtful.of(&told)));
+    }
+    for declared in status.declarations.iter().filter(|it| it.phase != "over") {
+        let told = [
+            locale.of_code("phase", &declared.phase.replace(' ', "_")).to_uppercase(),
+            declared.level.to_string(),
+            plain(&declared.area),
+            plain(&declared.issuer),
+            plain(&declared.from),
+            plain(&declared.until),
+            plain(&declared.name),
+            plain(&declared.legal_basis),
+        ];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = locale.fill(Text::DeclaredTold, &told);
+        let bold = declared.phase == "in force";
+        let told = if bold { Style::Heading.of(&told) } else { told };
+        lines.push((Some(Text::LabelDeclared), told));
+    }
+    lines.push((Some(Text::LabelFigures), figures(status, locale)));
+    lines.push((Some(Text::LabelLedger), locale.fill(Text::LedgerHead, &ledger)));
+    let bad = |text, place: String| Style::Bad.of(&locale.fill(text, &[&place]));
+    if let Some(held) = status.superior_ledger {
+        lines.push((None, bad(Text::StoppedOldCopy, held.to_string())));
+    }
+    if let Some(behind) = status.clock_behind_ms {
+        let told = bad(Text::StoppedClock, (behind / 1_000).to_string());
+        lines.push((Some(Text::LabelClock), told));
+    }
+    if let Some(term) = status.superseded_by {
+        lines.push((None, bad(Text::StoppedTerm, term.to_string())));
+    }
+    if let Some(made_at) = &status.restored_from {
+        lines.push((None, bad(Text::StoppedRestored, plain(made_at))));
+    } else if status.following_home {
+        lines.push((None, Style::Doubtful.of(locale.say(Text::FollowingHome))));
+    }
+    for past in &status.past_ledgers {
+        let places = [past.size.to_string(), past.term.to_string()];
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        lines.push((None, locale.fill(Text::PastLedger, &places)));
+    }
+    let waiting = [status.queued_writes, status.pending_persists].map(|it| it.to_string());
+    let waiting: Vec<&str> = waiting.iter().map(String::as_str).collect();
+    lines.push((Some(Text::LabelWaiting), locale.fill(Text::WaitingWork, &waiting)));
+    let unknown = || locale.say(Text::SizeUnknown).to_owned();
+    let bytes = status.storage.bytes.map_or_else(unknown, size);
+    lines.push((Some(Text::LabelStorage), format!("{}, {bytes}", plain(&status.storage.engine))));
+    if status.short_of_space {
+        lines.push((None, Style::Bad.of(locale.say(Text::NoSpace))));
+    }
+    lines
+}
+
+/// What somebody must see to.
+fn trouble(status: &StatusView, locale: &Locale) -> Lines {
+    let mut lines = Lines::new();
+    for fork in &status.forks {
+        let told = [plain(&fork.writer), fork.from.to_string(), plain(&fork.shard)];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = Style::Bad.of(&locale.fill(Text::ForkTold, &told));
+        lines.push((Some(Text::LabelFork), told));
+    }
+    for import in &status.interrupted_imports {
+        let told = [plain(&import.name), import.begun_at.clone()];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = Style::Doubtful.of(&locale.fill(Text::InterruptedTold, &told));
+        lines.push((Some(Text::LabelInterrupted), told));
+    }
+    for refused in &status.refused {
+        let reason = locale.of_code("refusal", &refused.code);
+        let told = format!("{}: {reason}", plain(&refused.figure));
+        lines.push((Some(Text::LabelRefused), Style::Bad.of(&told)));
+    }
+    lines
+}
+
+/// The first few of many names.
+fn shortened(names: &[String], locale: &Locale) -> String {
+    let mut shown: Vec<String> = names.iter().take(NAMES_SHOWN).map(|it| plain(it)).collect();
+    if let Some(more) = names.len().checked_sub(NAMES_SHOWN).filter(|more| *more > 0) {
+        shown.push(locale.fill(Text::AndMore, &[&more.to_string()]));
+    }
+    shown.join(", ")
+}
+
+fn figures(status: &StatusView, locale: &Locale) -> String {
+    let kept = locale.fill(Text::FiguresKept, &[&status.figures.to_string()]);
     match status.unsent {
         0 => kept,
-        unsent => format!("{kept}, {}", Style::Doubtful.of(&format!("{unsent} not yet sent"))),
+        unsent => {
+            let unsent = locale.fill(Text::FiguresUnsent, &[&unsent.to_string()]);
+            format!("{kept}, {}", Style::Doubtful.of(&unsent))
+        }
     }
 }
 
@@ -213,48 +234,51 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// When a certificate ends, marked if that is soon.
-fn ends(at: &str, renew: &str) -> String {
+fn ends(at: &str, renew: &str, locale: &Locale) -> String {
     let end: Option<jiff::Timestamp> = at.parse().ok();
     let now = super::identity::now().as_seconds();
     let left = end.map(|end| end.as_second().saturating_sub(now) / 86_400);
     match left {
-        Some(..0) => Style::Bad.of(&format!("expired {at}; run `{renew}`")),
+        Some(..0) => Style::Bad.of(&locale.fill(Text::Expired, &[at, renew])),
         Some(left @ 0..WARN_DAYS) => {
-            Style::Doubtful.of(&format!("ends in {left} days; run `{renew}`"))
+            Style::Doubtful.of(&locale.fill(Text::EndsSoon, &[&left.to_string(), renew]))
         }
-        _ => format!("until {at}"),
+        _ => locale.fill(Text::Until, &[at]),
     }
-}
-
-fn yes(connected: bool) -> String {
-    if connected { "yes" } else { "no" }.to_owned()
 }
 
 fn or_dash(text: Option<&String>) -> String {
     text.cloned().unwrap_or_else(|| "-".to_owned())
 }
 
-fn peer(peer: &PeerView) -> Vec<String> {
+fn peer(peer: &PeerView, locale: &Locale) -> Vec<String> {
     let key: String = peer.key.chars().take(12).collect();
+    let standing = peer.standing.as_ref().map(|standing| locale.of_code("peer", standing));
     vec![
         peer.unit.clone().unwrap_or(key),
-        or_dash(peer.standing.as_ref()),
-        yes(peer.connected),
+        or_dash(standing.as_ref()),
+        locale.yes(peer.connected).to_owned(),
         or_dash(peer.certificate_ends.as_ref()),
         peer.clock_offset_ms.map_or("-".to_owned(), |offset| format!("{offset:+} ms")),
     ]
 }
 
-fn subordinate(unit: &SubordinateView) -> Vec<String> {
+fn subordinate(unit: &SubordinateView, locale: &Locale) -> Vec<String> {
     let mut behind: Vec<String> = unit
         .behind
         .iter()
         .take(3)
-        .map(|behind| format!("{} {}: {}", behind.indicator, behind.period, behind.state))
+        .map(|behind| {
+            let state = locale.of_code("state", &behind.state);
+            format!("{} {}: {state}", behind.indicator, locale.period(&behind.period))
+        })
         .collect();
     if let Some(more) = unit.behind.len().checked_sub(3).filter(|more| *more > 0) {
-        behind.push(format!("and {more} more"));
+        behind.push(locale.fill(Text::AndMore, &[&more.to_string()]));
     }
     let behind = if behind.is_empty() { "-".to_owned() } else { behind.join("; ") };
-    vec![unit.unit.clone(), yes(unit.connected), or_dash(unit.last_heard.as_ref()), behind]
+    let connected = locale.yes(unit.connected).to_owned();
+    let name = locale.pick(&unit.names).map(|name| format!(" {name}")).unwrap_or_default();
+    let last_heard = or_dash(unit.last_heard.as_ref());
+    vec![format!("{}{name}", unit.unit), connected, last_heard, behind]
 }

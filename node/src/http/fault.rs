@@ -227,6 +227,15 @@ impl Fault {
         }
     }
 
+    /// Why, where there is a code for it.
+    fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Declined(refusal) => Some(refusal.reason().code()),
+            Self::Failed(Failure::Refused(refusal)) => Some(refusal.label()),
+            _ => None,
+        }
+    }
+
     fn problem(self) -> Problem {
         let Told { status, code, title, detail, next } = self.told();
         let mut problem = Problem {
@@ -235,6 +244,7 @@ impl Fault {
             status: status.as_u16(),
             code: code.to_owned(),
             detail,
+            reason: self.reason().map(str::to_owned),
             next: next.to_owned(),
             errors: Vec::new(),
             determining: Vec::new(),

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
+use super::register::names;
 use super::service::Service;
 use crate::api::{
     ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry, JSON,
@@ -44,7 +45,14 @@ pub(super) async fn status(
     let look = Arc::clone(&service.settings.storage);
     let storage = tokio::task::spawn_blocking(move || look()).await;
     let storage = storage.map_err(|_| Fault::OtherAnswer)?;
-    Ok(Document(StatusView::of(&status, service.addresses(), storage)))
+    let mut status = StatusView::of(&status, service.addresses(), storage);
+    if !status.subordinates.is_empty() {
+        let mut names = names(&service, &who).await?;
+        for subordinate in &mut status.subordinates {
+            subordinate.names = names.remove(&subordinate.unit).unwrap_or_default();
+        }
+    }
+    Ok(Document(status))
 }
 
 pub(super) async fn schema(State(service): Shared, Who(who): Who) -> Result<Response, Fault> {

@@ -1,10 +1,12 @@
 //! The register of subordinates: who is expected to report, with names and populations.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, EntryChange, Question};
 use reeve_statement::limits::TEXT_BYTES;
 use reeve_statement::register::Population;
@@ -27,6 +29,21 @@ pub(super) async fn register(
     match service.ask(&who, Question::Register).await? {
         Answer::Register(units) => Ok(Document(units.iter().map(RegisterUnit::from).collect())),
         _ => Err(Fault::OtherAnswer),
+    }
+}
+
+/// Names of the subordinates, for whoever may see the register.
+pub(super) async fn names(
+    service: &Service,
+    who: &Person,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
+    match service.ask(who, Question::Register).await {
+        Ok(Answer::Register(units)) => {
+            Ok(units.iter().map(RegisterUnit::from).map(|it| (it.unit, it.names)).collect())
+        }
+        Err(Fault::Declined(_)) => Ok(BTreeMap::new()),
+        Ok(_) => Err(Fault::OtherAnswer),
+        Err(fault) => Err(fault),
     }
 }
 

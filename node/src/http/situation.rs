@@ -1,6 +1,5 @@
 //! The situation: every indicator at a glance.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -13,8 +12,9 @@ use serde::Deserialize;
 
 use super::body::{Document, Params, Who, parameter};
 use super::fault::Fault;
+use super::register::names;
 use super::service::Service;
-use crate::api::{RegisterUnit, Situation};
+use crate::api::Situation;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,20 +89,5 @@ async fn ask(
     match service.ask(who, question).await? {
         Answer::Situation(view) => Ok(*view),
         _ => Err(Fault::OtherAnswer),
-    }
-}
-
-/// Names of the subordinates, for whoever may see the register.
-async fn names(
-    service: &Service,
-    who: &Person,
-) -> Result<BTreeMap<String, BTreeMap<String, String>>, Fault> {
-    match service.ask(who, Question::Register).await {
-        Ok(Answer::Register(units)) => {
-            Ok(units.iter().map(RegisterUnit::from).map(|it| (it.unit, it.names)).collect())
-        }
-        Err(Fault::Declined(_)) => Ok(BTreeMap::new()),
-        Ok(_) => Err(Fault::OtherAnswer),
-        Err(fault) => Err(fault),
     }
 }

@@ -29,7 +29,7 @@ fn a_house_consents_one_by_one_and_by_legal_basis() {
     let mapping = federation.write("cases.toml", super::files::UPSERT);
     town.reeve(&["import", &file, "--mapping", &mapping]).ok();
     eventually("the nation hears that it is not adopted", || {
-        figure(&federation).is_some_and(|figure| figure["states"]["not adopted"] == 1)
+        figure(&federation).is_some_and(|figure| figure["states"]["not_adopted"] == 1)
     });
     let told = figure(&federation).unwrap();
     assert_eq!((told["included"].as_u64(), &told["total"]), (Some(0), &Value::Null));

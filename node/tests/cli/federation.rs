@@ -79,6 +79,9 @@ pub fn command() -> Command {
     for name in ["REEVE_HOME", "REEVE_API", "REEVE_TOKEN_FILE", "CREDENTIALS_DIRECTORY"] {
         command.env_remove(name);
     }
+    for name in ["REEVE_LANG", "LC_ALL", "LC_MESSAGES", "LANG"] {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null());
     command
 }

@@ -46,7 +46,7 @@ pub const CATALOGUE: &str = r#"
 version = 1
 
 [indicator.cases]
-title = { en = "Cases by day and sex" }
+title = { en = "Cases by day and sex", it = "Casi per giorno e sesso", zh = "按日期和性别的病例" }
 kind = "case"
 period = { field = "reported_on", step = "day" }
 group_by = ["sex"]

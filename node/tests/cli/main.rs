@@ -24,6 +24,7 @@ mod figures;
 mod files;
 mod help;
 mod import;
+mod languages;
 mod ledger;
 mod policy;
 mod records;

@@ -1,0 +1,287 @@
+//! Every text that people read in their language, in one table: English, Chinese, Italian, German.
+//!
+//! A text has a stable code; programs read the code (`--json`), people the text. `{0}` and `{1}` stand
+//! for what is put in. A text that lacks a language does not compile.
+
+use super::Language;
+
+macro_rules! texts {
+    ($($name:ident $code:literal: $en:literal, $zh:literal, $it:literal, $de:literal;)+) => {
+        /// A text, by what it says.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(in crate::cli) enum Text { $($name),+ }
+
+        impl Text {
+            /// Every text there is.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its stable code: a group and a word.
+            pub(in crate::cli) const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),+ }
+            }
+
+            /// The text in a language, with its places open.
+            pub(super) const fn text(self, language: Language) -> &'static str {
+                match (self, language) {
+                    $(
+                        (Self::$name, Language::English) => $en,
+                        (Self::$name, Language::Chinese) => $zh,
+                        (Self::$name, Language::Italian) => $it,
+                        (Self::$name, Language::German) => $de,
+                    )+
+                }
+            }
+        }
+    };
+}
+
+texts! {
+    // What a figure knows of a unit.
+    StateReported "state.reported": "reported", "已上报", "comunicato", "gemeldet";
+    StatePartial "state.partial": "partial", "部分上报", "parziale", "teilweise";
+    StateAwaited "state.awaited": "awaited", "待上报", "atteso", "erwartet";
+    StateLate "state.late": "late", "逾期", "in ritardo", "verspätet";
+    StateNeverReported "state.never_reported": "never reported", "从未上报", "mai comunicato", "nie gemeldet";
+    StateDeclined "state.declined": "declined", "已拒绝", "rifiutato", "abgelehnt";
+    StateNotAdopted "state.not_adopted": "not adopted", "未采用", "non adottato", "nicht übernommen";
+    StateNoReport "state.no_report": "no report", "无报告", "nessun rapporto", "keine Meldung";
+    StateNotDue "state.not_due": "not due", "未到期", "non dovuto", "nicht fällig";
+    StateRevoked "state.revoked": "revoked", "证书已吊销", "revocato", "widerrufen";
+    StateOtherDefinition "state.other_definition": "other definition", "定义不同", "altra definizione", "andere Definition";
+    StateImplausible "state.implausible": "implausible", "数据不合理", "non plausibile", "unplausibel";
+    StateWithdrawn "state.withdrawn": "withdrawn", "已撤回", "ritirato", "zurückgezogen";
+
+    // Why a unit tells no figure.
+    NoticeDeclined "notice.declined": "policy declines to tell it", "政策拒绝提供", "la policy rifiuta di comunicarlo", "die Richtlinie lehnt die Auskunft ab";
+    NoticeNotAdopted "notice.not_adopted": "the unit has not adopted the indicator", "本单位尚未采用该指标", "l'unità non ha adottato l'indicatore", "die Einheit hat den Indikator nicht übernommen";
+    NoticeNotDue "notice.not_due": "the period is not due", "该期间尚未到期", "il periodo non è dovuto", "der Zeitraum ist nicht fällig";
+    NoticeNoReport "notice.no_report": "the unit's own sources have not reported", "本单位的数据来源尚未上报", "le fonti dell'unità non hanno comunicato", "die eigenen Quellen der Einheit haben nicht gemeldet";
+    NoticeWithdrawn "notice.withdrawn": "the figure was withdrawn", "该数据已撤回", "il dato è stato ritirato", "die Zahl wurde zurückgezogen";
+    NoticeUnknownIndicator "notice.unknown_indicator": "the unit does not know the indicator", "本单位不认识该指标", "l'unità non conosce l'indicatore", "die Einheit kennt den Indikator nicht";
+    NoticeSealed "notice.sealed": "the period is sealed; its figure stands", "该期间已封存，其数据不变", "il periodo è chiuso; il suo dato resta", "der Zeitraum ist versiegelt; seine Zahl bleibt";
+
+    // Why an edition revises the one before.
+    ReasonUpdate "reason.update": "update", "更新", "aggiornamento", "Aktualisierung";
+    ReasonCorrection "reason.correction": "correction", "更正", "correzione", "Berichtigung";
+    ReasonLateReports "reason.late_reports": "late reports", "补报", "comunicazioni tardive", "Nachmeldungen";
+    ReasonDuplicateRemoved "reason.duplicate_removed": "duplicate removed", "删除重复", "duplicato rimosso", "Dublette entfernt";
+    ReasonReclassified "reason.reclassified": "reclassified", "重新归类", "riclassificazione", "umgruppiert";
+    ReasonDefinitionChanged "reason.definition_changed": "definition changed", "定义变更", "definizione modificata", "Definition geändert";
+    ReasonWithdrawn "reason.withdrawn": "withdrawn", "撤回", "ritirato", "zurückgezogen";
+    ReasonInputsChanged "reason.inputs_changed": "inputs changed", "下级数据变化", "dati sottostanti cambiati", "Zulieferungen geändert";
+
+    // How peers stand to this node, and classes of recipients.
+    PeerSuperior "peer.superior": "superior", "上级", "superiore", "übergeordnet";
+    PeerSubordinate "peer.subordinate": "subordinate", "下级", "subordinato", "untergeordnet";
+    PeerHome "peer.home": "home", "本单位", "stessa sede", "eigenes Haus";
+    ClassSuperior "class.superior": "superior", "上级", "superiore", "übergeordnete Stelle";
+    ClassNeighbour "class.neighbour": "neighbour", "邻近单位", "vicino", "Nachbarn";
+    ClassPublic "class.public": "public", "公众", "pubblico", "Öffentlichkeit";
+
+    // Why a peer's message is refused.
+    RefusalMalformed "refusal.malformed": "the message does not decode; the sender's program is at fault", "消息无法解码；发送方程序有误", "il messaggio non si decodifica; il difetto è nel programma del mittente", "die Nachricht ist nicht lesbar; der Fehler liegt im Programm des Absenders";
+    RefusalOutOfPlace "refusal.out_of_place": "the message is not allowed in this relation or before the hello", "此关系中或问候之前不允许该消息", "il messaggio non è ammesso in questa relazione o prima del saluto", "die Nachricht ist in dieser Beziehung oder vor der Begrüßung nicht erlaubt";
+    RefusalBadChain "refusal.bad_chain": "the certificate chain does not lead to this federation's root", "证书链不通向本联邦的根", "la catena di certificati non porta alla radice di questa federazione", "die Zertifikatskette führt nicht zur Wurzel dieser Föderation";
+    RefusalExpired "refusal.expired": "a certificate has expired; renew it with `reeve certificate renew`", "证书已过期；请用 `reeve certificate renew` 续期", "un certificato è scaduto; rinnovarlo con `reeve certificate renew`", "ein Zertifikat ist abgelaufen; mit `reeve certificate renew` erneuern";
+    RefusalNotYetValid "refusal.not_yet_valid": "a certificate is not valid yet, or a statement is older than it; check both clocks", "证书尚未生效，或声明早于证书；请检查双方时钟", "un certificato non è ancora valido, o una dichiarazione è più vecchia; controllare i due orologi", "ein Zertifikat ist noch nicht gültig, oder eine Erklärung ist älter; beide Uhren prüfen";
+    RefusalRevoked "refusal.revoked": "a certificate was revoked by its issuer", "证书已被签发者吊销", "un certificato è stato revocato da chi lo ha emesso", "ein Zertifikat wurde vom Aussteller widerrufen";
+    RefusalOutOfArea "refusal.out_of_area": "a certificate is for another area than its issuer's", "证书所属区域不在签发者辖区内", "un certificato è per un'area diversa da quella di chi lo ha emesso", "ein Zertifikat gilt für ein anderes Gebiet als das seines Ausstellers";
+    RefusalOtherKey "refusal.other_key": "the certificate is for another key than the one that connected", "证书所属密钥与连接所用密钥不同", "il certificato è per una chiave diversa da quella che si è collegata", "das Zertifikat gehört zu einem anderen Schlüssel als dem der Verbindung";
+    RefusalBadSignature "refusal.bad_signature": "the signature does not fit; the statement was altered or forged", "签名不符；声明被篡改或伪造", "la firma non corrisponde; la dichiarazione è stata alterata o falsificata", "die Unterschrift passt nicht; die Erklärung wurde verändert oder gefälscht";
+    RefusalNoRight "refusal.no_right": "the signer's certificate does not allow this kind of statement", "签署者的证书不允许此类声明", "il certificato di chi firma non permette questo tipo di dichiarazione", "das Zertifikat des Unterzeichners erlaubt diese Art von Erklärung nicht";
+    RefusalOtherAudience "refusal.other_audience": "the statement is for another audience", "该声明的对象是他方", "la dichiarazione è per altri destinatari", "die Erklärung ist für andere Empfänger";
+    RefusalOtherFederation "refusal.other_federation": "the statement is for another federation", "该声明属于另一联邦", "la dichiarazione è di un'altra federazione", "die Erklärung gehört zu einer anderen Föderation";
+    RefusalOtherIssuer "refusal.other_issuer": "the statement is from another unit than its sender may speak for", "声明所属单位不是发送方可代表的单位", "la dichiarazione è di un'unità per cui il mittente non può parlare", "die Erklärung stammt von einer Einheit, für die der Absender nicht sprechen darf";
+    RefusalOldEdition "refusal.old_edition": "a newer edition of this figure is held already", "已有该数据的较新版次", "c'è già un'edizione più recente di questo dato", "eine neuere Ausgabe dieser Zahl liegt schon vor";
+    RefusalOldTerm "refusal.old_term": "the unit reports under a newer term already", "该单位已在较新任期下上报", "l'unità comunica già in un mandato più recente", "die Einheit meldet schon unter einer neueren Amtszeit";
+    RefusalEquivocation "refusal.equivocation": "another statement with the same term and edition is held already", "已有任期和版次相同的另一声明", "c'è già un'altra dichiarazione con lo stesso mandato e la stessa edizione", "eine andere Erklärung mit gleicher Amtszeit und Ausgabe liegt schon vor";
+    RefusalClockSkew "refusal.clock_skew": "the statement is dated in the future; check both clocks", "声明的日期在未来；请检查双方时钟", "la dichiarazione è datata nel futuro; controllare i due orologi", "die Erklärung ist in die Zukunft datiert; beide Uhren prüfen";
+    RefusalStale "refusal.stale": "the statement's validity has ended", "声明的有效期已过", "la validità della dichiarazione è finita", "die Gültigkeit der Erklärung ist abgelaufen";
+    RefusalOldVersion "refusal.old_version": "a newer version is held already", "已有较新版本", "c'è già una versione più recente", "eine neuere Fassung liegt schon vor";
+    RefusalLedgerRegressed "refusal.ledger_regressed": "the ledger went back; reconcile before reporting", "台账倒退；上报前请先核对", "il registro delle emissioni è tornato indietro; riconciliare prima di comunicare", "das Hauptbuch ging zurück; vor dem Melden abgleichen";
+    RefusalOverLimit "refusal.over_limit": "the message is over a limit", "消息超出限制", "il messaggio supera un limite", "die Nachricht überschreitet eine Grenze";
+    RefusalWriterRight "refusal.writer_right": "the writer may not write this kind", "该写入者无权写入此类记录", "chi scrive non può scrivere questo tipo", "der Schreiber darf diese Art nicht schreiben";
+    RefusalFork "refusal.fork": "the writer has forked its changes and is cut off", "该写入者的变更已分叉，已被切断", "chi scrive ha biforcato le sue modifiche ed è escluso", "der Schreiber hat seine Änderungen verzweigt und ist abgeschnitten";
+    RefusalBadChange "refusal.bad_change": "the change does not fit the schema or its signed hash", "变更与模式或其签名摘要不符", "la modifica non corrisponde allo schema o alla sua impronta firmata", "die Änderung passt nicht zum Schema oder zu ihrem signierten Hash";
+    RefusalOtherVersion "refusal.other_version": "the peer speaks another version; update the older node", "对方使用另一版本；请更新较旧的节点", "il nodo parla un'altra versione; aggiornare quello più vecchio", "die Gegenstelle spricht eine andere Version; den älteren Knoten aktualisieren";
+    RefusalBusy "refusal.busy": "too much at once; it will be sent again", "一次过多；将重新发送", "troppo in una volta; sarà inviato di nuovo", "zu viel auf einmal; es wird erneut gesendet";
+    RefusalNotFound "refusal.not_found": "what was asked for is not here", "此处没有所要的内容", "quanto richiesto non è qui", "das Gefragte ist nicht hier";
+    RefusalBadParts "refusal.bad_parts": "a chunk of the statement's table is missing or wrong", "声明表格的一块缺失或有误", "una parte della tabella della dichiarazione manca o è errata", "ein Teil der Tabelle der Erklärung fehlt oder ist falsch";
+    RefusalStaleList "refusal.stale_list": "a revocation list is too old; its issuer must sign a new one", "吊销列表过旧；其签发者须签署新的列表", "una lista di revoca è troppo vecchia; chi l'ha emessa deve firmarne una nuova", "eine Sperrliste ist zu alt; ihr Aussteller muss eine neue unterzeichnen";
+    RefusalUnknownPeer "refusal.unknown_peer": "this node was not admitted; use `reeve invite` and `reeve join`", "本节点未获接纳；请使用 `reeve invite` 和 `reeve join`", "questo nodo non è stato ammesso; usare `reeve invite` e `reeve join`", "dieser Knoten wurde nicht aufgenommen; `reeve invite` und `reeve join` benutzen";
+    RefusalUnreconciled "refusal.unreconciled": "the superior has not said yet what it holds of this node's ledger; connect to it, and try again", "上级尚未说明持有本节点台账的哪些内容；请连接上级后重试", "il superiore non ha ancora detto che cosa ha del registro di questo nodo; collegarsi e riprovare", "die übergeordnete Stelle hat noch nicht gesagt, was sie vom Hauptbuch dieses Knotens hat; verbinden und erneut versuchen";
+    RefusalBadDeclaration "refusal.bad_declaration": "a declaration has no name or level, ends before it begins, or is longer than 366 days", "声明没有名称或级别、结束早于开始，或超过 366 天", "una dichiarazione non ha nome o livello, finisce prima di iniziare, o supera 366 giorni", "eine Erklärung hat keinen Namen oder keine Stufe, endet vor ihrem Beginn oder dauert länger als 366 Tage";
+
+    // Numbers, lists and ages.
+    Interval "number.interval": "{0} to {1}", "{0} 至 {1}", "da {0} a {1}", "{0} bis {1}";
+    SumOverCount "number.over": "{0} over {1}", "{0} 除以 {1}", "{0} su {1}", "{0} durch {1}";
+    NoValue "number.none": "no value", "无数值", "nessun valore", "kein Wert";
+    AndMore "list.more": "and {0} more", "另有 {0} 个", "e altri {0}", "und {0} weitere";
+    AgeUnderMinute "age.less": "<1min", "<1分", "<1min", "<1min";
+    AgeMinutes "age.minutes": "{0}min", "{0}分", "{0}min", "{0}min";
+    AgeHours "age.hours": "{0}h", "{0}时", "{0}h", "{0}h";
+    AgeDays "age.days": "{0}d", "{0}天", "{0}g", "{0}d";
+    Yes "yes": "yes", "是", "sì", "ja";
+    No "no": "no", "否", "no", "nein";
+
+    PeriodNow "period.now": "now", "现在", "ora", "jetzt";
+
+    // The situation.
+    SituationCount "situation.count": "Indicators: {0}", "指标：{0}", "Indicatori: {0}", "Indikatoren: {0}";
+    CountAlarm "situation.count_alarm": "beyond the threshold: {0}", "触及阈值：{0}", "oltre la soglia: {0}", "jenseits der Schwelle: {0}";
+    CountNotKnown "situation.count_not_known": "not known: {0}", "未知：{0}", "non noti: {0}", "nicht bekannt: {0}";
+    CountCannotTell "situation.count_cannot_tell": "cannot tell: {0}", "无法判断：{0}", "incerti: {0}", "unklar: {0}";
+    CountOutdated "situation.count_outdated": "outdated: {0}", "过期：{0}", "superati: {0}", "veraltet: {0}";
+    CountIncomplete "situation.count_incomplete": "incomplete: {0}", "不完整：{0}", "incompleti: {0}", "unvollständig: {0}";
+    CountComplete "situation.count_complete": "complete: {0}", "完整：{0}", "completi: {0}", "vollständig: {0}";
+    AlarmAbove "situation.alarm_above": "ABOVE {0}", "警报：高于 {0}", "SOPRA {0}", "ÜBER {0}";
+    AlarmBelow "situation.alarm_below": "BELOW {0}", "警报：低于 {0}", "SOTTO {0}", "UNTER {0}";
+    FineAbove "situation.above": "above {0}", "高于 {0}", "sopra {0}", "über {0}";
+    FineBelow "situation.below": "below {0}", "低于 {0}", "sotto {0}", "unter {0}";
+    NotKnown "situation.not_known": "NOT KNOWN", "未知", "NON NOTO", "UNBEKANNT";
+    CannotTell "situation.cannot_tell": "CANNOT TELL", "无法判断", "INCERTO", "UNKLAR";
+    Outdated "situation.outdated": "OUTDATED", "过期", "SUPERATO", "VERALTET";
+    Incomplete "situation.incomplete": "incomplete", "不完整", "incompleto", "unvollständig";
+    Complete "situation.complete": "complete", "完整", "completo", "vollständig";
+    HeadFigure "situation.figure": "figure", "数据", "dato", "Zahl";
+    HeadSinceDay "situation.since_day": "since day", "较前日", "dal giorno", "zum Vortag";
+    HeadSinceEdition "situation.since_edition": "since ed.", "较前版", "dall'ed.", "zur Ausg.";
+    HeadUnits "situation.units": "units", "单位", "unità", "Einh.";
+    HeadPeople "situation.people": "people", "人口", "abitanti", "Bevölk.";
+    HeadData "situation.data": "data", "数据龄", "età", "Alter";
+    IndicatorsOf "situation.indicators": "{0} indicators", "{0} 项指标", "{0} indicatori", "{0} Indikatoren";
+    ThisUnit "situation.this_unit": "this unit itself", "本单位自身", "questa unità", "diese Einheit selbst";
+    NoteUnits "situation.note_units": "* not of the same units: the change may be theirs", "* 所含单位不同：变化可能由此而来", "* unità non uguali: la differenza può venire da loro", "* nicht dieselben Einheiten: die Änderung kann von ihnen kommen";
+    NotePopulation "situation.note_population": "population unknown (units: {0}); `reeve register set` enters it", "人口未知（单位数：{0}）；请用 `reeve register set` 登记", "popolazione non nota (unità: {0}); `reeve register set` la inserisce", "Bevölkerung unbekannt (Einheiten: {0}); `reeve register set` trägt sie ein";
+    NoteUnnamed "situation.note_unnamed": "not in full, and not named: {0} more units", "未完整上报且未列名的单位还有：{0}", "non complete e non nominate: altre {0} unità", "nicht vollständig und nicht genannt: {0} weitere Einheiten";
+    NoteOwn "situation.note_own": "the unit's own tables as they are: they stay in this house", "本单位自有表的原样：不出本单位", "le tabelle proprie dell'unità così come sono: restano in questa sede", "die eigenen Tabellen der Einheit, wie sie sind: sie bleiben im Haus";
+    NoteWithheld "situation.note_withheld": "not shown to you, by policy: {0} more indicators", "按政策不向您显示的指标还有：{0}", "non mostrati per policy: altri {0} indicatori", "laut Richtlinie nicht für Sie: {0} weitere Indikatoren";
+
+    // A figure.
+    QueryWhere "query.where": "{0} in {1}, {2}", "{0}，{1}，{2}", "{0} in {1}, {2}", "{0} in {1}, {2}";
+    HeadArea "query.area": "area", "区域", "area", "Gebiet";
+    HeadValue "query.value": "value", "数值", "valore", "Wert";
+    HeadContributors "query.contributors": "contributors", "贡献数", "contributi", "Beiträge";
+    NotSet "query.not_set": "(not set)", "（未填）", "(non indicato)", "(nicht gesetzt)";
+    RowsNotListed "query.unlisted": "{0}: {1} rows not listed, each {2}", "{0}：未列出 {1} 行，每行 {2}", "{0}: {1} righe non elencate, ciascuna {2}", "{0}: {1} nicht aufgeführte Zeilen, jede {2}";
+    LabelTotal "query.total": "Total", "合计", "Totale", "Summe";
+    NotExact "query.not_exact": "; {0} of {1} not told exactly", "；{1} 项中 {0} 项不精确", "; {0} di {1} non esatti", "; {0} von {1} nicht genau";
+    LabelOwnSources "query.own_sources": "Own sources", "自有来源", "Fonti proprie", "Eigene Quellen";
+    LabelProtection "query.protection": "Protection", "保护", "Protezione", "Schutz";
+    NoProtection "query.no_protection": "none: the own table as it is; it stays in this house", "无：自有表的原样；不出本单位", "nessuna: la tabella propria così com'è; resta in questa sede", "keiner: die eigene Tabelle, wie sie ist; sie bleibt im Haus";
+    LabelDataOf "query.data_of": "Data of", "数据时间", "Dati del", "Daten vom";
+    LabelCompleteness "query.completeness": "Completeness", "完整性", "Completezza", "Vollständigkeit";
+    SomeOf "query.some_of": "{0} of {1}", "{1} 之 {0}", "{0} di {1}", "{0} von {1}";
+    Itself "query.itself": "itself", "自身", "se stessa", "selbst";
+    LabelEdition "query.edition": "Edition", "版次", "Edizione", "Ausgabe";
+    LabelAdopted "query.adopted": "Adopted", "采用", "Adottato", "Übernommen";
+    WouldBeSent "query.would_be_sent": "no: this is what would be sent; `reeve policy adopt` consents", "否：这是将会发送的内容；用 `reeve policy adopt` 同意", "no: questo è ciò che sarebbe inviato; `reeve policy adopt` acconsente", "nein: dies würde gesendet; `reeve policy adopt` stimmt zu";
+    NoneIsSent "query.none_is_sent": "none is sent", "不发送", "nessuna è inviata", "keine wird gesendet";
+    NoneSigned "query.none_signed": "none signed yet", "尚未签署", "nessuna ancora firmata", "noch keine unterzeichnet";
+    ProtectedFor "query.protected_for": "{0}, protected for {1}", "{0}，为{1}保护", "{0}, protetta per {1}", "{0}, geschützt für {1}";
+    BecauseOf "query.because": "{0} ({1})", "{0}（{1}）", "{0} ({1})", "{0} ({1})";
+    LabelIssuedAt "query.issued_at": "Issued at", "签发时间", "Emessa il", "Ausgestellt";
+    LabelOwnRows "query.own_rows": "Own rows", "自有行", "Righe proprie", "Eigene Zeilen";
+    OwnRowsHidden "query.own_rows_hidden": "hidden here; `reeve query --own` shows them as they are", "此处隐去；`reeve query --own` 显示原样", "qui nascoste; `reeve query --own` le mostra come sono", "hier verdeckt; `reeve query --own` zeigt sie, wie sie sind";
+    NoPeriodYet "query.no_period": "no period has a figure of this indicator yet", "该指标尚无任何期间的数据", "nessun periodo ha ancora un dato di questo indicatore", "noch kein Zeitraum hat eine Zahl dieses Indikators";
+
+    // How the node fares.
+    LabelUnit "status.unit": "Unit", "单位", "Unità", "Einheit";
+    LabelNode "status.node": "Node", "节点", "Nodo", "Knoten";
+    LabelTerm "status.term": "Term", "任期", "Mandato", "Amtszeit";
+    DoesNotReport "status.no_term": "does not report", "不负责上报", "non comunica", "meldet nicht";
+    LabelCertificate "status.certificate": "Certificate", "证书", "Certificato", "Zertifikat";
+    LabelWriter "status.writer": "Writer", "写入者", "Scrittore", "Schreiber";
+    LabelAuthority "status.authority": "Authority", "签发机构", "Autorità", "Behörde";
+    LabelNotBelieved "status.not_believed": "NOT BELIEVED", "不被信任", "NON CREDUTO", "NICHT GEGLAUBT";
+    LabelRefusedBy "status.refused_by": "REFUSED", "被拒绝", "RIFIUTATO", "ABGEWIESEN";
+    RefusedByPeer "status.refused_by_peer": "by {0}: {1} ({2})", "由 {0} 拒绝：{1}（{2}）", "da {0}: {1} ({2})", "von {0}: {1} ({2})";
+    LabelListensAt "status.listens_at": "Listens at", "监听地址", "In ascolto", "Lauscht an";
+    LabelCatalogue "status.catalogue": "Catalogue", "指标目录", "Catalogo", "Katalog";
+    NoCatalogue "status.no_catalogue": "none", "无", "nessuno", "keiner";
+    Version "status.version": "version {0}", "第 {0} 版", "versione {0}", "Version {0}";
+    LabelNotAdopted "status.not_adopted": "Not adopted", "未采用", "Non adottati", "Nicht übernommen";
+    NotAdoptedTold "status.not_adopted_told": "{0}; nothing of them is sent. `reeve policy adopted` shows them, `reeve policy adopt` consents", "{0}；均不发送。`reeve policy adopted` 列出它们，`reeve policy adopt` 表示同意", "{0}; nulla di essi è inviato. `reeve policy adopted` li mostra, `reeve policy adopt` acconsente", "{0}; nichts davon wird gesendet. `reeve policy adopted` zeigt sie, `reeve policy adopt` stimmt zu";
+    LabelDeclared "status.declared": "Declared", "应急声明", "Dichiarata", "Erklärt";
+    DeclaredTold "status.declared_told": "{0}: level {1} for {2}, by {3} from {4} until {5}: {6} ({7})", "{0}：{2} 为 {1} 级，由 {3} 宣布，自 {4} 至 {5}：{6}（{7}）", "{0}: livello {1} per {2}, da {3} dal {4} al {5}: {6} ({7})", "{0}: Stufe {1} für {2}, durch {3} von {4} bis {5}: {6} ({7})";
+    PhaseInForce "phase.in_force": "in force", "生效中", "in vigore", "in Kraft";
+    PhaseAhead "phase.ahead": "ahead", "尚未开始", "futura", "bevorstehend";
+    PhaseOver "phase.over": "over", "已结束", "passata", "vorbei";
+    PhaseEnded "phase.ended": "ended", "已终止", "terminata", "beendet";
+    PhaseElsewhere "phase.elsewhere": "elsewhere", "在其他区域", "altrove", "anderswo";
+    LabelFigures "status.figures": "Figures", "数据", "Dati", "Zahlen";
+    FiguresKept "status.kept": "{0} kept", "保存 {0} 项", "{0} conservati", "{0} geführt";
+    FiguresUnsent "status.unsent": "{0} not yet sent", "{0} 项尚未发送", "{0} non ancora inviati", "{0} noch nicht gesendet";
+    LabelLedger "status.ledger": "Ledger", "台账", "Registro", "Hauptbuch";
+    LedgerHead "status.ledger_head": "{0} entries, root {1}", "{0} 条，根 {1}", "{0} voci, radice {1}", "{0} Einträge, Wurzel {1}";
+    StoppedOldCopy "status.stopped_copy": "STOPPED: the superior holds {0} entries of this ledger. This store is an older copy: put back the newest one, or, if there is none, begin a new term with `reeve certificate renew --new-term`; until then no figure is signed", "已停止：上级持有此台账的 {0} 条。本存储是旧副本：请放回最新的副本；若没有，请用 `reeve certificate renew --new-term` 开始新任期；在此之前不签署任何数据", "FERMO: il superiore ha {0} voci di questo registro. Questo archivio è una copia più vecchia: rimettere la più recente o, se non c'è, iniziare un nuovo mandato con `reeve certificate renew --new-term`; fino ad allora nessun dato è firmato", "GESTOPPT: die übergeordnete Stelle hat {0} Einträge dieses Hauptbuchs. Dieser Speicher ist eine ältere Kopie: die neueste zurücklegen oder, wenn es keine gibt, mit `reeve certificate renew --new-term` eine neue Amtszeit beginnen; bis dahin wird keine Zahl unterzeichnet";
+    LabelClock "status.clock": "Clock", "时钟", "Orologio", "Uhr";
+    StoppedClock "status.stopped_clock": "STOPPED: this machine's clock is {0} s behind what was signed last. Set it; until it is right no figure is signed", "已停止：本机时钟比上次签署落后 {0} 秒。请校正；校正前不签署任何数据", "FERMO: l'orologio di questa macchina è indietro di {0} s rispetto all'ultima firma. Regolarlo; fino ad allora nessun dato è firmato", "GESTOPPT: die Uhr dieser Maschine geht {0} s hinter der letzten Unterschrift nach. Stellen; bis dahin wird keine Zahl unterzeichnet";
+    StoppedTerm "status.stopped_term": "STOPPED: the unit reports under term {0} by now, from another node or store", "已停止：该单位现由另一节点或存储在第 {0} 任期下上报", "FERMO: l'unità comunica ormai nel mandato {0}, da un altro nodo o archivio", "GESTOPPT: die Einheit meldet inzwischen unter Amtszeit {0}, von einem anderen Knoten oder Speicher";
+    StoppedRestored "status.stopped_restored": "STOPPED: this store was restored from the backup of {0}, and what was said after it is not in it. Begin a new term with `reeve certificate renew --new-term`; until then no figure is signed", "已停止：本存储由 {0} 的备份恢复，其后的声明不在其中。请用 `reeve certificate renew --new-term` 开始新任期；在此之前不签署任何数据", "FERMO: questo archivio è stato ripristinato dal backup del {0}, e quanto detto dopo non vi è. Iniziare un nuovo mandato con `reeve certificate renew --new-term`; fino ad allora nessun dato è firmato", "GESTOPPT: dieser Speicher wurde aus der Sicherung vom {0} wiederhergestellt, und was danach gesagt wurde, fehlt darin. Mit `reeve certificate renew --new-term` eine neue Amtszeit beginnen; bis dahin wird keine Zahl unterzeichnet";
+    FollowingHome "status.following_home": "this store was restored from a backup: the records of the home's other nodes are fetched before a figure is signed; one that does not answer is waited for a minute", "本存储由备份恢复：签署数据前先取回本单位其他节点的记录；对不应答的节点等待一分钟", "questo archivio è stato ripristinato da un backup: i record degli altri nodi della sede sono recuperati prima di firmare un dato; chi non risponde è atteso per un minuto", "dieser Speicher wurde aus einer Sicherung wiederhergestellt: vor der nächsten Unterschrift werden die Datensätze der anderen Knoten des Hauses geholt; auf einen, der nicht antwortet, wird eine Minute gewartet";
+    PastLedger "status.past_ledger": "{0} entries of term {1} (`reeve sent --term {1}`)", "第 {1} 任期 {0} 条（`reeve sent --term {1}`）", "{0} voci del mandato {1} (`reeve sent --term {1}`)", "{0} Einträge der Amtszeit {1} (`reeve sent --term {1}`)";
+    LabelWaiting "status.waiting": "Waiting", "等待", "In attesa", "Wartend";
+    WaitingWork "status.waiting_work": "{0} requests to write, {1} writes not durable yet", "{0} 个写入请求，{1} 个写入尚未落盘", "{0} richieste di scrittura, {1} scritture non ancora durevoli", "{0} Schreibaufträge, {1} noch nicht dauerhaft geschrieben";
+    LabelStorage "status.storage": "Storage", "存储", "Archivio", "Speicher";
+    SizeUnknown "status.size_unknown": "size not known", "大小未知", "dimensione non nota", "Größe nicht bekannt";
+    NoSpace "status.no_space": "NO SPACE: its disk is full, or nearly. Records and reports are refused, what is there can be read; free space, and it goes on by itself", "空间不足：磁盘已满或将满。拒绝记录和报告，已有内容可读；释放空间后自动恢复", "SPAZIO ESAURITO: il disco è pieno, o quasi. Record e comunicazioni sono rifiutati, ciò che c'è si può leggere; liberare spazio, e riprende da solo", "KEIN PLATZ: die Platte ist voll oder fast. Datensätze und Meldungen werden abgewiesen, Vorhandenes ist lesbar; Platz schaffen, dann geht es von selbst weiter";
+    LabelFork "status.fork": "Fork", "分叉", "Biforcazione", "Verzweigung";
+    ForkTold "status.fork_told": "writer {0} signed two changes {1} of {2} and is cut off there; revoke it", "写入者 {0} 对 {2} 的第 {1} 项变更签署了两次，已被切断；请吊销", "lo scrittore {0} ha firmato due modifiche {1} di {2} ed è escluso da lì; revocarlo", "Schreiber {0} unterzeichnete zwei Änderungen {1} von {2} und ist dort abgeschnitten; widerrufen";
+    LabelInterrupted "status.interrupted": "Interrupted", "中断", "Interrotto", "Unterbrochen";
+    InterruptedTold "status.interrupted_told": "import {0} of {1}; import the file again", "导入 {0}（{1}）；请重新导入该文件", "importazione {0} del {1}; importare di nuovo il file", "Import {0} vom {1}; die Datei erneut importieren";
+    LabelRefused "status.refused": "Refused", "被拒数据", "Rifiutato", "Abgewiesen";
+    HeadPeer "status.peer": "peer", "对方", "nodo", "Gegenstelle";
+    HeadStandsAs "status.stands_as": "stands as", "关系", "ruolo", "steht als";
+    HeadConnected "status.connected": "connected", "已连接", "collegato", "verbunden";
+    HeadCertificateEnds "status.certificate_ends": "certificate ends", "证书到期", "fine certificato", "Zertifikat endet";
+    HeadClock "status.clock_offset": "clock", "时钟", "orologio", "Uhr";
+    HeadUnit "status.head_unit": "unit", "单位", "unità", "Einheit";
+    HeadLastHeard "status.last_heard": "last heard", "最近消息", "ultimo contatto", "zuletzt gehört";
+    HeadBehind "status.behind": "behind with", "欠报", "in arretrato con", "im Rückstand mit";
+    Expired "status.expired": "expired {0}; run {1}", "已于 {0} 过期；请运行 {1}", "scaduto il {0}; eseguire {1}", "abgelaufen {0}; {1} ausführen";
+    EndsSoon "status.ends_soon": "ends in {0} days; run {1}", "还有 {0} 天到期；请运行 {1}", "finisce tra {0} giorni; eseguire {1}", "endet in {0} Tagen; {1} ausführen";
+    RenewAuthority "status.renew_authority": "`reeve certificate renew UNIT` at the superior (for the first unit with `--root-key`)", "`reeve certificate renew UNIT`（在上级处执行；首个单位加 `--root-key`）", "`reeve certificate renew UNIT` presso il superiore (per la prima unità con `--root-key`)", "`reeve certificate renew UNIT` bei der übergeordneten Stelle (für die erste Einheit mit `--root-key`)";
+    Until "status.until": "until {0}", "至 {0}", "fino al {0}", "bis {0}";
+
+    // Why a command failed.
+    Error "error": "error:", "错误：", "errore:", "Fehler:";
+    ErrorUnreachable "error.unreachable": "no node answers at {0} ({1}); start it with `reeve run`, or use --api", "{0} 处没有节点应答（{1}）；请用 `reeve run` 启动，或使用 --api", "nessun nodo risponde a {0} ({1}); avviarlo con `reeve run`, o usare --api", "unter {0} antwortet kein Knoten ({1}); mit `reeve run` starten oder --api benutzen";
+    DecidedBy "error.decided_by": "(decided by {0})", "（由 {0} 决定）", "(deciso da {0})", "(entschieden durch {0})";
+    ProblemNoToken "problem.no_token": "A token is needed", "需要令牌", "Serve un token", "Ein Token wird gebraucht";
+    ProblemOtherHost "problem.other_host": "Not this host", "不是本主机", "Non è questo host", "Nicht dieser Rechner";
+    ProblemForeignOrigin "problem.foreign_origin": "A page of another site asks", "来自其他网站的请求", "Chiede una pagina di un altro sito", "Eine Seite einer anderen Website fragt";
+    ProblemNoRoute "problem.no_route": "No such route", "没有此路径", "Percorso inesistente", "Keine solche Route";
+    ProblemNoMethod "problem.no_method": "The route has other methods", "此路径不支持该方法", "Il percorso ha altri metodi", "Die Route hat andere Methoden";
+    ProblemDeclined "problem.declined": "Declined by policy", "政策拒绝", "Rifiutato dalla policy", "Von der Richtlinie abgelehnt";
+    ProblemNotFound "problem.not_found": "Not here", "此处没有", "Non c'è", "Nicht hier";
+    ProblemTooLong "problem.too_long": "The body is too long", "内容过长", "Il contenuto è troppo lungo", "Der Inhalt ist zu lang";
+    ProblemBodyLost "problem.body_lost": "The body did not come in time", "内容未及时到达", "Il contenuto non è arrivato in tempo", "Der Inhalt kam nicht rechtzeitig";
+    ProblemMalformed "problem.malformed": "The request does not make sense", "请求没有意义", "La richiesta non ha senso", "Die Anfrage ergibt keinen Sinn";
+    ProblemMediaType "problem.media_type": "Another media type is needed", "需要其他媒体类型", "Serve un altro tipo di contenuto", "Ein anderer Medientyp wird gebraucht";
+    ProblemFields "problem.fields": "Fields of records are wrong", "记录字段有误", "Campi di record errati", "Felder von Datensätzen sind falsch";
+    ProblemTokensUnreadable "problem.tokens_unreadable": "No token can be checked", "无法核验令牌", "Nessun token si può verificare", "Kein Token kann geprüft werden";
+    ProblemNoInvite "problem.no_invite": "The invite was not made", "未生成邀请", "L'invito non è stato fatto", "Die Einladung wurde nicht gemacht";
+    ProblemNoImage "problem.no_image": "No image of the store is taken", "未生成存储映像", "Nessuna immagine dell'archivio è stata fatta", "Es wird kein Abbild des Speichers gemacht";
+    ProblemNoEnrolment "problem.no_enrolment": "Nobody can join through this node", "无法通过本节点加入", "Nessuno può aderire tramite questo nodo", "Über diesen Knoten kann niemand beitreten";
+    ProblemNotKept "problem.not_kept": "In force, but not kept", "已生效但未保存", "In vigore, ma non conservato", "In Kraft, aber nicht aufbewahrt";
+    ProblemBusy "problem.busy": "Too much at once, or no answer in time", "请求过多或未及时应答", "Troppo in una volta, o nessuna risposta in tempo", "Zu viel auf einmal, oder keine rechtzeitige Antwort";
+    ProblemInternal "problem.internal": "A mistake of this program", "本程序的错误", "Un errore di questo programma", "Ein Fehler dieses Programms";
+    ProblemStopping "problem.stopping": "The node is stopping", "节点正在停止", "Il nodo si sta fermando", "Der Knoten hält an";
+    ProblemNoTwin "problem.no_twin": "This node keeps no records", "本节点不保存记录", "Questo nodo non tiene record", "Dieser Knoten führt keine Datensätze";
+    ProblemNoWriter "problem.no_writer": "This node may not write", "本节点不得写入", "Questo nodo non può scrivere", "Dieser Knoten darf nicht schreiben";
+    ProblemNotReporting "problem.not_reporting": "Another node keeps the register", "名册由另一节点保管", "Un altro nodo tiene il registro delle unità", "Ein anderer Knoten führt das Verzeichnis";
+    ProblemExists "problem.exists": "Here already with other content", "已存在且内容不同", "C'è già, con altro contenuto", "Schon da, mit anderem Inhalt";
+    ProblemNoSpace "problem.no_space": "The disk is full", "磁盘已满", "Il disco è pieno", "Die Platte ist voll";
+    ProblemRebuilding "problem.rebuilding": "Not yet", "尚未就绪", "Non ancora", "Noch nicht";
+    ProblemOwnTable "problem.own_table": "Not computed", "未能计算", "Non calcolato", "Nicht berechnet";
+    ProblemNotWritten "problem.not_written": "Not written", "未写入", "Non scritto", "Nicht geschrieben";
+    ProblemOlder "problem.older": "Something newer is held already", "已有更新的内容", "C'è già qualcosa di più recente", "Etwas Neueres liegt schon vor";
+    ProblemOtherDefinition "problem.other_definition": "Changed meanwhile", "期间已变更", "Cambiato nel frattempo", "Inzwischen geändert";
+    ProblemLegalBasis "problem.legal_basis": "Not a legal basis", "不是法律依据", "Non è una base giuridica", "Keine Rechtsgrundlage";
+    ProblemRefused "problem.refused": "Refused", "被拒绝", "Rifiutato", "Abgewiesen";
+    ProblemTooMany "problem.too_many": "Too many at once", "一次过多", "Troppi in una volta", "Zu viele auf einmal";
+    ProblemDamaged "problem.damaged": "The store is damaged", "存储已损坏", "L'archivio è danneggiato", "Der Speicher ist beschädigt";
+    DeclinedNotPermitted "declined.not_permitted": "no policy permits it", "没有政策允许", "nessuna policy lo permette", "keine Richtlinie erlaubt es";
+    DeclinedForbidden "declined.forbidden": "a policy forbids it", "有政策禁止", "una policy lo vieta", "eine Richtlinie verbietet es";
+}
