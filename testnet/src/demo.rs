@@ -48,7 +48,9 @@ pub struct DemoSpec {
     pub municipalities: u32,
     /// Seed of the outbreak.
     pub seed: u64,
-    /// The civil day that the demo's first day stands for.
+    /// How many days are shown.
+    pub days: u32,
+    /// The civil day that the last of them stands for: no unit takes a report of a day that has not begun.
     pub today: Date,
 }
 
@@ -111,7 +113,8 @@ impl Demo {
         town.serve().await?;
         town.publish(CATALOGUE, STAND).await?;
         enter(&town, &topology, spec.today.year()).await?;
-        let start = spec.today.saturating_sub(jiff::Span::new().days(i64::from(FIRST_DAY)));
+        let before = i64::from(FIRST_DAY).saturating_add(i64::from(spec.days));
+        let start = spec.today.saturating_sub(jiff::Span::new().days(before));
         let outbreak = Outbreak::new(spec.seed, &topology, start);
         let nation = town.top()?.clone();
         let indicators = catalogue.indicators;

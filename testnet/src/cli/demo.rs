@@ -10,6 +10,9 @@ use reeve_testnet::demo::{Demo, DemoSpec, Line};
 
 use super::{Failed, runtime, told_to_stop};
 
+/// Days shown unless asked otherwise: a month.
+const DAYS: u32 = 30;
+
 /// What to show.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  testnet demo --regions 4 --municipalities 5 --days 10")]
@@ -20,7 +23,7 @@ pub struct Arguments {
     /// Municipalities of each region.
     #[arg(long, default_value_t = 4)]
     municipalities: u32,
-    /// Days to show; default: until Ctrl-C.
+    /// Days to show, the last of them today; default: 30, and then it stays until Ctrl-C.
     #[arg(long)]
     days: Option<u32>,
     /// Seconds that a day of the outbreak takes at least.
@@ -49,11 +52,13 @@ async fn show(arguments: &Arguments) -> Result<ExitCode, Failed> {
         arguments.municipalities,
         folder.path().display()
     );
+    let days = arguments.days.unwrap_or(DAYS);
     let spec = DemoSpec {
         folder: folder.path().to_owned(),
         regions: arguments.regions,
         municipalities: arguments.municipalities,
         seed: arguments.seed,
+        days,
         today: jiff::tz::TimeZone::UTC
             .to_datetime(reeve::clock::wall().to_jiff().unwrap_or_default())
             .date(),
@@ -62,16 +67,18 @@ async fn show(arguments: &Arguments) -> Result<ExitCode, Failed> {
         demo = Demo::raise(&spec) => demo?,
         told = told_to_stop() => return Ok(told.map(|()| ExitCode::SUCCESS)?),
     };
-    let mut shown = 0;
-    while arguments.days.is_none_or(|days| shown < days) {
-        let stop = tokio::select! {
+    let mut stopped = false;
+    for _ in 0..days {
+        stopped = tokio::select! {
             shown = day(&mut demo, arguments.pace) => shown.map(|()| false)?,
             told = told_to_stop() => told.map(|()| true)?,
         };
-        if stop {
+        if stopped {
             break;
         }
-        shown += 1;
+    }
+    if arguments.days.is_none() && !stopped {
+        told_to_stop().await?;
     }
     anstream::println!("\nStopping {nodes} nodes and removing their folder ...");
     demo.stop().await?;
