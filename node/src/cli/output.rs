@@ -141,11 +141,17 @@ impl Output {
     /// Says why a command failed, on standard error.
     pub fn failure(&self, error: &CommandError) {
         if self.json {
-            let mut document = json!({ "error": error.to_string(), "exit": error.exit() as u8 });
-            if let CommandError::Client(ClientError::Problem(problem)) = error {
-                document["code"] = json!(problem.code);
-                document["reason"] = json!(problem.reason);
-            }
+            let told = error.to_string();
+            let exit = error.exit() as u8;
+            let document = match error {
+                CommandError::Client(ClientError::Problem(problem)) => json!({
+                    "error": told,
+                    "exit": exit,
+                    "code": problem.code,
+                    "reason": problem.reason,
+                }),
+                _ => json!({ "error": told, "exit": exit }),
+            };
             self.say(&document.to_string());
         } else {
             let word = Style::Bad.of(self.locale.say(Text::Error));
