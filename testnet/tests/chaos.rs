@@ -149,7 +149,7 @@ fn a_superior_that_was_away_for_days_is_not_flooded() {
     let away = report.pointer("/away").and_then(Value::as_str).unwrap();
     assert!(away.contains("03 late"), "the region is late while it is away: {report}");
     let back = report.pointer("/back").and_then(Value::as_str).unwrap();
-    assert!(back.contains("03/015/182 no report"), "who said nothing is named: {report}");
+    assert!(back.contains("03/015/182 no_report"), "who said nothing is named: {report}");
 }
 
 #[test]
