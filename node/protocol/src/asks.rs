@@ -174,7 +174,11 @@ impl Node {
                 (Action::ManageCertificates, node())
             }
             Question::Issued { .. } => (Action::ReadLedger, node()),
-            Question::Admit { .. } => (Action::ManagePeers, node()),
+            Question::Admit { .. }
+            | Question::Expect { .. }
+            | Question::Freshen
+            | Question::Letter { .. }
+            | Question::TakeLetter(_) => (Action::ManagePeers, node()),
             Question::Permission(action) => (*action, node()),
             Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_)) => {
                 (Action::ChangePolicy, node())
@@ -208,6 +212,7 @@ impl Node {
             | Question::ChangeEntry(_)
             | Question::Publish(_)
             | Question::Declare(_)
+            | Question::TakeLetter(_)
                 if self.short =>
             {
                 self.context.reply(ask, Answer::Failed(Failure::NoSpace));
@@ -290,6 +295,15 @@ impl Node {
                     Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
                 }
             }
+            Question::Expect { unit, names, time_zone } => {
+                match self.enter(unit, names, time_zone) {
+                    Ok(()) => Answer::Done,
+                    Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
+                }
+            }
+            Question::Freshen => Answer::Due(self.freshen()),
+            Question::Letter { to, after } => return self.write_letter(ask, to, after.as_deref()),
+            Question::TakeLetter(bytes) => return self.take_letter(ask, &bytes),
             Question::TakeList(list) => match self.take_list(list) {
                 Ok(()) => Answer::Done,
                 Err(refusal) => Answer::Failed(Failure::Refused(refusal)),

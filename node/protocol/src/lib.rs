@@ -36,6 +36,8 @@ pub mod from_backup;
 mod home;
 pub mod job;
 mod ledger;
+pub mod letter;
+mod letters;
 pub mod local;
 mod members;
 mod node;

@@ -197,6 +197,27 @@ pub enum Question {
         /// How they came about.
         by: String,
     },
+    /// Cut figures anew that changed since an edition which was never told, before letters are written.
+    Freshen,
+    /// Write a letter to the superior or to a subordinate: what would be told to it over a connection.
+    Letter {
+        /// To which unit.
+        to: UnitPath,
+        /// Where the letter before it ended; none: the first.
+        after: Option<Vec<u8>>,
+    },
+    /// Take a letter.
+    TakeLetter(Vec<u8>),
+    /// Enter a unit into the register that was certified without a line, and brings its first letter
+    /// later.
+    Expect {
+        /// Its id.
+        unit: UnitId,
+        /// Its names.
+        names: Titles,
+        /// Its time zone.
+        time_zone: Option<String>,
+    },
     /// Certificates that this unit's authority issued.
     Issued {
         /// In which term's ledger; none: the present one's.
@@ -274,6 +295,17 @@ pub enum Answer {
     Sent(Vec<SentRow>),
     /// What the authority issued.
     Issued(Vec<IssuedRow>),
+    /// So many figures are still to be looked at.
+    Due(usize),
+    /// A letter, and where the next one goes on; none: it is the last.
+    Letter {
+        /// The letter, signed.
+        letter: Vec<u8>,
+        /// Where it ended.
+        next: Option<Vec<u8>>,
+    },
+    /// A letter was taken.
+    LetterTaken(Box<LetterTaken>),
     /// Bytes of a statement, or none.
     Statement(Option<Vec<u8>>),
     /// A signed note.
@@ -295,6 +327,30 @@ pub enum Answer {
     Declined(Declined),
     /// The ask cannot be fulfilled.
     Failed(Failure),
+}
+
+/// What became of a letter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterTaken {
+    /// Who wrote it.
+    pub from: UnitPath,
+    /// When.
+    pub written_at: Timestamp,
+    /// Messages that were taken, or were here already.
+    pub accepted: u64,
+    /// Messages than which something newer was here already.
+    pub known: u64,
+    /// How many were refused, by the reason.
+    pub refused: Vec<(crate::refusal::Refusal, u64)>,
+}
+
+impl LetterTaken {
+    pub(crate) fn note_refused(&mut self, refusal: crate::refusal::Refusal) {
+        match self.refused.iter_mut().find(|(known, _)| *known == refusal) {
+            Some((_, count)) => *count = count.saturating_add(1),
+            None => self.refused.push((refusal, 1)),
+        }
+    }
 }
 
 /// How many records an ask wrote.
@@ -388,6 +444,12 @@ pub enum Failure {
     /// Another node of this home reports, and keeps the register.
     #[error("this node does not report for its unit; change the register at the node that does")]
     NotReporting,
+    /// Nobody to write to.
+    #[error(
+        "{0} is neither the superior of this unit nor a subordinate of it that was certified; letters go to \
+         those (units are written like it/03/016)"
+    )]
+    NoLetter(UnitPath),
     /// Stored bytes do not decode.
     #[error("the store holds a damaged {0}; stop the node and run `reeve verify`")]
     Damaged(&'static str),
@@ -544,6 +606,8 @@ pub struct Status {
     /// Whether its store was restored from a backup, and the other nodes of its home still have to be
     /// followed before it signs figures.
     pub following_home: bool,
+    /// Whether it has no line to its superior, and signs no figures before that has answered a letter.
+    pub needs_letter: bool,
     /// How far the wall clock is behind the last signed time, in milliseconds, if that is too far to be
     /// believed: it signs nothing until the clock is right.
     pub clock_behind: Option<i64>,

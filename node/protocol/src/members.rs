@@ -80,7 +80,7 @@ impl Node {
     }
 
     /// Enters a subordinate into the register, signs and logs the new version.
-    fn enter(
+    pub(crate) fn enter(
         &mut self,
         unit: UnitId,
         names: Titles,
@@ -251,6 +251,7 @@ impl Node {
                 digest,
                 request: request.clone(),
                 from: statement.issuer.clone(),
+                issued_at: statement.issued_at,
             });
             self.mark_unfinished_due();
         }

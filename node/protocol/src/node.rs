@@ -24,6 +24,7 @@ use crate::home::Home;
 use crate::home::log::LIFE;
 use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
+use crate::letters::{HEARD_MARK, Letters, MARK};
 use crate::peers::Peers;
 use crate::refusal::Refusal;
 use crate::report::term::ledger_of;
@@ -56,6 +57,7 @@ pub struct Node {
     pub(crate) peers: Peers,
     pub(crate) shares: Shares,
     pub(crate) reports: Reports,
+    pub(crate) letters: Letters,
     pub(crate) home: Home,
     pub(crate) ledger: Ledger,
     pub(crate) allowed: Option<BTreeSet<NodeKey>>,
@@ -174,6 +176,7 @@ impl Node {
             peers: Peers::default(),
             shares: Shares::default(),
             reports: Reports::default(),
+            letters: Letters::default(),
             home: Home::new(HomeId::of(&federation, settings.unit.leaf()), settings.schema.clone()),
             ledger,
             allowed: None,
@@ -291,6 +294,10 @@ impl Node {
                     self.ledger.restore(frontier);
                 }
             }
+            MARK => self.restore_mark(value)?,
+            _ if key.starts_with(HEARD_MARK) => {
+                self.restore_heard_mark(key.strip_prefix(HEARD_MARK)?, value)?;
+            }
             rows::FROM_BACKUP => self.restore_from_backup(value)?,
             b"log" => (self.home.incarnation, self.home.log.end) = pair_of(value)?,
             _ if key.starts_with(LIFE) => {
@@ -381,6 +388,7 @@ impl Node {
             let format = rows::FORMAT.to_be_bytes().to_vec();
             self.context.persist(rows::format_key(), Some(format));
         }
+        self.resume_by_letter();
         self.enter_found();
         self.begin_writing();
         self.resume_striking();
@@ -459,6 +467,7 @@ impl Node {
             .and_then(|loaded| self.on_log_loaded(load, loaded))
             .and_then(|loaded| self.on_served(load, loaded))
             .and_then(|loaded| self.on_chunk_loaded(load, loaded))
+            .and_then(|loaded| self.on_letter_loaded(load, loaded))
             .and_then(|loaded| self.on_asked_loaded(load, loaded));
         if rest.is_some() {
             self.context.counters.count("driver", "unknown_load");

@@ -33,7 +33,7 @@ pub(crate) struct Greeted {
     /// smaller afterwards.
     pub(crate) ledger_floor: (u64, u64),
     /// List generation that its chain was last verified under.
-    judged: u64,
+    pub(crate) judged: u64,
 }
 
 /// How long the connection of a peer whose certificate was just revoked stays open, so that the list
@@ -77,13 +77,17 @@ pub(crate) struct Peers {
     untold: BTreeMap<NodeKey, VecDeque<(Channel, Vec<u8>)>>,
     /// Frames of peers whose answer to the hello is still on its way.
     early: BTreeMap<NodeKey, Vec<Early>>,
+    /// The writer of the letter that is being taken.
+    pub(crate) by_letter: Option<(NodeKey, Greeted)>,
     /// Under which certificate this node said hello to each connected peer.
     told: BTreeMap<NodeKey, Digest>,
 }
 
 impl Peers {
     pub(crate) fn greeted(&self, peer: &NodeKey) -> Option<&Greeted> {
-        self.connected.get(peer)?.as_ref()
+        let by_letter = self.by_letter.as_ref().filter(|(key, _)| key == peer);
+        let connected = self.connected.get(peer).and_then(Option::as_ref);
+        connected.or(by_letter.map(|(_, greeted)| greeted))
     }
 
     /// A statement as it goes to a peer: without its chain, if the hello told the peer that chain.
@@ -150,7 +154,7 @@ impl Node {
         self.shares.fresh.remove(&peer);
         self.peers.telling.retain(|_, other| *other != peer);
         self.peers.untold.remove(&peer);
-        self.reports.inventories.remove(&peer);
+        self.reports.inventories.remove(&(peer, false));
         self.reports.asks_held.remove(&peer);
         if let Some(gone) = gone {
             self.forget_greeted(peer, gone.standing);
@@ -356,7 +360,7 @@ impl Node {
     /// What a peer's reporting term means: a subordinate's node of an earlier term is not listened to,
     /// and a later term in this home ends this node's own. Returns the least size of ledger that the
     /// peer may show.
-    fn judge_term(
+    pub(crate) fn judge_term(
         &mut self,
         standing: Standing,
         chain: &VerifiedChain,
@@ -497,7 +501,12 @@ impl Node {
     }
 
     /// A member that shows a later certificate than it was admitted with stays admitted by it.
-    fn keep_renewed(&mut self, peer: NodeKey, verified: &VerifiedChain, presented: &Chain) {
+    pub(crate) fn keep_renewed(
+        &mut self,
+        peer: NodeKey,
+        verified: &VerifiedChain,
+        presented: &Chain,
+    ) {
         let Some(held) = self.trust.member(&peer) else { return };
         let as_good = |held: &VerifiedChain| {
             held.not_after() >= verified.not_after() && held.valid_until() >= verified.valid_until()
@@ -512,13 +521,13 @@ impl Node {
         self.trust.admit(row, now);
     }
 
-    fn is_home_member(&self, peer: &NodeKey) -> bool {
+    pub(crate) fn is_home_member(&self, peer: &NodeKey) -> bool {
         let verdict = self.trust.member(peer).and_then(|verdict| verdict.as_ref().ok());
         verdict.is_some_and(|chain| *chain.unit() == self.settings.unit)
     }
 
     /// Whether a peer was admitted here or is one that this node dials.
-    fn is_admitted(&self, peer: &NodeKey) -> bool {
+    pub(crate) fn is_admitted(&self, peer: &NodeKey) -> bool {
         self.trust.member(peer).is_some()
             || self.settings.dial.iter().any(|dialled| dialled.key == *peer)
     }

@@ -8,6 +8,7 @@
 pub mod batch;
 mod figure;
 mod house;
+mod letter;
 mod problem;
 mod records;
 mod situation;
@@ -21,6 +22,7 @@ pub use house::{
     Periods, PolicyState, PopulationEntry, Proof, ProposalView, Published, RegisterChange,
     RegisterUnit, SentEntry,
 };
+pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};
 pub use records::{
     BeginImport, Begun, Closing, Ended, Operation, RecordView, Records, WriteRequest, Written,
@@ -55,6 +57,8 @@ pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// Largest end of an import, in bytes: 16 bytes for each record that a snapshot holds, four million.
 pub const MAX_SWEEP_BYTES: usize = 64 * 1024 * 1024;
+/// Largest letter, in bytes.
+pub const MAX_LETTER_BYTES: usize = reeve_protocol::letter::LETTER_BYTES;
 /// Largest policy file or signed statement, in bytes: as files of a house.
 pub const MAX_FILE_BYTES: usize = 1024 * 1024;
 /// Most operations of one request: the core takes no more at once.

@@ -191,6 +191,9 @@ pub struct StatusView {
     /// other nodes of its home.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub following_home: bool,
+    /// Whether it has no line to its superior, and signs no figures before that has answered a letter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_letter: bool,
     /// How far its clock is behind what it signed last, in milliseconds, if that is too far to be
     /// believed: it signs no figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -319,6 +322,7 @@ impl StatusView {
             restored_from: status.restored_from.as_ref().map(|from| from.made_at.to_string()),
             ended_term: status.restored_from.as_ref().map(|from| from.term),
             following_home: status.following_home,
+            needs_letter: status.needs_letter,
             clock_behind_ms: status.clock_behind,
             refused_by: status.refused_by.map(|(peer, refusal)| RefusedBy {
                 peer: hex::encode(peer.0),

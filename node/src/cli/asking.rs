@@ -10,7 +10,7 @@ use super::{CommandError, Global};
 use crate::api::{CBOR, IssuedEntry, MAX_FILE_BYTES, Published, StatusView};
 use crate::client::{Client, ClientError, address_of};
 use crate::config::Config;
-use crate::enrol::InviteOrder;
+use crate::enrol::{AdmissionOrder, InviteOrder};
 use crate::house::CONFIG_FILE;
 use crate::token::OPERATOR_TOKEN_FILE;
 
@@ -89,6 +89,16 @@ impl RunningNode for OwnNode<'_> {
         let line = made.get("invite").and_then(Value::as_str).map(str::to_owned);
         line.ok_or_else(|| {
             let failed = "the node made no invite; is it of this version?".to_owned();
+            NotDone::Failed(CommandError::Failed(failed))
+        })
+    }
+
+    fn admit(&self, order: &AdmissionOrder) -> Result<String, NotDone> {
+        let client = self.client()?;
+        let made: Value = client.send("POST", "/v1/admissions", order).map_err(not_done)?;
+        let line = made.get("answer").and_then(Value::as_str).map(str::to_owned);
+        line.ok_or_else(|| {
+            let failed = "the node gave no answer; is it of this version?".to_owned();
             NotDone::Failed(CommandError::Failed(failed))
         })
     }

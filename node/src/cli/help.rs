@@ -6,11 +6,11 @@ use clap::Command;
 
 /// Commands by what one wants to do. Every command is in exactly one group.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
-    ("Set up and run", &["init", "join", "run", "verify", "backup", "restore"]),
+    ("Set up and run", &["init", "join", "request", "run", "verify", "backup", "restore"]),
     ("Records", &["import", "record", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
-    ("What leaves the house", &["status", "sent", "policy", "declare", "ledger"]),
-    ("Who takes part", &["register", "invite", "certificate", "token"]),
+    ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
+    ("Who takes part", &["register", "invite", "admit", "certificate", "token"]),
     ("This program", &["completions", "man"]),
 ];
 

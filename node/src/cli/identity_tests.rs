@@ -16,7 +16,7 @@ use super::{
     Colour, CommandError, Exit, Global, Locale, Output, certificate, identity, invite, main,
 };
 use crate::api::IssuedEntry;
-use crate::enrol::{EnrolDesk, InviteOrder, Reach};
+use crate::enrol::{AdmissionOrder, EnrolDesk, InviteOrder, Reach};
 use crate::house::{Clerk, Entropy, House, Passphrase, UnitSpec, found_subordinate};
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -123,6 +123,18 @@ impl RunningNode for Node {
         let mut clerk = Clerk::new(identity::now(), &mut entropy);
         let made = desk.borrow_mut().invite(order, authority, 1, &reach, &mut clerk);
         made.map(|invite| invite.to_string()).map_err(|error| failed(error.to_string()))
+    }
+
+    fn admit(&self, order: &AdmissionOrder) -> Result<String, NotDone> {
+        self.check()?;
+        let (house, desk) = self.desk.as_ref().unwrap();
+        let failed = |error: String| NotDone::Failed(CommandError::Failed(error));
+        let authority = order.order.unlock(house).map_err(|error| failed(error.to_string()))?;
+        let mut entropy = Entropy::system();
+        let mut clerk = Clerk::new(identity::now(), &mut entropy);
+        let reach = Reach::default();
+        let made = desk.borrow_mut().admit(order, &authority, 1, &reach, &mut clerk);
+        made.map(|(admitted, _)| admitted.to_string()).map_err(|error| failed(error.to_string()))
     }
 
     fn take_list(&self, chain: &[u8], list: &[u8]) -> Result<(), NotDone> {

@@ -5,6 +5,7 @@
 //! and `backup` open (a copy of) a store, and nothing here talks to a peer. What is shown goes through [`Output`], what fails is a [`CommandError`] with its [`Exit`]
 //! code.
 
+pub mod admit;
 mod adopt;
 mod asking;
 mod backup;
@@ -31,6 +32,8 @@ mod policy;
 mod query;
 mod record;
 mod register;
+mod report;
+mod request;
 mod restore;
 mod run;
 mod running;
@@ -135,6 +138,10 @@ pub enum Command {
     Init(Box<init::Arguments>),
     /// Join a federation, or a home, with an invite
     Join(join::Arguments),
+    /// Apply for admission by file, without a line to the superior
+    Request(request::Arguments),
+    /// Admit a unit that applies by file
+    Admit(AdmitArguments),
     /// Run the node
     Run(run::Arguments),
     /// Import a file of records, CSV or NDJSON
@@ -155,6 +162,8 @@ pub enum Command {
     Backup(backup::Arguments),
     /// Restore a node's folder from a backup
     Restore(restore::Arguments),
+    /// Carry reports and their answers by file, without a line
+    Report(report::Arguments),
     /// Show how the node fares: who is connected, what is late
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
@@ -188,6 +197,15 @@ pub struct InviteArguments {
     node: asking::Node,
 }
 
+/// The arguments of `reeve admit`, and which node admits.
+#[derive(Debug, Args)]
+pub struct AdmitArguments {
+    #[command(flatten)]
+    admit: admit::Arguments,
+    #[command(flatten)]
+    node: asking::Node,
+}
+
 /// The arguments of `reeve certificate`, and which node is told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -207,6 +225,11 @@ impl Command {
         match self {
             Self::Init(arguments) => init::run(&arguments, global, output),
             Self::Join(arguments) => join::run(&arguments, global, output),
+            Self::Request(arguments) => request::run(&arguments, global, output),
+            Self::Admit(arguments) => {
+                let node = OwnNode { node: &arguments.node, global };
+                admit::run(&arguments.admit, output, &node)
+            }
             Self::Run(arguments) => run::run(&arguments, global, output),
             Self::Import(arguments) => import::run(&arguments, global, output),
             Self::Record(arguments) => record::run(&arguments, global, output),
@@ -217,6 +240,7 @@ impl Command {
             Self::Verify(arguments) => verify::run(&arguments, global, output),
             Self::Backup(arguments) => backup::run(&arguments, global, output),
             Self::Restore(arguments) => restore::run(&arguments, global, output),
+            Self::Report(arguments) => report::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
             Self::Declare(arguments) => declare::run(&arguments, global, output),

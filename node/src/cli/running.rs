@@ -2,7 +2,7 @@
 //! tests answer with a desk of their own.
 
 use crate::api::IssuedEntry;
-use crate::enrol::InviteOrder;
+use crate::enrol::{AdmissionOrder, InviteOrder};
 
 use super::CommandError;
 
@@ -13,6 +13,12 @@ pub trait RunningNode {
     /// # Errors
     /// [`NotDone`].
     fn invite(&self, order: &InviteOrder) -> Result<String, NotDone>;
+
+    /// Certifies a unit that applies by file, and returns the line of its answer.
+    ///
+    /// # Errors
+    /// [`NotDone`].
+    fn admit(&self, order: &AdmissionOrder) -> Result<String, NotDone>;
 
     /// Takes a revocation list (DER) with its issuer's chain (CBOR), and passes it on.
     ///

@@ -157,6 +157,9 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
     } else if status.following_home {
         lines.push((None, Style::Doubtful.of(locale.say(Text::FollowingHome))));
     }
+    if status.needs_letter {
+        lines.push((None, Style::Doubtful.of(locale.say(Text::NeedsLetter))));
+    }
     for past in &status.past_ledgers {
         let places = [past.size.to_string(), past.term.to_string()];
         let places: Vec<&str> = places.iter().map(String::as_str).collect();

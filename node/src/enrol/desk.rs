@@ -15,12 +15,13 @@ use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use super::by_file::Admitted;
 use super::invite::{Invite, MAX_ADDRESSES, Place};
 use super::message::{
     Answer, Answered, Ask, Asked, Bytes, EnrolRefusal, PeerAt, VERSION, Welcome, decode,
     lists_that_fit,
 };
-use super::order::{InviteOrder, LONGEST_S, OrderError, Reach, SHORTEST_S};
+use super::order::{AdmissionOrder, InviteOrder, LONGEST_S, OrderError, Reach, SHORTEST_S};
 use super::proof::{InviteId, Proof, Secret};
 use crate::house::{Admission, Authority, Clerk, House, HouseError};
 
@@ -199,6 +200,49 @@ impl EnrolDesk {
         self.authority = Some(authority);
         let (federation, roots) = (self.roots.federation(), Digest::of(&self.roots.encode()));
         Ok(Invite { addresses, federation, roots, place, unit, level, expires, secret })
+    }
+
+    /// Certifies a unit that applies by file, and gives the line of the answer. The term is given as for an
+    /// invite.
+    ///
+    /// # Errors
+    /// [`OrderError`]; nothing was issued.
+    pub fn admit(
+        &mut self,
+        order: &AdmissionOrder,
+        authority: &Authority,
+        term: u64,
+        reach: &Reach,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<(Admitted, Vec<Certificate>), OrderError> {
+        let application = order.application()?;
+        let (place, unit) = self.place(&order.order)?;
+        if place != Place::Subordinate || unit != application.unit {
+            return Err(EnrolRefusal::OtherPlace.into());
+        }
+        if let Some(zone) = order.order.time_zone.as_ref().filter(|it| !is_time_zone(it)) {
+            return Err(OrderError::TimeZone { found: zone.clone() });
+        }
+        let given = self.given.get(&unit).map_or(0, |term| term.saturating_add(1));
+        let term = term.max(given);
+        let open = Open {
+            place,
+            unit: unit.clone(),
+            level: order.order.level.clone(),
+            names: order.order.titles(),
+            time_zone: order.order.time_zone.clone(),
+            label: None,
+            term,
+            expires: clerk.now,
+            secret: Secret::new(clerk.entropy().draw().map_err(HouseError::Entropy)?),
+            node_addresses: reach.node.clone(),
+            wrong: 0,
+            done: None,
+        };
+        let request = application.request()?;
+        let (_, step) = self.certify_authority(&open, term, authority, &request, clerk)?;
+        self.given.insert(unit.clone(), term);
+        Ok((Admitted::new(unit, &step.answer, &self.node_chain), step.issued))
     }
 
     fn place(&self, order: &InviteOrder) -> Result<(Place, UnitPath), OrderError> {

@@ -6,8 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use minicbor::{Decode, Encode};
 use reeve_statement::cbor;
 use reeve_statement::digest::{Digest, FederationId};
@@ -15,14 +13,13 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use super::message::{Asked, Bytes, VERSION};
+use super::one_line::{LineError, from_line, to_line};
 use super::proof::Secret;
 
 /// What every invite of this version begins with.
 const PREFIX: &str = "reeve-invite-1.";
 /// Longest line, in bytes.
 const MAX_LINE_BYTES: usize = 8 * 1024;
-/// Bytes of the checksum: it finds a slip of the hand, not an attack.
-const CHECKSUM_BYTES: usize = 4;
 /// Most addresses in an invite.
 pub(super) const MAX_ADDRESSES: usize = 8;
 
@@ -74,11 +71,6 @@ fn decode_addresses<C>(
     cbor::bounded_vec(d, ctx, MAX_ADDRESSES)
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let [a, b, c, d, ..] = *Digest::of(bytes).as_bytes();
-    [a, b, c, d]
-}
-
 impl Invite {
     /// What a newcomer who holds this invite says to the desk: an encoded question, with the proof that
     /// it has the secret.
@@ -92,9 +84,7 @@ impl Invite {
 
 impl fmt::Display for Invite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = cbor::to_vec(self);
-        bytes.extend(checksum(&bytes));
-        write!(f, "{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+        f.write_str(&to_line(PREFIX, self))
     }
 }
 
@@ -103,22 +93,11 @@ impl FromStr for Invite {
 
     /// Reads the line; blanks and line breaks that a mail program put into it are passed over.
     fn from_str(text: &str) -> Result<Self, InviteError> {
-        if text.len() > MAX_LINE_BYTES {
-            return Err(InviteError::Damaged);
-        }
-        let line: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let encoded = line.strip_prefix(PREFIX).ok_or(InviteError::NotAnInvite)?;
-        let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| InviteError::Damaged)?;
-        let (content, sum) = bytes
-            .len()
-            .checked_sub(CHECKSUM_BYTES)
-            .and_then(|at| bytes.split_at_checked(at))
-            .ok_or(InviteError::Damaged)?;
-        if sum != checksum(content) {
-            return Err(InviteError::Damaged);
-        }
-        let invite: Self = cbor::from_slice("invite", content, MAX_LINE_BYTES)
-            .map_err(|_| InviteError::Damaged)?;
+        let invite: Self =
+            from_line(PREFIX, text, MAX_LINE_BYTES).map_err(|error| match error {
+                LineError::Other { .. } => InviteError::NotAnInvite,
+                LineError::Damaged => InviteError::Damaged,
+            })?;
         if invite.addresses.is_empty() || !invite.addresses.iter().all(|it| it.contains("/p2p/")) {
             return Err(InviteError::NoPeer);
         }

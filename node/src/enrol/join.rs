@@ -270,6 +270,12 @@ pub enum JoinError {
          own; make another folder with `reeve init --home-node`"
     )]
     OwnAuthority,
+    /// There is no such unit.
+    #[error("{reason}")]
+    Path {
+        /// Why.
+        reason: String,
+    },
     /// The authority key is needed and locked.
     #[error("joining as a unit needs the passphrase of its authority key")]
     NeedsPassphrase,

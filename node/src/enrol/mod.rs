@@ -14,25 +14,31 @@
 //! | `proof` | the HMACs |
 //! | `desk` | the side that issues; pure: bytes, time and chance in, bytes and certificates out |
 //! | `join` | the side that asks |
+//! | `by_file` | application and answer as files, for a site without a line |
+//! | `one_line` | things that a person carries as a line of text |
 //! | `line` | carries the calls of `join` over the network |
 //!
 //! A desk keeps invites in memory only: a restart voids them. It holds the unlocked authority key
 //! while an invite is open and drops it with the last one.
 
+mod by_file;
 mod desk;
 mod invite;
 mod join;
 mod line;
 mod message;
+mod one_line;
 mod order;
 mod proof;
 
 #[cfg(test)]
 mod tests;
 
+pub use by_file::{Admitted, Application};
 pub use desk::{EnrolDesk, Handled};
 pub use invite::{Invite, InviteError, Place};
 pub use join::{JoinError, Joined, Line, join};
 pub use line::NetLine;
 pub use message::EnrolRefusal;
-pub use order::{InviteOrder, OrderError, Reach};
+pub use one_line::LineError;
+pub use order::{AdmissionOrder, InviteOrder, OrderError, Reach};

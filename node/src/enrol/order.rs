@@ -4,11 +4,17 @@ use reeve_statement::catalogue::Titles;
 use reeve_statement::unit::UnitId;
 use serde::{Deserialize, Serialize};
 
+use super::by_file::Application;
+use super::join::JoinError;
+use super::message::EnrolRefusal;
+use super::one_line::LineError;
 use crate::config::Config;
 use crate::house::{Authority, House, HouseError, Passphrase};
 
 /// Shortest time that an invite can be valid, in seconds: a person has to carry it.
 pub(super) const SHORTEST_S: u64 = 60;
+/// Digits of a key that are compared at least: 64 bits.
+const KEY_DIGITS: usize = 16;
 /// Longest time, in seconds: the authority key stays unlocked for so long.
 pub(super) const LONGEST_S: u64 = 7 * 24 * 3_600;
 
@@ -40,6 +46,18 @@ pub struct InviteOrder {
     pub passphrase: String,
 }
 
+/// An order to admit whoever applies by file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionOrder {
+    /// Whom, and the passphrase; for how long an invite is valid is not looked at.
+    pub order: InviteOrder,
+    /// The application, as it came.
+    pub application: String,
+    /// The key that was told over another channel, or how it begins.
+    pub key: String,
+}
+
 impl InviteOrder {
     /// Opens the authority key: slow on purpose, so it belongs on a worker thread.
     ///
@@ -53,11 +71,32 @@ impl InviteOrder {
         UnitId::new(&self.unit).map_err(|error| OrderError::Unit { reason: error.to_string() })
     }
 
-    pub(super) fn titles(&self) -> Titles {
+    /// Its names, each language once.
+    #[must_use]
+    pub fn titles(&self) -> Titles {
         let mut names = self.names.clone();
         names.sort();
         names.dedup_by(|later, earlier| later.0 == earlier.0);
         Titles(names)
+    }
+}
+
+impl AdmissionOrder {
+    /// The application, if it is of the key that was told.
+    ///
+    /// # Errors
+    /// [`OrderError`].
+    pub fn application(&self) -> Result<Application, OrderError> {
+        let application: Application = self.application.parse()?;
+        let found = application.key()?.to_string();
+        let told = self.key.trim().to_ascii_lowercase();
+        if told.len() < KEY_DIGITS {
+            return Err(OrderError::ShortKey { found: told });
+        }
+        if !found.starts_with(&told) {
+            return Err(OrderError::OtherKey { told, found });
+        }
+        Ok(application)
     }
 }
 
@@ -156,6 +195,39 @@ pub enum OrderError {
         /// Most that are kept.
         limit: usize,
     },
+    /// The application cannot be read.
+    #[error(transparent)]
+    Application(#[from] JoinError),
+    /// It is no application.
+    #[error(transparent)]
+    Line(#[from] LineError),
+    /// Too few digits of a key.
+    #[error(
+        "expected the key that was told, or its first {KEY_DIGITS} digits at least, found {found:?}"
+    )]
+    ShortKey {
+        /// What was given.
+        found: String,
+    },
+    /// Somebody else applies.
+    #[error(
+        "the application is of the key {found}, not of the one that was told ({told}): somebody else made \
+         it, or it was exchanged on its way; nothing was issued"
+    )]
+    OtherKey {
+        /// What was told.
+        told: String,
+        /// The application's.
+        found: String,
+    },
+    /// Nothing is issued for it.
+    #[error("nothing was issued: {0}")]
+    Refused(#[from] EnrolRefusal),
+    /// It could not be entered.
+    #[error(
+        "the certificate could not be entered into the ledger; see `reeve status`, and try again"
+    )]
+    NotEntered,
     /// The authority key cannot be used.
     #[error(transparent)]
     House(#[from] HouseError),

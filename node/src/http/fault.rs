@@ -270,6 +270,7 @@ fn told_failure(failure: &Failure) -> Told {
         | Failure::NoImport(_)
         | Failure::NotFound(_)
         | Failure::UnknownUnit(_)
+        | Failure::NoLetter(_)
         | Failure::OtherArea(_) => (S::NOT_FOUND, "not_found", "Not here"),
         Failure::NoTwin => (S::CONFLICT, "no_twin", "This node keeps no records"),
         Failure::NotReporting => (S::CONFLICT, "not_reporting", "Another node keeps the register"),

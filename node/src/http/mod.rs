@@ -18,6 +18,7 @@ mod figures;
 mod guard;
 mod house;
 mod imports;
+mod letters;
 mod metrics;
 mod open;
 mod records;

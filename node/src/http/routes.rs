@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
-use super::{figures, house, imports, metrics, open, records, register, situation};
+use super::{figures, house, imports, letters, metrics, open, records, register, situation};
 
 /// Who may call a route at all; the policy decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,5 +84,9 @@ routes! {
     Token post "/v1/members" house::admit, "Admit a node";
     Token put "/v1/certificate" house::renew, "Replace this node's certificates";
     Token post "/v1/invites" house::invite, "Make an invite";
+    Token post "/v1/admissions" letters::admission, "Admit a unit that applies by file";
+    Token post "/v1/letters/freshen" letters::freshen, "Cut anew what changed since it was cut and never told";
+    Token get "/v1/letters" letters::write, "Write a letter to another unit: ?to=&after=";
+    Token post "/v1/letters" letters::take, "Take a letter";
     Token get "/v1/image" house::image, "An image of the store, for a backup; who asks proves that the folder is theirs";
 }

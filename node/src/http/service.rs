@@ -59,6 +59,8 @@ pub struct HttpSettings {
     pub policy: PathBuf,
     /// Makes invites; none: nobody can join through this node.
     pub invites: Option<InviteDesk>,
+    /// Admits units that apply by file; none: this node cannot.
+    pub admissions: Option<InviteDesk>,
     /// Takes images of the store; none: there is no store.
     pub image: Option<ImageDesk>,
     /// Looks at the store, for the status.
@@ -113,7 +115,7 @@ impl Service {
     /// Asks the node. What was declined or failed is a fault.
     pub(super) async fn ask(&self, who: &Person, what: Question) -> Result<Answer, Fault> {
         let deadline = match &what {
-            Question::EndImport { .. } => IMPORT_ANSWER,
+            Question::EndImport { .. } | Question::TakeLetter(_) => IMPORT_ANSWER,
             _ => ANSWER,
         };
         let answer = tokio::time::timeout(deadline, (self.ask)(who.clone(), what)).await;

@@ -166,6 +166,7 @@ async fn house() -> House {
         schema: Some(SchemaText { schema, text: SCHEMA.into() }),
         policy,
         invites: None,
+        admissions: None,
         image: None,
         storage: Arc::new(|| StorageView { engine: "memory".to_owned(), bytes: Some(7) }),
         clock: now,

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::{Hosted, NodeHandle, Porter, RunError};
 use crate::api::{ADDRESS_FILE, FOLDER_PROOF_FILE, StorageView};
 use crate::clock::wall;
-use crate::enrol::InviteOrder;
+use crate::enrol::{AdmissionOrder, InviteOrder};
 use crate::house::{Entropy, House, HouseError};
 use crate::http::{
     Asker, DeskFault, HttpSettings, ImageDesk, InviteDesk, SchemaText, StorageLook, serve,
@@ -139,6 +139,7 @@ fn settings(
         schema,
         policy: house.folder().join(&config.policy),
         invites: hosted.porter.clone().map(desk),
+        admissions: hosted.porter.clone().map(admission_desk),
         image: Some(image_desk(house.folder().join(FOLDER_PROOF_FILE), &hosted.handle)),
         storage: storage(house),
         clock: wall,
@@ -164,6 +165,22 @@ fn desk(porter: Porter) -> InviteDesk {
             let made = porter.invite(order).await;
             let line = made.map_err(|error| DeskFault { detail: error.to_string() })?;
             Ok(serde_json::json!({ "invite": line }))
+        }
+        .boxed()
+    })
+}
+
+fn admission_desk(porter: Porter) -> InviteDesk {
+    Arc::new(move |order: Vec<u8>| {
+        let porter = porter.clone();
+        async move {
+            // What serde says may quote the order, which holds a passphrase.
+            let order: AdmissionOrder = serde_json::from_slice(&order).map_err(|_| DeskFault {
+                detail: "expected an order to admit a unit, as `reeve admit` sends it".to_owned(),
+            })?;
+            let made = porter.admit(order).await;
+            let line = made.map_err(|error| DeskFault { detail: error.to_string() })?;
+            Ok(serde_json::json!({ "answer": line }))
         }
         .boxed()
     })

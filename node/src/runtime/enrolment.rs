@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{NodeHandle, RunError, local_person};
 use crate::clock::wall;
-use crate::enrol::{EnrolDesk, InviteOrder, OrderError, Reach};
+use crate::enrol::{AdmissionOrder, Admitted, EnrolDesk, InviteOrder, OrderError, Reach};
 use crate::house::{Authority, Clerk, Entropy, FIRST_TERM, House};
 use crate::net::enrol::{EnrolCommand, EnrolConfig, EnrolEvent, EnrolPort};
 use crate::net::{InboundId, NodeSeed, Tap};
@@ -23,10 +23,25 @@ const ORDERS: usize = 4;
 const SWEEP: Duration = Duration::from_secs(10);
 
 struct Order {
-    order: InviteOrder,
+    what: Ordered,
     house: House,
     authority: Authority,
     reply: oneshot::Sender<Result<String, OrderError>>,
+}
+
+/// What is ordered.
+enum Ordered {
+    Invite(InviteOrder),
+    Admission(AdmissionOrder),
+}
+
+impl Ordered {
+    const fn order(&self) -> &InviteOrder {
+        match self {
+            Self::Invite(order) => order,
+            Self::Admission(admission) => &admission.order,
+        }
+    }
 }
 
 /// A handle on the enrolment port.
@@ -49,18 +64,30 @@ impl Porter {
     /// # Errors
     /// [`OrderError`]: the passphrase is wrong, the order cannot be fulfilled.
     pub async fn invite(&self, order: InviteOrder) -> Result<String, OrderError> {
+        self.order(Ordered::Invite(order)).await
+    }
+
+    /// Certifies whoever applies by file; the line is the answer.
+    ///
+    /// # Errors
+    /// [`OrderError`]: the passphrase is wrong, the application is another's or cannot be fulfilled.
+    pub async fn admit(&self, order: AdmissionOrder) -> Result<String, OrderError> {
+        self.order(Ordered::Admission(order)).await
+    }
+
+    async fn order(&self, what: Ordered) -> Result<String, OrderError> {
         let folder = self.house.folder().to_owned();
         let unlocked = tokio::task::spawn_blocking(move || {
             // Read anew: certificates may have been renewed since the start.
             let house = House::open(&folder)?;
-            let authority = order.unlock(&house)?;
-            Ok::<_, OrderError>((order, house, authority))
+            let authority = what.order().unlock(&house)?;
+            Ok::<_, OrderError>((what, house, authority))
         })
         .await
         .map_err(|_| OrderError::Closed)?;
-        let (order, house, authority) = unlocked?;
+        let (what, house, authority) = unlocked?;
         let (reply, made) = oneshot::channel();
-        let sent = self.orders.send(Order { order, house, authority, reply }).await;
+        let sent = self.orders.send(Order { what, house, authority, reply }).await;
         sent.map_err(|_| OrderError::Closed)?;
         made.await.map_err(|_| OrderError::Closed)?
     }
@@ -138,17 +165,54 @@ impl Service {
     }
 
     async fn on_order(&mut self, order: Order) {
-        let Order { order, house, authority, reply } = order;
+        let Order { what, house, authority, reply } = order;
         if let Err(error) = self.desk.follow(&house) {
             tracing::warn!(%error, "newcomers are shown older certificates");
         }
         let enrolment = self.announce.borrow().clone();
         let reach = Reach::new(self.house.config(), self.node.addresses(), enrolment);
-        let term = self.next_term(&order.unit).await;
+        let term = self.next_term(&what.order().unit).await;
         let mut clerk = Clerk::new(wall(), &mut self.entropy);
-        let made = self.desk.invite(&order, authority, term, &reach, &mut clerk);
-        // Whoever went away does not need the invite; it expires.
-        let _ = reply.send(made.map(|invite| invite.to_string()));
+        let made = match &what {
+            Ordered::Invite(order) => {
+                let made = self.desk.invite(order, authority, term, &reach, &mut clerk);
+                made.map(|invite| invite.to_string())
+            }
+            Ordered::Admission(order) => {
+                let made = self.desk.admit(order, &authority, term, &reach, &mut clerk);
+                match made {
+                    Ok((admitted, issued)) => self.admitted(order, &admitted, &issued).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        // Whoever went away does not need the invite, which expires, nor the answer: who applies again is
+        // certified again.
+        let _ = reply.send(made);
+    }
+
+    /// Keeps and enters what was issued for an application before its answer is given to anybody.
+    async fn admitted(
+        &self,
+        order: &AdmissionOrder,
+        admitted: &Admitted,
+        issued: &[Certificate],
+    ) -> Result<String, OrderError> {
+        issued.iter().try_for_each(|certificate| self.house.record_issued(certificate))?;
+        if !self.are_entered(issued).await {
+            return Err(OrderError::NotEntered);
+        }
+        let application = order.application()?;
+        let question = Question::Expect {
+            unit: application.unit_id().clone(),
+            names: order.order.titles(),
+            time_zone: order.order.time_zone.clone().or(Some(application.time_zone)),
+        };
+        let operator = local_person("enrolment", Role::Operator);
+        match self.node.ask(operator, question).await {
+            Answer::Done => Ok(admitted.to_string()),
+            _ => Err(OrderError::NotEntered),
+        }
     }
 
     async fn on_event(&mut self, port: &EnrolPort, event: EnrolEvent) {

@@ -49,10 +49,11 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
     let (handle, running) = start(Parts { settings, store, net }).await?;
     tokio::spawn(keep_renewed(house.folder().to_owned(), handle.presence()));
     introduce(&house, &handle).await.map_err(boxed)?;
-    let porter = if config.net.enrolment.is_empty() || !house.has_authority_key() {
-        None
-    } else {
+    // Without an address nobody can reach its port, and units join by file.
+    let porter = if house.has_authority_key() {
         Some(enrolment::open(Arc::clone(&house), handle.clone(), options.tap).await?)
+    } else {
+        None
     };
     Ok(Hosted { handle, running, porter })
 }

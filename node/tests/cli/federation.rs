@@ -297,6 +297,19 @@ impl Federation {
         site
     }
 
+    /// The folder of a unit that has not joined yet.
+    pub fn begin(&self, unit: &str) -> Site {
+        let site = Site { folder: self.base.join(unit) };
+        let schema = self.path("schema.toml");
+        self.init(
+            &site,
+            &[&["--unit", unit, "--schema", &schema][..], &EVERYTHING].concat(),
+            "redb",
+        )
+        .ok();
+        site
+    }
+
     /// Lets a further node of the municipality's home join, and runs it.
     pub fn second_node(&self, label: &str) -> Site {
         let site = Site { folder: self.base.join(label) };

@@ -26,6 +26,7 @@ mod help;
 mod import;
 mod languages;
 mod ledger;
+mod letters;
 mod policy;
 mod records;
 mod routes;

@@ -106,6 +106,10 @@ const CASES: &[Case] = &[
     send("post", "/v1/members", OPERATOR, "", JSON, br#"{"chain": "00"}"#),
     send("put", "/v1/certificate", OPERATOR, "", CBOR, b"\x00"),
     send("post", "/v1/invites", OPERATOR, "", JSON, b"{}"),
+    send("post", "/v1/admissions", OPERATOR, "", JSON, b"{}"),
+    send("post", "/v1/letters/freshen", OPERATOR, "", JSON, b"{}"),
+    get("/v1/letters", OPERATOR, "?to=it"),
+    send("post", "/v1/letters", OPERATOR, "", CBOR, b"\xa2\x00\x40\x01\x40"),
     get("/v1/image", OPERATOR, ""),
 ];
 

@@ -18,6 +18,7 @@ use reeve_statement::unit::UnitId;
 use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, NodeKey, RequestId, SendFailure};
 use crate::job::Job;
+use crate::letters::Heard as HeardBy;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::{FUTURE_MS, Heard};
@@ -89,13 +90,18 @@ pub(crate) fn refusal_of_verify(error: &VerifyError) -> Refusal {
 
 impl Node {
     pub(crate) fn answer_report(&mut self, inbound: InboundId, answer: &ReportAnswer) {
-        self.context.respond(inbound, to_vec(answer));
+        if !self.note_letter_answer(inbound, answer) {
+            self.context.respond(inbound, to_vec(answer));
+        }
     }
 
     fn refuse(&mut self, inbound: InboundId, peer: NodeKey, refusal: Refusal) {
         self.context.counters.count("refused_statements", refusal.label());
+        let connected = self.heard_by(inbound) == HeardBy::Now;
         self.answer_report(inbound, &ReportAnswer::Refused(refusal));
-        self.note_fault(peer, refusal);
+        if connected {
+            self.note_fault(peer, refusal);
+        }
     }
 
     /// Messages on the report channel, by how the peer stands to this node.
@@ -202,7 +208,13 @@ impl Node {
             Ok(Judgement::News) => {}
             Err(refusal) => return self.refuse(inbound, peer, refusal),
         }
-        let missing = missing_chunks(verified.statement());
+        let mut missing = chunks_of(&verified.statement().body);
+        let mut chunks = BTreeMap::new();
+        match self.chunks_beside(inbound, &missing) {
+            Some(Some(beside)) => (missing, chunks) = (Vec::new(), beside),
+            Some(None) => return self.refuse(inbound, peer, Refusal::BadParts),
+            None => {}
+        }
         if !missing.is_empty() && self.is_fetching_enough(peer) {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
         }
@@ -212,7 +224,7 @@ impl Node {
             bytes,
             checkpoint,
             missing,
-            chunks: BTreeMap::new(),
+            chunks,
             peer,
             since: self.context.now().monotonic,
         };
@@ -482,8 +494,9 @@ enum Judgement {
     Held,
 }
 
-fn missing_chunks(statement: &Statement) -> Vec<Digest> {
-    let Body::Release(release) = &statement.body else { return Vec::new() };
+/// The chunks that travel beside a statement.
+pub(crate) fn chunks_of(body: &Body) -> Vec<Digest> {
+    let Body::Release(release) = body else { return Vec::new() };
     let own = release.own.iter().flat_map(|own| own.chunk_digests());
     let mut digests: Vec<Digest> = release
         .table

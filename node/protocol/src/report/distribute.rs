@@ -7,6 +7,7 @@ use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 
 use crate::bugs::Bug;
 use crate::effect::{AskId, Channel, InboundId, Load, LoadId, Loaded, NodeKey};
+use crate::letters::Heard;
 use crate::local::{Answer, Failure};
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -27,6 +28,13 @@ impl Node {
     }
 
     fn distribute_to(&mut self, peer: NodeKey) {
+        for message in self.distributed() {
+            self.tell(peer, Channel::Report, to_vec(&message));
+        }
+    }
+
+    /// What everybody below gets.
+    pub(crate) fn distributed(&self) -> Vec<Downward> {
         let mut statements = Vec::new();
         if let Some(bytes) = &self.catalogue_bytes {
             statements.push(Blob(bytes.clone()));
@@ -37,9 +45,7 @@ impl Node {
             messages
                 .push(Downward::Distribute { statements: Vec::new(), lists: vec![list.clone()] });
         }
-        for message in messages {
-            self.tell(peer, Channel::Report, to_vec(&message));
-        }
+        messages
     }
 
     /// Messages from the superior.
@@ -125,12 +131,23 @@ impl Node {
                 return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::OutOfPlace));
             }
         };
+        // A letter may have been overtaken by a later one.
+        let later = |held: &Subscription| held.issued_at > statement.issued_at;
+        if self.heard_by(inbound) != Heard::Now
+            && self.reports.subscription.as_ref().is_some_and(later)
+        {
+            return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::OldVersion));
+        }
         let digest = verified.digest();
         self.context.persist(rows::statement(&digest), Some(bytes));
         self.context
             .persist(rows::key(rows::META, &[b"request"]), Some(digest.as_bytes().to_vec()));
-        self.reports.subscription =
-            Some(Subscription { digest, request, from: statement.issuer.clone() });
+        self.reports.subscription = Some(Subscription {
+            digest,
+            request,
+            from: statement.issuer.clone(),
+            issued_at: statement.issued_at,
+        });
         self.answer_report(inbound, &ReportAnswer::Accepted);
         self.mark_everything_due();
         self.expect_periods();

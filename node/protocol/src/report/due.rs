@@ -44,6 +44,11 @@ impl Due {
         }
     }
 
+    /// How many figures are to be looked at.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// The next figure whose time has come, if any.
     pub(crate) fn pop(&mut self, now: u64) -> Option<FigureId> {
         if self.next()? > now {

@@ -31,7 +31,7 @@ use reeve_statement::statement::FigureId;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
-pub(crate) use accept::{VERIFYING_PER_PEER, VerifiedFor, Verifying};
+pub(crate) use accept::{VERIFYING_PER_PEER, VerifiedFor, Verifying, chunks_of};
 pub(crate) use deliver::Delivery;
 pub(crate) use due::Due;
 pub(crate) use reconcile::Inventory;
@@ -88,6 +88,8 @@ pub(crate) struct Subscription {
     pub(crate) request: Request,
     /// Who asked.
     pub(crate) from: UnitPath,
+    /// When it was signed.
+    pub(crate) issued_at: Timestamp,
 }
 
 /// What a subordinate said last of a figure.
@@ -169,8 +171,8 @@ pub(crate) struct Reports {
     pub(crate) newcomers: BTreeMap<UnitId, Newcomer>,
     /// When refused figures are sent again, monotonic.
     pub(crate) retry_at: Option<u64>,
-    /// What superiors are listing as held.
-    pub(crate) inventories: BTreeMap<NodeKey, Inventory>,
+    /// What superiors are listing as held (over a connection, or by letter).
+    pub(crate) inventories: BTreeMap<(NodeKey, bool), Inventory>,
     /// Requests sent down, to know their answers by.
     pub(crate) asked: BTreeMap<RequestId, NodeKey>,
 }

@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::statement::{Body, FigureId};
+use reeve_statement::unit::UnitId;
 
 use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, NodeKey};
+use crate::letters::Heard;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::Reports;
@@ -42,16 +44,20 @@ impl Node {
     }
 
     pub(super) fn tell_what_is_held(&mut self, peer: NodeKey) {
+        let unit = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone());
+        for page in unit.iter().flat_map(|unit| self.held_pages(unit)).collect::<Vec<_>>() {
+            self.tell(peer, Channel::Report, to_vec(&Downward::Have(page)));
+        }
+    }
+
+    /// What this node holds of a subordinate, in pages.
+    pub(crate) fn held_pages(&mut self, unit: &UnitId) -> Vec<HavePage> {
         if self.settings.term.is_none() {
             // Subordinates report to the node of this home that reports, and it knows what it holds.
-            return;
+            return Vec::new();
         }
-        let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone())
-        else {
-            return;
-        };
         let of_unit = || {
-            let heard = self.reports.heard.values().filter_map(|units| units.get(&unit));
+            let heard = self.reports.heard.values().filter_map(|units| units.get(unit));
             heard.map(|heard| &heard.row)
         };
         let followed = of_unit().filter_map(|row| match &row.said.body {
@@ -67,18 +73,19 @@ impl Node {
                 statement: row.statement,
             })
             .collect();
-        let head = self.reports.heads.get(&unit);
+        let head = self.reports.heads.get(unit);
         let (ledger_size, term) = head.map_or((0, 0), |head| (head.size, head.term));
         let pages = u32::try_from(held.len().div_ceil(HAVE_ENTRIES).max(1)).unwrap_or(u32::MAX);
         if pages > HAVE_PAGES {
-            return self.context.counters.count("reconcile", "too_many_figures");
+            self.context.counters.count("reconcile", "too_many_figures");
+            return Vec::new();
         }
         let mut figures = held.chunks(HAVE_ENTRIES).map(<[Have]>::to_vec);
-        for page in 0..pages {
+        let mut page_of = |page| {
             let figures = figures.next().unwrap_or_default();
-            let page = HavePage { figures, page, pages, ledger_size, term, catalogue };
-            self.tell(peer, Channel::Report, to_vec(&Downward::Have(page)));
-        }
+            HavePage { figures, page, pages, ledger_size, term, catalogue }
+        };
+        (0..pages).map(&mut page_of).collect()
     }
 
     /// A page of what the superior holds. After the last one, what it did not list is sent again.
@@ -97,11 +104,15 @@ impl Node {
         let own = self.ledger.frontier().size();
         // The superior may not have heard yet of a ledger of this term.
         let seen = if page.term == term { page.ledger_size } else { 0 };
-        self.ahead = Some(seen).filter(|size| *size > own);
+        let heard = self.heard_by(inbound);
+        let ahead = Some(seen).filter(|size| *size > own);
+        // That it held less once says nothing about now.
+        self.ahead = if heard == Heard::Once { self.ahead.max(ahead) } else { ahead };
         if self.ahead.is_some() {
             self.context.counters.count("reconcile", "ledger_behind_superior");
         }
-        let inventory = self.reports.inventories.entry(peer).or_default();
+        let listing = (peer, heard != Heard::Now);
+        let inventory = self.reports.inventories.entry(listing).or_default();
         if !inventory.pages.insert(page.page) {
             // Said before: a page is counted once.
             return self.answer_report(inbound, &ReportAnswer::Accepted);
@@ -110,14 +121,22 @@ impl Node {
         // There is no edition after the last number.
         let right = |have: &Have| have.term <= term && have.edition < u64::MAX;
         for have in page.figures.into_iter().filter(right) {
-            if let Some(inventory) = self.reports.inventories.get_mut(&peer) {
+            if let Some(inventory) = self.reports.inventories.get_mut(&listing) {
                 inventory.held.insert(have.id.clone());
             }
-            self.reconcile(have);
+            // A letter may have been overtaken by what was signed since.
+            let row = self.reports.figures.get(&have.id);
+            let overtaken =
+                heard != Heard::Now && row.is_some_and(|row| have.edition < row.edition);
+            if !overtaken {
+                self.reconcile(have);
+            }
         }
-        self.reports.shown = seen.min(own);
-        if complete && let Some(inventory) = self.reports.inventories.remove(&peer) {
-            self.reports.reconciled = true;
+        let shown = seen.min(own);
+        let before = if heard == Heard::Now { 0 } else { self.reports.shown };
+        self.reports.shown = shown.max(before);
+        if complete && let Some(inventory) = self.reports.inventories.remove(&listing) {
+            self.note_reconciled(heard);
             self.send_what_was_lost(&inventory.held);
             self.sign_again();
             self.show_ledger();
@@ -125,7 +144,7 @@ impl Node {
                 self.begin_to_sign();
             }
         }
-        self.context.respond(inbound, to_vec(&ReportAnswer::Accepted));
+        self.answer_report(inbound, &ReportAnswer::Accepted);
     }
 
     /// What waited for the superior's word: figures, and requests to subordinates.

@@ -25,11 +25,23 @@ impl Node {
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
             return;
         };
+        let Some(request) = self.standing_request() else { return };
+        let Some((bytes, size)) = self.request_to(unit, request) else { return };
+        if self.settings.unit.depth() > 1 && size > self.reports.shown {
+            self.reports.asks_held.insert(peer, (bytes, size));
+            return self.show_ledger();
+        }
+        self.send_ask(peer, bytes);
+    }
+
+    /// What every subordinate is asked for; none: there is no catalogue, or another node of this home
+    /// reports.
+    pub(crate) fn standing_request(&self) -> Option<Request> {
         let catalogue_version = self.catalogue_version();
         if catalogue_version == 0 || self.settings.term.is_none() {
-            return;
+            return None;
         }
-        let request = Request {
+        Some(Request {
             class: Reports::class(),
             indicators: Vec::new(),
             from: None,
@@ -40,13 +52,7 @@ impl Node {
             // What is in force is read from declarations; an asker's word for it counts for nothing.
             response_level: 0,
             catalogue_version,
-        };
-        let Some((bytes, size)) = self.request_to(unit, request) else { return };
-        if self.settings.unit.depth() > 1 && size > self.reports.shown {
-            self.reports.asks_held.insert(peer, (bytes, size));
-            return self.show_ledger();
-        }
-        self.send_ask(peer, bytes);
+        })
     }
 
     fn send_ask(&mut self, peer: NodeKey, bytes: Vec<u8>) {
@@ -103,7 +109,11 @@ impl Node {
     }
 
     /// The signed request, without the chain that the hello told, and the size of the ledger with it.
-    fn request_to(&mut self, unit: UnitPath, request: Request) -> Option<(Vec<u8>, u64)> {
+    pub(crate) fn request_to(
+        &mut self,
+        unit: UnitPath,
+        request: Request,
+    ) -> Option<(Vec<u8>, u64)> {
         let signer = self.settings.chain.leaf_digest();
         let content = Digest::of_parts(&[
             signer.as_bytes(),

@@ -142,6 +142,7 @@ impl Node {
             superior_ledger: self.ahead,
             restored_from: self.lacks_new_term().cloned(),
             following_home: self.is_following(),
+            needs_letter: self.needs_letter(),
             clock_behind: self.clock_behind(),
             refused_by: self.last_hello_refusal,
             superseded_by: self.superseded,

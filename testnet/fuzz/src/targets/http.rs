@@ -87,6 +87,7 @@ impl Api {
             schema: Some(SchemaText { schema: Arc::clone(schema()), text: Arc::from(SCHEMA) }),
             policy: folder.path().join("policy.cedar"),
             invites: None,
+            admissions: None,
             image: None,
             storage: Arc::new(|| StorageView { engine: "none".to_owned(), bytes: None }),
             clock: || NOW,

@@ -3,8 +3,9 @@
 use futures::executor::block_on;
 use futures::io::Cursor;
 use minicbor::{Decode, Encode};
-use reeve::enrol::Invite;
+use reeve::enrol::{Admitted, Application, Invite};
 use reeve::net::frame::{FrameError, read_frame};
+use reeve_protocol::letter::{LETTER_BYTES, LETTER_VERSION, Letter, PARTS, Part, Unread};
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::wire::{
     Blob, CHANGES, DISTRIBUTED, Downward, FRAME_BYTES, HAVE_ENTRIES, Have, HavePage, Hello,
@@ -120,6 +121,27 @@ pub fn report(bytes: &[u8]) {
         _ => {}
     }
     let _ = canonical::<ReportAnswer>(bytes);
+    if let Ok(unread) = Unread::decode(bytes) {
+        let letter = unread.unverified();
+        assert!(letter.parts.len() <= PARTS);
+        certificates::chain(&letter.chain);
+        assert!(bytes.len() <= LETTER_BYTES);
+    }
+}
+
+fn letter() -> Vec<u8> {
+    let (key, chain) = house().node(&path("it/03/016"), "1", Some(1));
+    let letter = Letter {
+        version: LETTER_VERSION,
+        federation: house().roots.federation(),
+        chain: chain.to_cbor(),
+        to: path("it/03"),
+        written_at: NOW,
+        mark: 1,
+        answers: 0,
+        parts: vec![Part::Up(Blob(vec![0])), Part::Chunk(Blob(vec![1])), Part::Down(Blob(vec![2]))],
+    };
+    letter.seal(&key)
 }
 
 /// Seeds of [`report`].
@@ -139,6 +161,7 @@ pub fn report_seeds() -> Vec<Vec<u8>> {
     let statements = vec![Blob(signed.clone())];
     let checkpoint = String::from_utf8(statement::ledger_seeds().swap_remove(0)).unwrap();
     vec![
+        letter(),
         to_vec(&Upward::Deliver { statement: Blob(signed), checkpoint: checkpoint.clone() }),
         to_vec(&Upward::Head(checkpoint)),
         to_vec(&Downward::Have(HavePage {
@@ -228,13 +251,23 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// Questions about a ledger and their answers, and the line that a person carries to a newcomer.
+/// Questions about a ledger and their answers, and the lines that a person carries.
 pub fn questions(bytes: &[u8]) {
     let _ = canonical::<LedgerMessage>(bytes);
     let _ = canonical::<LedgerAnswer>(bytes);
     if let Some(invite) = text(bytes).and_then(|line| line.parse::<Invite>().ok()) {
         let again: Invite = invite.to_string().parse().expect("what we print parses");
         assert_eq!(again, invite);
+    }
+    if let Some(application) = text(bytes).and_then(|line| line.parse::<Application>().ok()) {
+        let again: Application = application.to_string().parse().expect("what we print parses");
+        assert_eq!(again, application);
+        let _ = application.key();
+    }
+    if let Some(admitted) = text(bytes).and_then(|line| line.parse::<Admitted>().ok()) {
+        let again: Admitted = admitted.to_string().parse().expect("what we print parses");
+        assert_eq!(again, admitted);
+        let _ = admitted.federation();
     }
 }
 

@@ -1,0 +1,264 @@
+//! `reeve report`: reports and their answers by file, for a site without a line.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::asking::Node;
+use super::{CommandError, Global, Output, Style, plain, table};
+use crate::api::{CBOR, Due, LetterPage, LetterTaken, MAX_LETTER_BYTES};
+use crate::client::{Client, escaped};
+
+/// What a file of letters begins with; the last byte is its format.
+const MAGIC: &[u8; 8] = b"reevelt\x01";
+
+/// In place of a letter's length: there are no more.
+const END: u32 = u32::MAX;
+
+/// How often it is looked whether figures that changed are cut.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Looks before letters are written as things are: figures of a busy source never rest.
+const LOOKS: u32 = 50;
+
+/// What to do with reports.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  reeve report export --to it /media/stick/up.letters
+  reeve report import /media/stick/down.letters")]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// The actions.
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Write what would be told to a unit into a file
+    Export(Export),
+    /// Take a file that another unit's node wrote
+    Import(Import),
+}
+
+/// To whom.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+For a site without a line: the file is carried to the other unit, and its `reeve report import` takes it
+as if it had come over a connection. To the superior go the figures and notices that it is not known to
+have, with their tables, and the ledger's head. To a subordinate go the catalogue, revocation lists, a
+renewed certificate of its authority, the request for its figures, and what is held of it: its receipt.
+
+Every letter in the file is signed, names the unit that it is for, and may be carried openly: it holds
+what leaves the house anyway, protected as always. Files may be taken twice, late, or in any order. What
+was exported counts as told only once the superior's own file says so: until then it is exported again.
+
+Examples:
+  reeve report export --to it /media/stick/016-to-it.letters
+  reeve report export --to it/016 /media/stick/it-to-016.letters")]
+struct Export {
+    /// The superior of this node's unit, or one of its subordinates, such as it/016
+    #[arg(long, value_name = "UNIT")]
+    to: String,
+    /// The file; one that is there is replaced
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    node: Node,
+}
+
+/// From which file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The running node judges every letter in the file as it would over a connection: signature, certificates,
+revocation, unit, term, edition, audience. Taking a file twice changes nothing.
+
+Exit code 5: something in it was refused; each reason is told, and docs/formats.md lists them.
+
+Example:
+  reeve report import /media/stick/016-to-it.letters")]
+struct Import {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    node: Node,
+}
+
+#[derive(Debug, Serialize)]
+struct Exported {
+    to: String,
+    letters: u64,
+    bytes: u64,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    match &arguments.action {
+        Action::Export(export) => export.run(global, output),
+        Action::Import(import) => import.run(global, output),
+    }
+}
+
+impl Export {
+    fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        let client = self.node.client(global)?;
+        freshen(&client)?;
+        let mut name = self.file.as_os_str().to_owned();
+        name.push(".unfinished");
+        let unfinished = PathBuf::from(name);
+        let written = self.write(&client, &unfinished).and_then(|exported| {
+            fs::rename(&unfinished, &self.file).map_err(failed("cannot rename", &unfinished))?;
+            Ok(exported)
+        });
+        if written.is_err() {
+            // What went wrong is told; what is left can be deleted.
+            let _ = fs::remove_file(&unfinished);
+        }
+        let exported = written?;
+        output.show(&exported, || {
+            format!(
+                "{} letters for {} are in {} ({} bytes). Carry it there, and bring the answer back.",
+                exported.letters,
+                plain(&exported.to),
+                self.file.display(),
+                exported.bytes
+            )
+        })
+    }
+
+    fn write(&self, client: &Client, path: &Path) -> Result<Exported, CommandError> {
+        let writing = failed("cannot write", path);
+        let mut file = File::create(path).map_err(&writing)?;
+        file.write_all(MAGIC).map_err(&writing)?;
+        let (mut letters, mut after) = (0_u64, String::new());
+        loop {
+            let path = format!("/v1/letters?to={}{after}", escaped(&self.to));
+            let bytes = client.bytes(&path, CBOR)?;
+            let page: LetterPage = reeve_statement::cbor::from_slice("letter", &bytes, bytes.len())
+                .map_err(|error| {
+                    CommandError::Failed(format!("the node's answer makes no sense: {error}"))
+                })?;
+            let length = u32::try_from(page.letter.len()).unwrap_or(END);
+            file.write_all(&length.to_be_bytes()).map_err(&writing)?;
+            file.write_all(&page.letter).map_err(&writing)?;
+            letters = letters.saturating_add(1);
+            match page.next {
+                Some(next) => after = format!("&after={}", hex::encode(next)),
+                None => break,
+            }
+        }
+        file.write_all(&END.to_be_bytes()).map_err(&writing)?;
+        file.sync_all().map_err(&writing)?;
+        let bytes = file.metadata().map_err(&writing)?.len();
+        Ok(Exported { to: self.to.clone(), letters, bytes })
+    }
+}
+
+/// Waits until what changed since it was cut last is cut anew, for a bounded time.
+fn freshen(client: &Client) -> Result<(), CommandError> {
+    for _ in 0..LOOKS {
+        let Due { due } = client.send("POST", "/v1/letters/freshen", &())?;
+        if due == 0 {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl Fn(std::io::Error) -> CommandError {
+    let path = path.to_owned();
+    move |reason| CommandError::File { doing, path: path.clone(), reason }
+}
+
+impl Import {
+    fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        // A file that was cut is known before anything of it is taken.
+        let letters = self.letters(|_| Ok(()))?;
+        let client = self.node.client(global)?;
+        let mut taken: Vec<LetterTaken> = Vec::new();
+        self.letters(|letter| {
+            taken.push(client.send_bytes("POST", "/v1/letters", CBOR, letter)?);
+            Ok(())
+        })?;
+        output.show(&taken, || describe(letters, &taken))?;
+        let refused: u64 =
+            taken.iter().flat_map(|taken| &taken.refused).map(|refused| refused.count).sum();
+        match refused {
+            0 => Ok(()),
+            _ => Err(CommandError::Findings(format!("{refused} messages were refused"))),
+        }
+    }
+
+    /// Shows every letter of the file, and says how many there are.
+    fn letters(
+        &self,
+        mut visit: impl FnMut(Vec<u8>) -> Result<(), CommandError>,
+    ) -> Result<u64, CommandError> {
+        let reading = failed("cannot read", &self.file);
+        let mut file = BufReader::new(File::open(&self.file).map_err(&reading)?);
+        let mut magic = [0; MAGIC.len()];
+        let whole = file.read_exact(&mut magic).is_ok();
+        match magic.split_last() {
+            Some((format, name)) if whole && MAGIC.starts_with(name) => {
+                if Some(format) != MAGIC.last() {
+                    return Err(self.bad(&format!(
+                        "has format {format}, this program reads up to format 1; run the newer program"
+                    )));
+                }
+            }
+            _ => return Err(self.bad("is no file of letters: it does not begin like one")),
+        }
+        let mut letters = 0_u64;
+        loop {
+            let mut length = [0; 4];
+            file.read_exact(&mut length).map_err(|_| self.bad("ends in the middle"))?;
+            let length = u32::from_be_bytes(length);
+            if length == END {
+                break;
+            }
+            let length = usize::try_from(length).ok().filter(|it| *it <= MAX_LETTER_BYTES);
+            let length = length.ok_or_else(|| self.bad("holds a letter that is too long"))?;
+            let mut letter = vec![0; length];
+            file.read_exact(&mut letter).map_err(|_| self.bad("ends in the middle"))?;
+            visit(letter)?;
+            letters = letters.saturating_add(1);
+        }
+        let mut beyond = [0];
+        match file.read(&mut beyond).map_err(&reading)? {
+            0 => Ok(letters),
+            _ => Err(self.bad("goes on after its end")),
+        }
+    }
+
+    fn bad(&self, found: &str) -> CommandError {
+        CommandError::Mistakes(format!("{} {found}", self.file.display()))
+    }
+}
+
+fn describe(letters: u64, taken: &[LetterTaken]) -> String {
+    let sum = |of: fn(&LetterTaken) -> u64| taken.iter().map(of).sum::<u64>();
+    let from = taken.first().map_or("nobody", |first| first.from.as_str());
+    let mut text = format!(
+        "{letters} letters from {}: {} messages taken, {} older than what is here",
+        plain(from),
+        sum(|it| it.accepted),
+        sum(|it| it.known),
+    );
+    let refused: Vec<Vec<String>> = taken
+        .iter()
+        .flat_map(|taken| &taken.refused)
+        .map(|it| vec![it.count.to_string(), Style::Bad.of(&it.code), plain(&it.reason)])
+        .collect();
+    if !refused.is_empty() {
+        text.push_str(&format!("\n\n{}", table(&["refused", "code", "why"], &[0], &refused)));
+    }
+    text
+}
