@@ -11,8 +11,9 @@ use reeve_protocol::local::{Answer, Question};
 use reeve_statement::cbor;
 use reeve_statement::unit::UnitPath;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use super::body::{Document, Params, Who, media_type, parameter, read};
+use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::service::Service;
 use crate::api::{CBOR, Due, JSON, LetterPage, LetterTaken, MAX_LETTER_BYTES, MAX_REQUEST_BYTES};
@@ -29,7 +30,14 @@ pub(super) struct Which {
     after: Option<String>,
 }
 
-pub(super) async fn freshen(State(service): Shared, Who(who): Who) -> Result<Document<Due>, Fault> {
+pub(super) async fn freshen(
+    State(service): Shared,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Due>, Fault> {
+    // It says nothing; that it is JSON keeps out what the form of a foreign page can send.
+    let _: IgnoredAny = json(&headers, body, MAX_REQUEST_BYTES).await?;
     match service.ask(&who, Question::Freshen).await? {
         Answer::Due(due) => Ok(Document(Due { due })),
         _ => Err(Fault::OtherAnswer),
