@@ -149,7 +149,7 @@ impl House {
         let previous = (edition > 1).then_some(Digest::ZERO);
         let edition = Edition { edition, previous, ..Edition::default() };
         let released = Released::new(&permit, figure, edition).unwrap();
-        self.state.record(&released).unwrap();
+        self.state.record(&released, 1).unwrap();
         let (body, _) = released.into_body();
         let Body::Release(release) = body else { panic!("not a release") };
         let floor = release.decision.conditions.floor;

@@ -39,6 +39,9 @@ pub struct ClassState {
     /// When the open window of publication closes; none while every edition is told at once.
     #[n(5)]
     pub window_closes: Option<Timestamp>,
+    /// The reporting term that the last edition was told in.
+    #[n(6)]
+    pub term: u64,
 }
 
 /// What was told of one figure.
@@ -105,11 +108,14 @@ impl DisclosureState {
         self.class(class).is_some_and(|told| told.content == content)
     }
 
-    /// Notes that a release is to be told. Make the state durable before you send.
+    /// Notes that a release is to be told in a reporting term. Make the state durable before you send.
+    ///
+    /// A later term counts on from what the recipients hold, which may be less than this state
+    /// remembers; what an earlier one protected stays protected.
     ///
     /// # Errors
     /// [`StateError`] if it is another figure's, or its edition number was used for other content.
-    pub fn record(&mut self, released: &Released) -> Result<(), StateError> {
+    pub fn record(&mut self, released: &Released, term: u64) -> Result<(), StateError> {
         let release = released.release();
         if release.indicator != self.indicator || release.period != self.period {
             return Err(StateError::OtherFigure {
@@ -118,8 +124,9 @@ impl DisclosureState {
             });
         }
         let told = self.classes.get(&release.class);
-        if let Some(told) = told.filter(|told| told.edition >= release.edition) {
-            if told.edition == release.edition && told.content == released.content() {
+        let new = (term, release.edition);
+        if let Some(told) = told.filter(|told| (told.term, told.edition) >= new) {
+            if (told.term, told.edition) == new && told.content == released.content() {
                 return Ok(());
             }
             return Err(StateError::EditionTaken { told: told.edition, found: release.edition });
@@ -132,6 +139,7 @@ impl DisclosureState {
             content: released.content(),
             min_step: told.map_or(0, |told| told.min_step),
             window_closes: None,
+            term,
         };
         self.classes.insert(release.class, next);
         Ok(())

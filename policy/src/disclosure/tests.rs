@@ -197,7 +197,7 @@ fn protection_is_remembered_and_never_loosened() {
     let mut state = fresh(&strict);
     let own = table(&[(".", "f", 4)]);
     let released = Released::new(&permit(&strict), leaf_figure(&strict, &own), first()).unwrap();
-    state.record(&released).unwrap();
+    state.record(&released, 1).unwrap();
     let restored: DisclosureState = from_slice("state", &to_vec(&state), 10_000).unwrap();
     assert_eq!(restored, state);
     let areas = areas(&["."]);
@@ -216,11 +216,11 @@ fn an_edition_is_told_once_and_with_one_content() {
         Released::new(&permit(&indicator), figure, edition).unwrap()
     };
     let one = make(8, first());
-    state.record(&one).unwrap();
-    state.record(&one).unwrap();
+    state.record(&one, 1).unwrap();
+    state.record(&one, 1).unwrap();
     assert!(state.is_told(RecipientClass::Superior, one.content()));
     assert!(!state.is_told(RecipientClass::Public, one.content()));
-    let fork = state.record(&make(9, first()));
+    let fork = state.record(&make(9, first()), 1);
     assert_eq!(fork, Err(StateError::EditionTaken { told: 1, found: 1 }));
     let second = Edition {
         edition: 2,
@@ -228,8 +228,12 @@ fn an_edition_is_told_once_and_with_one_content() {
         reason: Some(RevisionReason::Update),
         ..first()
     };
-    state.record(&make(9, second)).unwrap();
-    assert!(matches!(state.record(&one), Err(StateError::EditionTaken { .. })));
+    state.record(&make(9, second.clone()), 1).unwrap();
+    assert!(matches!(state.record(&one, 1), Err(StateError::EditionTaken { .. })));
+    // A later term counts on from what was accepted; an earlier one tells nothing more.
+    state.record(&one, 2).unwrap();
+    let late = Edition { edition: 3, ..second };
+    assert!(matches!(state.record(&make(9, late), 1), Err(StateError::EditionTaken { .. })));
     // Changes below the floor are no news.
     assert_eq!(make(1, first()).content(), make(4, first()).content());
 }
@@ -427,7 +431,7 @@ fn an_input_less_protected_than_the_release_is_not_passed_on() {
     // Told at 9 before: the figure of the subordinate at 5 would be finer.
     let strict = floor(9);
     let leaf = Released::new(&permit(&strict), leaf_figure(&strict, &table(&[])), first()).unwrap();
-    state.record(&leaf).unwrap();
+    state.record(&leaf, 1).unwrap();
     let permit = permit(&indicator);
     let again =
         roll_up(&permit, &indicator, period(), &issuer, OwnPart::None, &subordinates, &state);

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
-use reeve_protocol::rows::{self, SentRow};
+use reeve_protocol::rows::{self, HeardRow, SentRow};
 use reeve_protocol::stored::LedgerCheck;
 use reeve_statement::cbor::from_slice;
 use reeve_statement::digest::Digest;
+use reeve_statement::unit::UnitId;
 
 /// Rows by key.
 pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -125,6 +126,16 @@ impl Disk {
         self.put_aside.is_some()
     }
 
+    /// The statements that the node on this disk holds of a subordinate.
+    pub(crate) fn heard_of(&self, unit: &UnitId) -> Vec<Digest> {
+        let prefix = rows::key(rows::HEARD, &[unit.as_str().as_bytes(), b"/"]);
+        let Loaded::Rows(found) = self.scan(&prefix, None, usize::MAX) else { return Vec::new() };
+        let digest = |(_, value): (_, Vec<u8>)| {
+            from_slice::<HeardRow>("heard", &value, value.len()).unwrap().statement
+        };
+        found.into_iter().map(digest).collect()
+    }
+
     /// What a load finds: it sees every commit handed out before it.
     pub(crate) fn load(&self, what: &Load) -> Loaded {
         match what {
@@ -149,7 +160,7 @@ impl Disk {
             .rows
             .range((from, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit.saturating_add(self.pending.iter().map(|(_, rows)| rows.len()).sum()))
+            .take(limit.saturating_add(self.pending.iter().map(|(_, rows)| rows.len()).sum::<usize>()))
             .map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
             .collect();
         for (key, value) in self.pending.iter().flat_map(|(_, rows)| rows) {

@@ -87,13 +87,11 @@ impl Seen {
         self.accepted.retain(|(host, ..), _| *host != at);
     }
 
-    /// A unit's store is put back for good: its last word is what its superior has accepted.
-    pub(crate) fn fall_back(&mut self, unit: &UnitPath, superior: NodeKey) {
+    /// A unit's store is put back for good: its last word is what its superior holds.
+    pub(crate) fn fall_back(&mut self, unit: &UnitPath, held: &[Digest]) {
         self.last.retain(|(of, _), _| of != unit);
-        let held = self.accepted.iter().filter(|((at, of, _), _)| *at == superior && of == unit);
-        let held: Vec<Digest> = held.map(|(_, (_, _, digest))| *digest).collect();
         for digest in held {
-            if let Some(known) = self.known(&digest) {
+            if let Some(known) = self.known(digest) {
                 self.note_issued(&known);
             }
         }

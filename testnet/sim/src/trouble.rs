@@ -163,8 +163,9 @@ impl Sim {
         disk.put_image();
         disk.keep_image();
         self.seen.forget_accepted(key);
-        let superior = unit.parent().map(|above| self.key_of(&above, REPORTING));
-        self.seen.fall_back(&unit, superior.unwrap());
+        let superior = self.key_of(&unit.parent().unwrap(), REPORTING);
+        let held = self.disks[&superior].heard_of(unit.leaf());
+        self.seen.fall_back(&unit, &held);
         self.model.forget(key);
         self.stopped.insert(unit);
         self.push(self.now + 1, Event::Restart(key));

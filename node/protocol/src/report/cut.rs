@@ -594,7 +594,7 @@ impl Node {
             .disclosure
             .entry(key)
             .or_insert_with(|| DisclosureState::new(id.indicator.clone(), period));
-        if state.record(released).is_err() {
+        if state.record(released, self.ledger.term()).is_err() {
             return false;
         }
         let value = to_vec(state);
