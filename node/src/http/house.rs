@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::register::names;
 use super::service::Service;
 use crate::api::{
-    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry, JSON,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry,
     MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published,
     SentEntry, StatusView, TOML,
 };
@@ -70,14 +70,7 @@ pub(super) async fn catalogue(
     Who(who): Who,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    let catalogue = match service.ask(&who, Question::Catalogue).await? {
-        Answer::Catalogue(Some(catalogue)) => catalogue,
-        Answer::Catalogue(None) => {
-            let next = "it comes from above, or from `reeve catalogue publish`";
-            return Err(Fault::NotFound("catalogue", next));
-        }
-        _ => return Err(Fault::OtherAnswer),
-    };
+    let catalogue = service.catalogue(&who).await?;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if accept == Some(CBOR) {
         return Ok(typed(CBOR, cbor::to_vec(&*catalogue)));
@@ -330,13 +323,7 @@ pub(super) async fn invite(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Document<serde_json::Value>, Fault> {
-    if media_type(&headers) != Some(JSON) {
-        return Err(Fault::MediaType(JSON));
-    }
-    service.ask_done(&who, Question::Permission(Action::ManagePeers)).await?;
-    let desk = service.settings.invites.as_ref().ok_or(Fault::NoDesk)?;
-    let order = read(&headers, body, MAX_REQUEST_BYTES).await?.to_vec();
-    desk(order).await.map(Document).map_err(Fault::Desk)
+    service.order(&who, service.settings.invites.as_ref(), &headers, body).await
 }
 
 /// The image holds every record, so a token alone is not enough: the policy lets nobody read all records

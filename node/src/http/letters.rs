@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::service::Service;
-use crate::api::{CBOR, Due, JSON, LetterPage, LetterTaken, MAX_LETTER_BYTES, MAX_REQUEST_BYTES};
+use crate::api::{CBOR, Due, LetterPage, LetterTaken, MAX_LETTER_BYTES, MAX_REQUEST_BYTES};
 
 type Shared = State<Arc<Service>>;
 
@@ -88,11 +88,5 @@ pub(super) async fn admission(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Document<serde_json::Value>, Fault> {
-    if media_type(&headers) != Some(JSON) {
-        return Err(Fault::MediaType(JSON));
-    }
-    service.ask_done(&who, Question::Permission(Action::ManagePeers)).await?;
-    let desk = service.settings.admissions.as_ref().ok_or(Fault::NoDesk)?;
-    let order = read(&headers, body, MAX_REQUEST_BYTES).await?.to_vec();
-    desk(order).await.map(Document).map_err(Fault::Desk)
+    service.order(&who, service.settings.admissions.as_ref(), &headers, body).await
 }

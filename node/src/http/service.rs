@@ -5,19 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::HeaderMap;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use reeve_crdt::schema::{Kind, Schema};
-use reeve_policy::authz::Person;
+use reeve_policy::authz::{Action, Person};
 use reeve_protocol::local::{Answer, Failure, Question};
+use reeve_statement::catalogue::Catalogue;
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
 
 use super::Asker;
+use super::body::{Document, media_type, read};
 use super::fault::{DeskFault, Fault};
 use super::tokens::TokenFile;
-use crate::api::StorageView;
+use crate::api::{JSON, MAX_REQUEST_BYTES, StorageView};
 
 /// Longest wait for an answer: far above what the core needs, below what a proxy waits for.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -132,6 +136,35 @@ impl Service {
             Answer::Done => Ok(()),
             _ => Err(Fault::OtherAnswer),
         }
+    }
+
+    /// The catalogue in force.
+    pub(super) async fn catalogue(&self, who: &Person) -> Result<Box<Catalogue>, Fault> {
+        match self.ask(who, Question::Catalogue).await? {
+            Answer::Catalogue(Some(catalogue)) => Ok(catalogue),
+            Answer::Catalogue(None) => {
+                let next = "it comes from above, or from `reeve catalogue publish`";
+                Err(Fault::NotFound("catalogue", next))
+            }
+            _ => Err(Fault::OtherAnswer),
+        }
+    }
+
+    /// Hands an order (JSON) to a desk; its answer. Nobody but who manages peers makes this read one.
+    pub(super) async fn order(
+        &self,
+        who: &Person,
+        desk: Option<&InviteDesk>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Document<serde_json::Value>, Fault> {
+        if media_type(headers) != Some(JSON) {
+            return Err(Fault::MediaType(JSON));
+        }
+        self.ask_done(who, Question::Permission(Action::ManagePeers)).await?;
+        let desk = desk.ok_or(Fault::NoDesk)?;
+        let order = read(headers, body, MAX_REQUEST_BYTES).await?.to_vec();
+        desk(order).await.map(Document).map_err(Fault::Desk)
     }
 
     /// The kind of that name in the schema.

@@ -30,14 +30,7 @@ pub(super) async fn situation(
     Params(When { day }): Params<When>,
 ) -> Result<Document<Situation>, Fault> {
     let day: Option<Date> = day.map(|day| parameter("day", &day)).transpose()?;
-    let catalogue = match service.ask(&who, Question::Catalogue).await? {
-        Answer::Catalogue(Some(catalogue)) => catalogue,
-        Answer::Catalogue(None) => {
-            let next = "it comes from above, or from `reeve catalogue publish`";
-            return Err(Fault::NotFound("catalogue", next));
-        }
-        _ => return Err(Fault::OtherAnswer),
-    };
+    let catalogue = service.catalogue(&who).await?;
     let (mut views, mut withheld, mut declined) = (Vec::new(), Vec::new(), None);
     for indicator in &catalogue.indicators {
         match look(&service, &who, &indicator.id, day).await {

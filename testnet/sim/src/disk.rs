@@ -160,7 +160,10 @@ impl Disk {
             .rows
             .range((from, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
-            .take(limit.saturating_add(self.pending.iter().map(|(_, rows)| rows.len()).sum::<usize>()))
+            .take(
+                limit
+                    .saturating_add(self.pending.iter().map(|(_, rows)| rows.len()).sum::<usize>()),
+            )
             .map(|(key, value)| (key.as_slice(), Some(value.as_slice())))
             .collect();
         for (key, value) in self.pending.iter().flat_map(|(_, rows)| rows) {

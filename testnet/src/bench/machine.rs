@@ -2,6 +2,7 @@
 //! Elsewhere the answers are "unknown": figures are printed all the same.
 
 use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -64,7 +65,16 @@ pub fn reset_peak_memory() {
 /// The most memory that this process has held, in kB; none where the system does not tell.
 #[must_use]
 pub fn peak_memory_kb() -> Option<u64> {
-    let text = fs::read_to_string(STATUS).ok()?;
+    peak_in(STATUS.as_ref())
+}
+
+/// The most memory that a process has held, in kB; none if it has ended, or the system does not tell.
+pub(crate) fn peak_memory_kb_of(pid: u32) -> Option<u64> {
+    peak_in(format!("/proc/{pid}/status").as_ref())
+}
+
+fn peak_in(status: &Path) -> Option<u64> {
+    let text = fs::read_to_string(status).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()
 }

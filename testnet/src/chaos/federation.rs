@@ -300,7 +300,7 @@ impl Federation {
 
 impl Site {
     fn note_memory(&mut self) {
-        let peak = super::remains::peak_memory_kb(self.process.pid());
+        let peak = crate::bench::machine::peak_memory_kb_of(self.process.pid());
         self.peak_kb = self.peak_kb.max(peak.unwrap_or_default());
     }
 }

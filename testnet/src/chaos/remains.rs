@@ -76,10 +76,3 @@ fn no_secret(site: &Site) -> Result<(), TrialError> {
     }
     Ok(())
 }
-
-/// The most memory that a process has held, in kB; none if it has ended, or Linux does not tell.
-pub(super) fn peak_memory_kb(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}

@@ -16,6 +16,7 @@ use reeve_fuzz::mutate::Mutator;
 use reeve_fuzz::{INPUT_BYTES, Target};
 
 use super::{INPUT_MS, MEMORY_KIB, TargetReport};
+use crate::bench::machine::peak_memory_kb;
 use crate::stopwatch::now;
 
 /// Exit codes by which a process says why it ended early; a panic has Rust's own.
@@ -197,8 +198,5 @@ fn processor_ms() -> u64 {
 
 /// Memory of this process at its peak, in KiB.
 fn peak_kib() -> io::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-    peak.ok_or_else(|| io::Error::other("no VmHWM in /proc/self/status"))
+    peak_memory_kb().ok_or_else(|| io::Error::other("no VmHWM in /proc/self/status"))
 }
