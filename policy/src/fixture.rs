@@ -51,6 +51,7 @@ pub(crate) fn cases() -> Indicator {
         record_range: None,
         contributors: Contributors::Records,
         cut_off: None,
+        due_days: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use reeve_statement::calendar::{DueDays, Weekdays};
 use reeve_statement::catalogue::{Basis, Dimension, Filter, Indicator, Measure};
 use reeve_statement::limits::{INDICATORS, PATH_UNITS, TABLE_ROWS, TEXT_BYTES};
 use reeve_statement::names::{FieldId, IndicatorId};
@@ -71,6 +72,7 @@ struct Plain {
     legal_basis: Option<String>,
     presence_told: bool,
     expected_within_hours: Option<u32>,
+    due_days: Option<DueDays>,
 }
 
 fn indicator(
@@ -121,6 +123,7 @@ fn indicator(
         record_range: Some(measured.range),
         contributors: measured.contributors,
         cut_off: None,
+        due_days: plain.due_days,
     };
     combinations(&indicator, kind, section, report);
     Some(indicator)
@@ -149,6 +152,7 @@ fn plain(section: &mut Section<'_>, report: &mut Report<'_>) -> Plain {
         presence_told: crate::schema::choice(section, "presence", &presences, Some(false), report)
             .unwrap_or(false),
         expected_within_hours: expected_within(section, report),
+        due_days: due_days(section, report),
     }
 }
 
@@ -292,6 +296,25 @@ fn expected_within(section: &mut Section<'_>, report: &mut Report<'_>) -> Option
         report.add(text.span, &path, expected, format!("\"{}\"", excerpt(text.text)), "");
     }
     hours
+}
+
+/// Days on which it is due; none: every day.
+fn due_days(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<DueDays> {
+    let entry = section.entry("due")?;
+    let expected = "\"every\", \"working\", or days such as [\"mon\", \"thu\"]";
+    match entry.value.as_str() {
+        Some("every") => return None,
+        Some("working") => return Some(DueDays::Working),
+        _ => {}
+    }
+    let days = entry.value.as_array().and_then(|items| {
+        let names: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+        Weekdays::of_names(names?)
+    });
+    if days.is_none() {
+        section.wrong("due", entry, expected, "", report);
+    }
+    days.map(DueDays::On)
 }
 
 /// `36h`: a whole number and a letter.

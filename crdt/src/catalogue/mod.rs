@@ -27,6 +27,7 @@
 //! contributors = "records"             # records (default) | value; see below
 //! presence   = "hidden"                # hidden (default) | told: may an absent row be told?
 //! expected_within = "36h"              # hours or days (2d) after a period's end; default: no deadline
+//! due        = "working"               # every (default) | working | ["mon", "thu"]; see below
 //! ```
 //!
 //! **Period.** `step` is `day`, `week` (ISO 8601, from Monday), `month` or `now`. The first three
@@ -34,6 +35,11 @@
 //! time zone, a record where the field is not set counts nowhere. `now` has no field. With a `cut_off`
 //! in the header days end at that hour of the unit's clock: a timestamp at or after it counts for the
 //! next day. Dates are days already and are not moved.
+//!
+//! **Due.** A period without a day that is due is expected of nobody: who reports nothing of it is
+//! `not due`. `working` are the days that each unit works, as its superior's register says (else
+//! Monday to Friday), without its holidays; named days of the week are due but for its holidays. A
+//! deadline that falls on another day moves to the next day that is due.
 //!
 //! **Measures.** `count`; `sum(field)`, `mean(field)`, `min(field)`, `max(field)` of an integer or
 //! decimal field, over the records where it is set; `min` and `max` not on personal kinds.

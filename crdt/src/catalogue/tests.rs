@@ -405,3 +405,19 @@ fn a_cut_off_is_an_hour_and_bears_on_moments_only() {
     }
     assert!(with("cut_off = \"18:00\"", &seen).is_err());
 }
+
+#[test]
+fn what_is_due_is_every_day_working_days_or_days_of_the_week() {
+    use reeve_statement::calendar::{DueDays, Weekdays};
+    let first = |it: Catalogue| it.indicators.first().and_then(|first| first.due_days);
+    let due = |line: &str| read_text(&case("it", line)).map(first);
+    assert_eq!(due("").unwrap(), None);
+    assert_eq!(due("due = \"every\"").unwrap(), None);
+    assert_eq!(due("due = \"working\"").unwrap(), Some(DueDays::Working));
+    let days = Weekdays::of_names(["mon", "thu"]).unwrap();
+    assert_eq!(due("due = [\"thu\", \"mon\"]").unwrap(), Some(DueDays::On(days)));
+    for bad in ["\"weekly\"", "[]", "[\"monday\"]", "[1]", "5"] {
+        let told = due(&format!("due = {bad}")).unwrap_err().to_string();
+        assert!(told.contains("due") && told.contains("working"), "{told}");
+    }
+}

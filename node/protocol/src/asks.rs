@@ -167,7 +167,9 @@ impl Node {
             Question::Checkpoint | Question::Inclusion { .. } => (Action::ReadLedger, node()),
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
-            Question::ChangeEntry(_) => (Action::PublishRegister, node()),
+            Question::ChangeEntry(_) | Question::SetCalendar { .. } => {
+                (Action::PublishRegister, node())
+            }
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::Declare(_) => (Action::DeclareResponse, node()),
             Question::TakeList(_) | Question::Renew(_) | Question::Issue { .. } => {
@@ -210,6 +212,7 @@ impl Node {
             | Question::EndImport { .. }
             | Question::Close { .. }
             | Question::ChangeEntry(_)
+            | Question::SetCalendar { .. }
             | Question::Publish(_)
             | Question::Declare(_)
             | Question::TakeLetter(_)
@@ -282,9 +285,11 @@ impl Node {
             Question::Adoptions => {
                 Answer::Adoptions { proposals: self.view_proposals(), acts: self.view_acts() }
             }
-            Question::Register => Answer::Register(
-                self.reports.register.as_ref().map(|(_, r)| r.entries.clone()).unwrap_or_default(),
-            ),
+            Question::Register => Answer::Register(self.view_register()),
+            Question::SetCalendar { unit, calendar } => match self.set_calendar(unit, calendar) {
+                Ok(()) => Answer::Done,
+                Err(failure) => Answer::Failed(failure),
+            },
             Question::ChangeEntry(change) => match self.change_entry(change) {
                 Ok(()) => Answer::Done,
                 Err(failure) => Answer::Failed(failure),

@@ -67,11 +67,13 @@ pub enum Bug {
     OutliveDeclarations,
     /// Forgets how strictly a figure was told before.
     ForgetTold,
+    /// Does not look whether a period is due.
+    ForgetCalendar,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -102,6 +104,7 @@ impl Bug {
         Self::NeverSignAgain,
         Self::OutliveDeclarations,
         Self::ForgetTold,
+        Self::ForgetCalendar,
     ];
 }
 

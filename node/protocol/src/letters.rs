@@ -342,7 +342,7 @@ impl Node {
             messages.push(Downward::Certificate(Blob(renewed.to_cbor())));
         }
         messages.extend(self.held_pages(to.leaf()).into_iter().map(Downward::Have));
-        if let Some(request) = self.standing_request()
+        if let Some(request) = self.standing_request(&to)
             && let Some((bytes, size)) = self.request_to(to.clone(), request)
             && (self.settings.unit.depth() == 1 || size <= self.reports.shown)
         {

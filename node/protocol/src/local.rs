@@ -10,6 +10,7 @@ use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Action, Person, Refusal as Declined};
 use reeve_statement::bounds::Cell;
+use reeve_statement::calendar::Calendar;
 use reeve_statement::catalogue::{Catalogue, Indicator, RecipientClass, Titles};
 use reeve_statement::completeness::{Counts, Exception, UnitState};
 use reeve_statement::digest::Digest;
@@ -162,6 +163,14 @@ pub enum Question {
     Register,
     /// Change what the register says of a subordinate; signed as its next version.
     ChangeEntry(EntryChange),
+    /// Say when a subordinate works, in place of what the register said; it stands in the register's
+    /// next version and in the request to the unit.
+    SetCalendar {
+        /// The subordinate; none: all of them.
+        unit: Option<UnitId>,
+        /// When it works; none: nothing is said.
+        calendar: Option<Calendar>,
+    },
     /// Take a catalogue that an authority of this unit signed.
     Publish(Vec<u8>),
     /// Take a declaration that an authority of this unit signed.

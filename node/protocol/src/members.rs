@@ -2,6 +2,7 @@
 
 use reeve_crdt::indicator::{Engine, EngineError};
 use reeve_crdt::twin::ShardId;
+use reeve_statement::calendar::Calendar;
 use reeve_statement::catalogue::{Catalogue, Titles};
 use reeve_statement::cbor::{from_slice, to_vec};
 use reeve_statement::cert::Chain;
@@ -79,6 +80,47 @@ impl Node {
         self.sign_register(register).map_err(Failure::Refused)
     }
 
+    /// Says when a subordinate, or all of them, work.
+    pub(crate) fn set_calendar(
+        &mut self,
+        unit: Option<UnitId>,
+        calendar: Option<Calendar>,
+    ) -> Result<(), Failure> {
+        let (previous, mut register) = self.register_to_change();
+        let place = match unit {
+            None => &mut register.calendar,
+            Some(unit) => {
+                let entry = register.entries.iter_mut().find(|entry| entry.unit == unit);
+                &mut entry.ok_or(Failure::UnknownUnit(unit))?.calendar
+            }
+        };
+        if self.settings.term.is_none() {
+            return Err(Failure::NotReporting);
+        }
+        if !self.may_sign() {
+            return Err(Failure::Refused(Refusal::Unreconciled));
+        }
+        if *place == calendar {
+            return Ok(());
+        }
+        *place = calendar;
+        register.previous = previous;
+        self.sign_register(register).map_err(Failure::Refused)?;
+        self.ask_subordinates_anew();
+        self.expect_periods();
+        Ok(())
+    }
+
+    /// The register, with the calendar that holds for each subordinate.
+    pub(crate) fn view_register(&self) -> Vec<RegisterEntry> {
+        let Some((_, register)) = &self.reports.register else { return Vec::new() };
+        let joined = |entry: &RegisterEntry| RegisterEntry {
+            calendar: register.calendar_of(&entry.unit),
+            ..entry.clone()
+        };
+        register.entries.iter().map(joined).collect()
+    }
+
     /// Enters a subordinate into the register, signs and logs the new version.
     pub(crate) fn enter(
         &mut self,
@@ -86,10 +128,7 @@ impl Node {
         names: Titles,
         time_zone: Option<String>,
     ) -> Result<(), Refusal> {
-        let (previous, mut register) = match &self.reports.register {
-            Some((digest, register)) => (Some(*digest), register.clone()),
-            None => (None, Register { version: 0, previous: None, entries: Vec::new() }),
-        };
+        let (previous, mut register) = self.register_to_change();
         // Only the reporting node keeps the register.
         if self.settings.term.is_none() || register.entries.iter().any(|entry| entry.unit == unit) {
             return Ok(());
@@ -109,9 +148,20 @@ impl Node {
             predecessors: Vec::new(),
             population: None,
             time_zone,
+            calendar: None,
         });
         register.entries.sort_by(|a, b| a.unit.cmp(&b.unit));
         self.sign_register(register)
+    }
+
+    /// The register, with the digest of its statement; an empty one if there is none.
+    fn register_to_change(&self) -> (Option<Digest>, Register) {
+        match &self.reports.register {
+            Some((digest, register)) => (Some(*digest), register.clone()),
+            None => {
+                (None, Register { version: 0, previous: None, entries: Vec::new(), calendar: None })
+            }
+        }
     }
 
     /// Signs and logs the next version; from then on it says who is expected.

@@ -157,6 +157,9 @@ impl Node {
         self.reports.inventories.remove(&(peer, false));
         self.reports.asks_held.remove(&peer);
         if let Some(gone) = gone {
+            if gone.standing == Standing::Subordinate {
+                self.note_parted(gone.unit.leaf());
+            }
             self.forget_greeted(peer, gone.standing);
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reeve_protocol::consent::{Act, Consent, Proposal};
 use reeve_protocol::rows::{IssuedRow, SentRow};
 use reeve_statement::adoption::Adopted;
+use reeve_statement::calendar::{Calendar, DueDays, Weekdays};
 use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
 use reeve_statement::register::{Population, RegisterEntry};
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,30 @@ pub struct RegisterUnit {
     pub population: Option<PopulationEntry>,
     /// Its time zone.
     pub time_zone: Option<String>,
+    /// When it works, with what the register says for all.
+    pub calendar: CalendarEntry,
+}
+
+/// When a unit works.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarEntry {
+    /// Days of the week, `mon` to `sun`; none: nothing is said, which means Monday to Friday.
+    #[serde(default)]
+    pub weekdays: Vec<String>,
+    /// Days on which it does not.
+    #[serde(default)]
+    pub holidays: Vec<String>,
+}
+
+impl From<&Calendar> for CalendarEntry {
+    fn from(calendar: &Calendar) -> Self {
+        let names = calendar.weekdays.into_iter().flat_map(Weekdays::names);
+        Self {
+            weekdays: names.map(str::to_owned).collect(),
+            holidays: calendar.holidays.iter().map(|day| day.0.to_string()).collect(),
+        }
+    }
 }
 
 impl From<&RegisterEntry> for RegisterUnit {
@@ -149,6 +174,7 @@ impl From<&RegisterEntry> for RegisterUnit {
             predecessors: entry.predecessors.iter().map(ToString::to_string).collect(),
             population: entry.population.as_ref().map(PopulationEntry::from),
             time_zone: entry.time_zone.clone(),
+            calendar: entry.calendar.as_ref().map(CalendarEntry::from).unwrap_or_default(),
         }
     }
 }
@@ -237,6 +263,8 @@ pub struct IndicatorView {
     pub legal_basis: Option<String>,
     /// Hours after a period's end when it is expected.
     pub expected_within_hours: Option<u32>,
+    /// On which days it is due: `every`, `working`, or days of the week.
+    pub due: Vec<String>,
     /// Digest of its definition.
     pub definition: String,
 }
@@ -282,6 +310,11 @@ impl From<&Indicator> for IndicatorView {
             floors: RecipientClass::ALL.into_iter().map(floor).collect(),
             legal_basis: indicator.legal_basis.clone(),
             expected_within_hours: indicator.expected_within_hours,
+            due: match indicator.due_days {
+                None => vec!["every".to_owned()],
+                Some(DueDays::Working) => vec!["working".to_owned()],
+                Some(DueDays::On(days)) => days.names().map(str::to_owned).collect(),
+            },
             definition: indicator.definition().to_string(),
         }
     }

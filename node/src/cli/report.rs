@@ -1,4 +1,4 @@
-//! `reeve report`: reports and their answers by file, for a site without a line.
+//! `reeve report`: that there is nothing to report; and reports by file, for a site without a line.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read as _, Write as _};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::asking::Node;
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{CBOR, Due, LetterPage, LetterTaken, MAX_LETTER_BYTES};
+use crate::api::{CBOR, Closing, Due, LetterPage, LetterTaken, MAX_LETTER_BYTES, Written};
 use crate::client::{Client, escaped};
 
 /// What a file of letters begins with; the last byte is its format.
@@ -28,6 +28,7 @@ const LOOKS: u32 = 50;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  reeve report nil case 2020-03-01 --source health-office --token-file writer.token
   reeve report export --to it /media/stick/up.letters
   reeve report import /media/stick/down.letters")]
 pub struct Arguments {
@@ -38,10 +39,34 @@ pub struct Arguments {
 /// The actions.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Say that there is nothing to report of a kind for periods: zero, and not silence
+    Nil(Nil),
     /// Write what would be told to a unit into a file
     Export(Export),
     /// Take a file that another unit's node wrote
     Import(Import),
+}
+
+/// Of what there is nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Zero needs a report: a period of which nobody speaks is `no report` at every superior. This says, in the
+name of a source, that the period is complete and that it brings no records of the kind. It needs a
+writer's token for the kind. What other sources have written of the period stands.
+
+Example:
+  reeve report nil case 2020-03-01 2020-03-02 --source health-office --token-file writer.token")]
+struct Nil {
+    /// The kind, such as case
+    kind: String,
+    /// The periods: 2020-03-01, 2020-W10, 2020-03 or now
+    #[arg(required = true, value_name = "PERIOD")]
+    periods: Vec<String>,
+    /// In whose name: a department, a feed, a contributor
+    #[arg(long)]
+    source: String,
+    #[command(flatten)]
+    node: Node,
 }
 
 /// To whom.
@@ -101,8 +126,22 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     match &arguments.action {
+        Action::Nil(nil) => nil.run(global, output),
         Action::Export(export) => export.run(global, output),
         Action::Import(import) => import.run(global, output),
+    }
+}
+
+impl Nil {
+    fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        let Self { kind, periods, source, node } = self;
+        let closing =
+            Closing { kind: Some(kind.clone()), source: source.clone(), closes: periods.clone() };
+        let written: Written = node.client(global)?.send("POST", "/v1/close", &closing)?;
+        output.show(&written, || {
+            let (kind, source) = (plain(kind), plain(source));
+            format!("{source} has nothing of {kind} to report for {}.", plain(&periods.join(", ")))
+        })
     }
 }
 

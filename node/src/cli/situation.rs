@@ -22,7 +22,8 @@ const UNITS_SHOWN: usize = 12;
 const INDICATORS_SHOWN: usize = 4;
 
 /// What units are said to be, those first that somebody must call.
-const STATES: [UnitState; 12] = [
+const STATES: [UnitState; 13] = [
+    UnitState::Unreachable,
     UnitState::Late,
     UnitState::NeverReported,
     UnitState::NoReport,
@@ -412,4 +413,44 @@ fn notes(situation: &Situation, locale: &Locale) -> String {
         notes.push(locale.fill(Text::NoteWithheld, &[&withheld]));
     }
     notes.iter().map(|note| format!("{}\n", Style::Dim.of(note))).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::api::{ExceptionView, indication};
+
+    #[test]
+    fn every_silence_has_a_line_of_its_own_in_each_language() {
+        let silent: Vec<UnitState> =
+            UnitState::ALL.iter().copied().filter(|state| *state != UnitState::Reported).collect();
+        let mut told = indication(Some((1, 1)), 2);
+        let unit = |state: UnitState| format!("03/016/{}", state.code().replace('_', "-"));
+        told.exceptions = silent
+            .iter()
+            .map(|state| ExceptionView { unit: unit(*state), state: state.code().to_owned() })
+            .collect();
+        let situation = Situation {
+            unit: "it".to_owned(),
+            is_leaf: false,
+            at: "2026-03-05T13:00:00Z".to_owned(),
+            time_zone: "UTC".to_owned(),
+            indicators: vec![told],
+            withheld: Vec::new(),
+            names: BTreeMap::new(),
+        };
+        for tag in ["en", "zh", "it", "de"] {
+            let locale = super::super::texts::locale(tag).unwrap();
+            let screen = describe(&situation, &locale);
+            let mut words = BTreeSet::new();
+            for state in &silent {
+                let line = screen.lines().find(|line| line.contains(&unit(*state))).unwrap();
+                let word = locale.of_code("state", state.code());
+                assert!(line.starts_with(&word), "{tag}: {line:?} begins with {word:?}\n{screen}");
+                assert!(words.insert(word), "{tag}: {state} looks like another one\n{screen}");
+            }
+            assert!(!screen.contains("state."), "{screen}");
+        }
+    }
 }

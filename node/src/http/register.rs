@@ -8,14 +8,17 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, EntryChange, Question};
+use reeve_statement::calendar::{Calendar, HOLIDAYS, Weekdays};
 use reeve_statement::limits::TEXT_BYTES;
-use reeve_statement::register::Population;
+use reeve_statement::register::{Day, Population};
 use reeve_statement::unit::UnitId;
 
 use super::body::{Document, Who, json, parameter};
 use super::fault::Fault;
 use super::service::Service;
-use crate::api::{MAX_REQUEST_BYTES, PopulationEntry, Published, RegisterChange, RegisterUnit};
+use crate::api::{
+    CalendarEntry, MAX_REQUEST_BYTES, PopulationEntry, Published, RegisterChange, RegisterUnit,
+};
 
 /// Longest language tag, in bytes (RFC 5646 section 4.4.1), as in the statement.
 const LANGUAGE_BYTES: usize = 35;
@@ -59,6 +62,57 @@ pub(super) async fn change(
     let change = checked(unit, change)?;
     service.ask_done(&who, Question::ChangeEntry(change)).await?;
     Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn set_calendar_of_all(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let said: CalendarEntry = json(&headers, body, MAX_REQUEST_BYTES).await?;
+    let calendar = calendar(&said)?;
+    service.ask_done(&who, Question::SetCalendar { unit: None, calendar }).await?;
+    Ok(Document(Published { done: true }))
+}
+
+pub(super) async fn set_calendar(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Path(unit): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    let unit: UnitId = parameter("unit", &unit)?;
+    let said: CalendarEntry = json(&headers, body, MAX_REQUEST_BYTES).await?;
+    let calendar = calendar(&said)?;
+    service.ask_done(&who, Question::SetCalendar { unit: Some(unit), calendar }).await?;
+    Ok(Document(Published { done: true }))
+}
+
+/// The calendar that a document says; none: it says nothing.
+fn calendar(said: &CalendarEntry) -> Result<Option<Calendar>, Fault> {
+    let wrong = |name, expected: String| Err(Fault::Parameter(name, expected));
+    let weekdays = match said.weekdays.as_slice() {
+        [] => None,
+        names => match Weekdays::of_names(names.iter().map(String::as_str)) {
+            None => return wrong("weekdays", "expected days such as mon and sat".to_owned()),
+            some => some,
+        },
+    };
+    let mut holidays = Vec::new();
+    for day in &said.holidays {
+        match day.parse() {
+            Ok(day) => holidays.push(Day(day)),
+            Err(_) => return wrong("holidays", "expected days such as 2026-12-25".to_owned()),
+        }
+    }
+    holidays.sort_unstable();
+    holidays.dedup();
+    if holidays.len() > HOLIDAYS {
+        return wrong("holidays", format!("expected at most {HOLIDAYS} days"));
+    }
+    Ok((weekdays.is_some() || !holidays.is_empty()).then_some(Calendar { weekdays, holidays }))
 }
 
 /// Only what fits a statement is signed.

@@ -55,6 +55,8 @@ routes! {
     Token get "/v1/schema" house::schema, "The schema, in TOML";
     Token get "/v1/register" register::register, "The register of subordinates";
     Token patch "/v1/register/{unit}" register::change, "Change a subordinate's names or population";
+    Token put "/v1/calendar" register::set_calendar_of_all, "Say when all subordinates work";
+    Token put "/v1/calendar/{unit}" register::set_calendar, "Say when a subordinate works";
     Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";
     Token post "/v1/catalogue" house::publish, "Take a signed catalogue";
     Token post "/v1/declarations" house::declare, "Take a signed declaration";

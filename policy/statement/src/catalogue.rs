@@ -5,6 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::calendar::DueDays;
 use crate::cbor::{bounded_length, bounded_text, bounded_vec, to_vec};
 use crate::digest::Digest;
 use crate::limits::{DIMENSIONS, FILTER_DEPTH, FILTER_OPERANDS, INDICATORS, TEXT_BYTES};
@@ -525,6 +526,9 @@ pub struct Indicator {
     /// When its days end, if it puts moments into days and they do not end at midnight.
     #[n(19)]
     pub cut_off: Option<CutOff>,
+    /// On which days it is due; none: every day.
+    #[n(20)]
+    pub due_days: Option<DueDays>,
 }
 
 fn decode_dimensions<C>(

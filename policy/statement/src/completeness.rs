@@ -67,6 +67,8 @@ states! {
     Implausible = 11 "implausible" "implausible",
     /// It withdrew its figure.
     Withdrawn = 12 "withdrawn" "withdrawn",
+    /// Nothing after its deadline, and its superior cannot reach it.
+    Unreachable = 13 "unreachable" "unreachable",
 }
 
 impl UnitState {

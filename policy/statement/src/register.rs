@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use minicbor::{Decode, Encode};
 
+use crate::calendar::Calendar;
 use crate::catalogue::Titles;
 use crate::cbor::bounded_vec;
 use crate::digest::Digest;
@@ -78,6 +79,9 @@ pub struct RegisterEntry {
     /// Its time zone (IANA name); none: the superior's.
     #[n(6)]
     pub time_zone: Option<String>,
+    /// When it works, beside what the register says for all.
+    #[n(7)]
+    pub calendar: Option<Calendar>,
 }
 
 fn decode_predecessors<C>(
@@ -111,6 +115,18 @@ pub struct Register {
     /// Subordinates, past ones included, sorted by unit.
     #[cbor(n(2), decode_with = "decode_subordinates")]
     pub entries: Vec<RegisterEntry>,
+    /// When all of them work.
+    #[n(3)]
+    pub calendar: Option<Calendar>,
+}
+
+impl Register {
+    /// When a subordinate works; none: nothing is said of it.
+    #[must_use]
+    pub fn calendar_of(&self, unit: &UnitId) -> Option<Calendar> {
+        let entry = self.entries.iter().find(|entry| entry.unit == *unit);
+        Calendar::joined(self.calendar.as_ref(), entry.and_then(|entry| entry.calendar.as_ref()))
+    }
 }
 
 fn decode_subordinates<C>(

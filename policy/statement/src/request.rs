@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::calendar::Calendar;
 use crate::catalogue::RecipientClass;
 use crate::cbor::bounded_vec;
 use crate::limits::INDICATORS;
@@ -39,6 +40,9 @@ pub struct Request {
     /// Version of the catalogue that the asker follows.
     #[n(8)]
     pub catalogue_version: u64,
+    /// When the unit that is asked works, by the asker's register.
+    #[n(9)]
+    pub calendar: Option<Calendar>,
 }
 
 fn decode_ids<C>(

@@ -50,6 +50,7 @@ impl Sim {
         loop {
             // A catalogue may have come only now.
             self.adopt_everything();
+            self.settle_calendars();
             let wrong = self.figures_wrong();
             match wrong {
                 None => break,
@@ -155,7 +156,8 @@ impl Sim {
         };
         let due: &[Option<UnitState>] = match (closed, records) {
             (true, _) => &[Some(UnitState::Reported)],
-            (false, 0) => &[None, Some(UnitState::NoReport)],
+            (false, 0) if self.is_due(unit, day) => &[None, Some(UnitState::NoReport)],
+            (false, 0) => &[None, Some(UnitState::NotDue)],
             (false, _) => &[Some(UnitState::Partial)],
         };
         let found = invariant_states_follow_the_records(unit, indicator, day, state, due);
@@ -231,6 +233,9 @@ impl Sim {
     fn silent_state(&self, unit: &UnitPath, indicator: &str, day: &str) -> UnitState {
         let ever =
             self.seen.last.keys().any(|(of, id)| of == unit && id.indicator.as_str() == indicator);
+        if !self.is_due(unit, day) {
+            return UnitState::NotDue;
+        }
         let passed = deadline(indicator, day).is_some_and(|at| at <= NOON + self.now_millis());
         match (passed, ever) {
             (true, true) => UnitState::Late,

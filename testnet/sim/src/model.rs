@@ -47,9 +47,19 @@ max = 200
 /// A version of the catalogue: each one is stricter about `patients` than the one before it. (A figure
 /// once told at a floor is not told below it; a home that missed the stricter version would be set
 /// aside for good by one that did not.)
-pub(crate) fn catalogue_text(version: u64) -> String {
+///
+/// With a calendar, both are due on working days only.
+pub(crate) fn catalogue_text(version: u64, calendar: bool) -> String {
     let floor = floor(version);
-    format!("[catalogue]\nversion = {version}\n{CATALOGUE}floor = {{ superior = {floor} }}\n")
+    let due = if calendar { "due = \"working\"\n" } else { "" };
+    let catalogue = CATALOGUE.replace("basis =", &format!("{due}basis ="));
+    format!("[catalogue]\nversion = {version}\n{catalogue}floor = {{ superior = {floor} }}\n")
+}
+
+/// Whether a day is due by the calendar of a unit: all work from Monday to Friday; [`DAYS`] are a Friday,
+/// a Saturday and a Sunday, and those on holiday have the Friday off.
+pub(crate) fn is_due(day: &str, on_holiday: bool) -> bool {
+    day == DAYS[0] && !on_holiday
 }
 
 const CATALOGUE: &str = r#"

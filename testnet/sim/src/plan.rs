@@ -65,6 +65,8 @@ pub struct Faults {
     pub adoptions: u32,
     /// Emergencies declared or ended, of 1,000 seconds; 0: no home's policy knows of any.
     pub declarations: u32,
+    /// Days off that superiors give or take, of 1,000 seconds; 0: every day is due.
+    pub calendars: u32,
 }
 
 /// A run, drawn from a seed.
@@ -115,6 +117,7 @@ impl Plan {
         };
         plan.draw_roles(&mut random);
         plan.draw_consent();
+        plan.draw_calendars();
         plan
     }
 
@@ -181,6 +184,14 @@ impl Plan {
         self.faults.declarations = some(300);
     }
 
+    /// Drawn apart, too.
+    fn draw_calendars(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xca1e_17da);
+        if random.random_bool(0.5) {
+            self.faults.calendars = random.random_range(1..=500);
+        }
+    }
+
     /// The middle of the first time of trouble, about: milliseconds after the beginning.
     pub(crate) fn middle_of_trouble(&self) -> i64 {
         let nodes: u64 = self
@@ -239,5 +250,6 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         skew_ms: i64::from(some(60_000)),
         adoptions: 0,
         declarations: 0,
+        calendars: 0,
     }
 }

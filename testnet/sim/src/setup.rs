@@ -65,7 +65,7 @@ impl Sim {
     /// The next version of the catalogue, signed at the top.
     fn next_catalogue(&mut self) -> Question {
         self.catalogue += 1;
-        let text = catalogue_text(self.catalogue);
+        let text = catalogue_text(self.catalogue, self.has_calendars());
         let catalogue = reeve_crdt::catalogue::parse("catalogue.toml", &text, &self.schema);
         let catalogue = catalogue.unwrap();
         self.propose(&catalogue);

@@ -20,6 +20,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use crate::calendars::OnHoliday;
 use crate::consent::Consented;
 use crate::disk::Disk;
 use crate::invariants::{Told, invariant_queues_are_bounded};
@@ -175,6 +176,8 @@ pub struct Sim {
     pub(crate) followed: BTreeMap<UnitPath, u64>,
     /// What people consented to and declared.
     pub(crate) consented: Consented,
+    /// Who has a day off.
+    pub(crate) on_holiday: OnHoliday,
     /// Whether everything is held against the invariants, step by step.
     pub(crate) watched: bool,
     /// Units that run on an older copy of their store for good.
@@ -248,6 +251,7 @@ impl Sim {
             seen: Seen::default(),
             followed: BTreeMap::new(),
             consented: Consented::default(),
+            on_holiday: OnHoliday::default(),
             watched: true,
             stopped: BTreeSet::new(),
             renewed: false,

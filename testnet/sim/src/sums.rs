@@ -148,8 +148,14 @@ fn due(
 ) -> Result<Due, String> {
     let missing = |state| Due { state, counts: Counts::one(state), added: None };
     let Some(digest) = &entry.statement else {
-        let silent =
-            [UnitState::Awaited, UnitState::Late, UnitState::NeverReported, UnitState::Revoked];
+        let silent = [
+            UnitState::Awaited,
+            UnitState::Late,
+            UnitState::NeverReported,
+            UnitState::Revoked,
+            UnitState::NotDue,
+            UnitState::Unreachable,
+        ];
         if silent.contains(&entry.state) {
             return Ok(missing(entry.state));
         }

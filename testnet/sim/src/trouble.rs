@@ -90,6 +90,7 @@ impl Sim {
         }
         self.adopt_something();
         self.declare_something();
+        self.change_some_calendar();
     }
 
     /// One direction between two nodes is cut, or both.

@@ -45,6 +45,7 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.faults.declarations = 300;
             plan.trouble_ms = plan.trouble_ms.max(20_000);
         }
+        Bug::ForgetCalendar => plan.faults.calendars = 300,
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -109,4 +110,5 @@ found! {
     never_signs_again_in_a_new_term NeverSignAgain,
     outlives_declarations OutliveDeclarations,
     forgets_what_was_told ForgetTold,
+    forgets_the_calendar ForgetCalendar,
 }

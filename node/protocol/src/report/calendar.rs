@@ -7,32 +7,129 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use reeve_policy::disclosure::Figure;
-use reeve_statement::catalogue::{Catalogue, Indicator};
-use reeve_statement::completeness::UnitState;
+use reeve_statement::calendar::{Calendar, DueDays};
+use reeve_statement::catalogue::Indicator;
+use reeve_statement::completeness::{ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::period::Period;
+use reeve_statement::register::RegisterEntry;
 use reeve_statement::statement::FigureId;
 use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitId;
 
+use crate::bugs::Bug;
 use crate::node::Node;
 use crate::report::Reports;
 use crate::rows;
+use crate::trust::Standing;
+
+/// Who is silent at a deadline and had no contact for this long before it cannot be reached, in
+/// milliseconds: an hour is no flap of a line.
+const CONTACT_MS: i64 = 3_600_000;
+
+/// How long a subordinate that is in contact again has to speak before its silence is told as such, in
+/// milliseconds.
+const SPEAK_MS: i64 = 30_000;
 
 /// How many days back periods are looked for that nobody spoke of while this node was off.
 const LOOK_BACK_DAYS: i64 = 400;
 
 impl Node {
-    /// When a figure of the period is expected, in this unit's time zone; none: no deadline.
+    /// When this unit's own figure of the period is expected; none: no deadline.
     pub(crate) fn deadline(&self, indicator: &Indicator, period: Period) -> Option<Timestamp> {
-        let hours = i64::from(indicator.expected_within_hours?);
-        let last = period.last_day()?;
-        let end = match indicator.cut_off.and_then(|it| i8::try_from(it.hour()).ok()) {
-            Some(hour) => last.at(hour, 0, 0, 0),
-            None => last.tomorrow().ok()?.at(0, 0, 0, 0),
-        };
-        let zone = jiff::tz::TimeZone::get(&self.settings.time_zone).ok()?;
-        let end = end.to_zoned(zone).ok()?.timestamp().as_millisecond();
-        Some(Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000)))
+        deadline(indicator, period, &self.settings.time_zone, self.own_calendar())
+    }
+
+    /// When a subordinate's figure of the period is expected: by its clocks and its calendar.
+    fn deadline_of(
+        &self,
+        entry: &RegisterEntry,
+        indicator: &Indicator,
+        period: Period,
+    ) -> Option<Timestamp> {
+        let zone = entry.time_zone.as_ref().unwrap_or(&self.settings.time_zone);
+        deadline(indicator, period, zone, self.calendar_of(&entry.unit).as_ref())
+    }
+
+    /// When this unit works: as its superior's register says, by the request.
+    fn own_calendar(&self) -> Option<&Calendar> {
+        self.reports.subscription.as_ref()?.request.calendar.as_ref()
+    }
+
+    /// When a subordinate works.
+    pub(crate) fn calendar_of(&self, unit: &UnitId) -> Option<Calendar> {
+        self.reports.register.as_ref()?.1.calendar_of(unit)
+    }
+
+    /// Whether this unit's own figure of the period is due by the calendar.
+    pub(super) fn is_due(&self, indicator: &Indicator, period: Period) -> bool {
+        self.settings.bugs.has(Bug::ForgetCalendar)
+            || indicator.due_days.is_none_or(|days| days.is_due(period, self.own_calendar()))
+    }
+
+    /// Why a subordinate has given nothing: revoked, not due, awaited, late, never reported,
+    /// unreachable. It depends on what it said, on its calendar and on its deadline; and after that on
+    /// whether it was in contact since, never on a connection that comes and goes before.
+    pub(super) fn silent_state(
+        &self,
+        entry: &RegisterEntry,
+        indicator: &Indicator,
+        period: Period,
+    ) -> UnitState {
+        if self.is_revoked(&entry.unit) {
+            return UnitState::Revoked;
+        }
+        let calendar = self.calendar_of(&entry.unit);
+        let is_due = |days: DueDays| days.is_due(period, calendar.as_ref());
+        let forgets = self.settings.bugs.has(Bug::ForgetCalendar);
+        if !forgets && !indicator.due_days.is_none_or(is_due) {
+            return UnitState::NotDue;
+        }
+        let passed =
+            self.deadline_of(entry, indicator, period).filter(|at| *at <= self.context.now().wall);
+        let Some(deadline) = passed else { return UnitState::Awaited };
+        let ever = self.reports.ever.get(&entry.unit);
+        if ever.is_some() && !self.was_in_contact(&entry.unit, deadline.plus_millis(-CONTACT_MS)) {
+            return UnitState::Unreachable;
+        }
+        match ever.is_some_and(|indicators| indicators.contains_key(&indicator.id)) {
+            true => UnitState::Late,
+            false => UnitState::NeverReported,
+        }
+    }
+
+    /// Whether a subordinate is connected, or was heard of or connected after a moment.
+    fn was_in_contact(&self, unit: &UnitId, after: Timestamp) -> bool {
+        let ever = self.reports.ever.get(unit).and_then(|by| by.values().max());
+        let parted = self.reports.parted.get(unit);
+        self.is_connected_to(unit) || ever.max(parted).is_some_and(|at| *at >= after)
+    }
+
+    /// Whether a node of a subordinate is connected.
+    fn is_connected_to(&self, unit: &UnitId) -> bool {
+        self.peers.of(Standing::Subordinate).any(|(_, peer)| peer.unit.leaf() == unit)
+    }
+
+    /// The last connection to a node of a subordinate has ended, or may have.
+    pub(crate) fn note_parted(&mut self, unit: &UnitId) {
+        self.reports.parted.insert(unit.clone(), self.context.now().wall);
+    }
+
+    /// A subordinate is in contact again: what said that it was not is looked at once it has had time
+    /// to speak for itself.
+    pub(crate) fn note_back(&mut self, unit: &UnitId) {
+        let at = self.context.now().wall.plus_millis(SPEAK_MS);
+        let of_unit =
+            |entry: &ManifestEntry| entry.unit == *unit && entry.state == UnitState::Unreachable;
+        let said: Vec<FigureId> = self
+            .reports
+            .figures
+            .values()
+            .filter_map(|row| Some((row, row.release()?.manifest.inline()?)))
+            .filter(|(_, manifest)| manifest.direct.iter().any(of_unit))
+            .map(|(row, _)| row.id.clone())
+            .collect();
+        self.reports.deadlines.extend(said.into_iter().map(|id| (at, id)));
     }
 
     /// When a civil day ends here, stocks grow too old to count and the register may change, without
@@ -89,13 +186,16 @@ impl Node {
         if figure.counts().of(UnitState::Awaited) == 0 {
             return;
         }
-        let at =
-            self.reports.catalogue.as_ref().and_then(|(_, catalogue): &(Digest, Catalogue)| {
-                self.deadline(catalogue.find(&id.indicator)?, id.period?)
-            });
-        if let Some(at) = at.filter(|at| *at > self.context.now().wall) {
-            self.reports.deadlines.insert((at, id.clone()));
-        }
+        let Some((_, catalogue)) = &self.reports.catalogue else { return };
+        let (Some(indicator), Some(period)) = (catalogue.find(&id.indicator), id.period) else {
+            return;
+        };
+        let now = self.context.now().wall;
+        let below = self.expected(indicator, period);
+        let of_units = below.into_iter().map(|entry| self.deadline_of(entry, indicator, period));
+        let all = of_units.chain([self.deadline(indicator, period)]).flatten();
+        let deadlines: BTreeSet<Timestamp> = all.filter(|at| *at > now).collect();
+        self.reports.deadlines.extend(deadlines.into_iter().map(|at| (at, id.clone())));
     }
 
     /// A catalogue is in force: from today on, each definition that is new here is expected.
@@ -190,6 +290,39 @@ impl Node {
         let now = self.context.now().wall;
         expected && self.deadline(indicator, period).is_some_and(|at| at <= now)
     }
+}
+
+/// When a figure of a period is expected, on the clocks of a time zone. A deadline on a day on which
+/// the unit does not report moves to the next one on which it does.
+fn deadline(
+    indicator: &Indicator,
+    period: Period,
+    zone: &str,
+    calendar: Option<&Calendar>,
+) -> Option<Timestamp> {
+    let hours = i64::from(indicator.expected_within_hours?);
+    let last = period.last_day()?;
+    let end = match indicator.cut_off.and_then(|it| i8::try_from(it.hour()).ok()) {
+        Some(hour) => last.at(hour, 0, 0, 0),
+        None => last.tomorrow().ok()?.at(0, 0, 0, 0),
+    };
+    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    let end = end.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond();
+    let at = Timestamp::from_millis(end).plus_millis(hours.saturating_mul(3_600_000));
+    let Some(days) = indicator.due_days else { return Some(at) };
+    let local = at.to_jiff()?.to_zoned(zone.clone()).datetime();
+    // At the end of a day it is that day's deadline, not the next one's.
+    let (day, time) = match local.time() == jiff::civil::Time::midnight() {
+        true => (local.date().yesterday().ok()?, None),
+        false => (local.date(), Some(local.time())),
+    };
+    let day = days.next_from(day, calendar);
+    let moved = match time {
+        Some(time) => day.to_datetime(time),
+        None => day.tomorrow().ok()?.at(0, 0, 0, 0),
+    };
+    let moved = moved.to_zoned(zone).ok()?.timestamp().as_millisecond();
+    Some(Timestamp::from_millis(moved))
 }
 
 fn own_id(indicator: &Indicator, period: Period) -> FigureId {

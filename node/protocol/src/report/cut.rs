@@ -47,8 +47,8 @@ enum Outcome {
     NotAdopted,
     /// There is nothing to tell yet.
     Nothing,
-    /// The own sources have not reported.
-    NoReport,
+    /// The own sources have not reported, or need not by the calendar.
+    Silent(NoticeCode),
     /// It cannot be computed; counted and shown, never papered over.
     Failed(&'static str),
 }
@@ -159,7 +159,7 @@ impl Node {
                 self.cut_notice(id, NoticeCode::Declined, Some(refusal.decision()));
             }
             Outcome::NotAdopted => self.cut_notice(id, NoticeCode::NotAdopted, None),
-            Outcome::NoReport => self.cut_notice(id, NoticeCode::NoReport, None),
+            Outcome::Silent(code) => self.cut_notice(id, code, None),
             Outcome::Nothing => {}
             Outcome::Failed(label) => self.context.counters.count("figures_failed", label),
         }
@@ -251,14 +251,16 @@ impl Node {
         let expected = self.expected(indicator, period);
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();
+        let silent = match self.is_due(indicator, period) {
+            true => Outcome::Silent(NoticeCode::NoReport),
+            false => Outcome::Silent(NoticeCode::NotDue),
+        };
         let disclosed = match &own {
-            None if leaf && self.is_silent(indicator, period, id) => return Outcome::NoReport,
+            None if leaf && self.is_silent(indicator, period, id) => return silent,
             None if leaf => return Outcome::Nothing,
             None => None,
             Some(Err(label)) => return Outcome::Failed(label),
-            Some(Ok(own)) if own.table.rows.is_empty() && !own.closed && leaf => {
-                return Outcome::NoReport;
-            }
+            Some(Ok(own)) if own.table.rows.is_empty() && !own.closed && leaf => return silent,
             Some(Ok(own)) => {
                 let table = OwnTable {
                     table: &own.table,
@@ -400,30 +402,6 @@ impl Node {
         bare.personal = false;
         bare.floors = Floors { superior: 1, neighbour: 1, public: 1 };
         Cow::Owned(bare)
-    }
-
-    /// Why a subordinate has given nothing: awaited, late, never reported, revoked.
-    pub(super) fn silent_state(
-        &self,
-        entry: &RegisterEntry,
-        indicator: &Indicator,
-        period: Period,
-    ) -> UnitState {
-        if self.is_revoked(&entry.unit) {
-            return UnitState::Revoked;
-        }
-        let ever = self
-            .reports
-            .ever
-            .get(&entry.unit)
-            .is_some_and(|indicators| indicators.contains_key(&indicator.id));
-        let deadline = self.deadline(indicator, period);
-        let passed = deadline.is_some_and(|at| at <= self.context.now().wall);
-        match (passed, ever) {
-            (true, true) => UnitState::Late,
-            (true, false) => UnitState::NeverReported,
-            (false, _) => UnitState::Awaited,
-        }
     }
 
     /// Subordinates that the register expects for the period.

@@ -25,6 +25,10 @@ impl Node {
         self.declare_to_subordinate(peer);
         self.tell_what_is_held(peer);
         self.ask_subordinate(peer);
+        let unit = self.peers.greeted(&peer).map(|greeted| greeted.unit.leaf().clone());
+        if let Some(unit) = unit {
+            self.note_back(&unit);
+        }
     }
 
     fn distribute_to(&mut self, peer: NodeKey) {

@@ -121,6 +121,8 @@ pub(crate) struct Reports {
     pub(crate) heard: BTreeMap<FigureId, BTreeMap<UnitId, Heard>>,
     /// Which subordinates have ever reported an indicator, and when they were last heard.
     pub(crate) ever: BTreeMap<UnitId, BTreeMap<IndicatorId, Timestamp>>,
+    /// When the last connection to a subordinate ended, as far as this node has run since.
+    pub(crate) parted: BTreeMap<UnitId, Timestamp>,
     /// The civil day at the last look.
     pub(crate) day: Option<jiff::civil::Date>,
     /// Subordinates all of whose nodes were revoked.

@@ -3,6 +3,7 @@
 //! It is read from the indicators and answered to a local ask; it is never disclosed, numbered,
 //! signed or sent. What subordinates reported is no part of it: that is known only as they told it.
 
+use reeve_statement::catalogue::Indicator;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
@@ -12,6 +13,14 @@ use crate::node::Node;
 use crate::report::cut::own_sources;
 
 impl Node {
+    /// What this unit is while its sources say nothing of a period.
+    pub(super) fn own_silence(&self, indicator: &Indicator, period: Period) -> UnitState {
+        match self.is_due(indicator, period) {
+            true => UnitState::NoReport,
+            false => UnitState::NotDue,
+        }
+    }
+
     /// The own table of a period; none if no record and no closure is about it.
     pub(crate) fn view_own(
         &self,
@@ -32,7 +41,7 @@ impl Node {
         let sources = own_sources(&own, period, &self.settings.sources);
         let state = match (sources.reported >= sources.expected, own.table.rows.is_empty()) {
             (true, _) => UnitState::Reported,
-            (false, true) if sources.reported == 0 => UnitState::NoReport,
+            (false, true) if sources.reported == 0 => self.own_silence(definition, period),
             (false, _) => UnitState::Partial,
         };
         let total = definition.measure.is_additive().then(|| own.table.total().ok()).flatten();

@@ -16,16 +16,26 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::report::Reports;
 use crate::rows::{self, RequestRow};
+use crate::trust::Standing;
 use crate::wire::{Blob, Downward, ReportAnswer, Upward, decode};
 
 impl Node {
+    /// What subordinates are asked for has changed: those that would be asked something else are.
+    pub(crate) fn ask_subordinates_anew(&mut self) {
+        let below: Vec<NodeKey> =
+            self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
+        for peer in below {
+            self.ask_subordinate(peer);
+        }
+    }
+
     /// Asks for every indicator of the catalogue: with the request of the last time, unless it would
     /// say something else now.
     pub(super) fn ask_subordinate(&mut self, peer: NodeKey) {
         let Some(unit) = self.peers.greeted(&peer).map(|greeted| greeted.unit.clone()) else {
             return;
         };
-        let Some(request) = self.standing_request() else { return };
+        let Some(request) = self.standing_request(&unit) else { return };
         let Some((bytes, size)) = self.request_to(unit, request) else { return };
         if self.settings.unit.depth() > 1 && size > self.reports.shown {
             self.reports.asks_held.insert(peer, (bytes, size));
@@ -34,9 +44,9 @@ impl Node {
         self.send_ask(peer, bytes);
     }
 
-    /// What every subordinate is asked for; none: there is no catalogue, or another node of this home
+    /// What a subordinate is asked for; none: there is no catalogue, or another node of this home
     /// reports.
-    pub(crate) fn standing_request(&self) -> Option<Request> {
+    pub(crate) fn standing_request(&self, unit: &UnitPath) -> Option<Request> {
         let catalogue_version = self.catalogue_version();
         if catalogue_version == 0 || self.settings.term.is_none() {
             return None;
@@ -52,6 +62,7 @@ impl Node {
             // What is in force is read from declarations; an asker's word for it counts for nothing.
             response_level: 0,
             catalogue_version,
+            calendar: self.calendar_of(unit.leaf()),
         })
     }
 

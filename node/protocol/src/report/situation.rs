@@ -133,7 +133,8 @@ impl Node {
     ) -> Result<Standing, Failure> {
         if own {
             let view = self.view_own(&indicator.id, period)?;
-            return Ok(view.map_or_else(silent_home, |view| own_standing(&view)));
+            let silence = self.own_silence(indicator, period);
+            return Ok(view.map_or_else(|| silent_home(silence), |view| own_standing(&view)));
         }
         let id = figure_id(indicator, period);
         if let Some((table, manifest, counts)) = self.stated_figure(&id) {
@@ -248,8 +249,7 @@ fn own_standing(view: &OwnView) -> Standing {
 }
 
 /// No record and no closure is about the period: nothing is known of it, which is not zero.
-fn silent_home() -> Standing {
-    let state = UnitState::NoReport;
+fn silent_home(state: UnitState) -> Standing {
     let manifest = own_manifest(state);
     Standing { counts: Counts::one(state), manifest, ..Standing::default() }
 }

@@ -45,16 +45,17 @@ texts! {
     StateDeclined "state.declined": "declined", "已拒绝", "rifiutato", "abgelehnt";
     StateNotAdopted "state.not_adopted": "not adopted", "未采用", "non adottato", "nicht übernommen";
     StateNoReport "state.no_report": "no report", "无报告", "nessun rapporto", "keine Meldung";
-    StateNotDue "state.not_due": "not due", "未到期", "non dovuto", "nicht fällig";
+    StateNotDue "state.not_due": "not due", "无需上报", "non dovuto", "nicht fällig";
     StateRevoked "state.revoked": "revoked", "证书已吊销", "revocato", "widerrufen";
     StateOtherDefinition "state.other_definition": "other definition", "定义不同", "altra definizione", "andere Definition";
     StateImplausible "state.implausible": "implausible", "数据不合理", "non plausibile", "unplausibel";
     StateWithdrawn "state.withdrawn": "withdrawn", "已撤回", "ritirato", "zurückgezogen";
+    StateUnreachable "state.unreachable": "unreachable", "无法联系", "irraggiungibile", "nicht erreichbar";
 
     // Why a unit tells no figure.
     NoticeDeclined "notice.declined": "policy declines to tell it", "政策拒绝提供", "la policy rifiuta di comunicarlo", "die Richtlinie lehnt die Auskunft ab";
     NoticeNotAdopted "notice.not_adopted": "the unit has not adopted the indicator", "本单位尚未采用该指标", "l'unità non ha adottato l'indicatore", "die Einheit hat den Indikator nicht übernommen";
-    NoticeNotDue "notice.not_due": "the period is not due", "该期间尚未到期", "il periodo non è dovuto", "der Zeitraum ist nicht fällig";
+    NoticeNotDue "notice.not_due": "the unit need not report this period", "本单位无需上报该期间", "l'unità non deve comunicare questo periodo", "die Einheit muss diesen Zeitraum nicht melden";
     NoticeNoReport "notice.no_report": "the unit's own sources have not reported", "本单位的数据来源尚未上报", "le fonti dell'unità non hanno comunicato", "die eigenen Quellen der Einheit haben nicht gemeldet";
     NoticeWithdrawn "notice.withdrawn": "the figure was withdrawn", "该数据已撤回", "il dato è stato ritirato", "die Zahl wurde zurückgezogen";
     NoticeUnknownIndicator "notice.unknown_indicator": "the unit does not know the indicator", "本单位不认识该指标", "l'unità non conosce l'indicatore", "die Einheit kennt den Indikator nicht";

@@ -74,6 +74,7 @@ pub(super) fn request() -> Body {
         legal_basis: "Infectious Disease Act, s. 7".to_owned(),
         response_level: 1,
         catalogue_version: 1,
+        calendar: None,
     })
 }
 
@@ -97,7 +98,7 @@ pub(super) fn catalogue() -> Body {
 }
 
 pub(super) fn register() -> Body {
-    Body::Register(Register { version: 1, previous: None, entries: Vec::new() })
+    Body::Register(Register { version: 1, previous: None, entries: Vec::new(), calendar: None })
 }
 
 pub(super) fn declaration() -> Body {

@@ -1,0 +1,66 @@
+//! Calendars: superiors say when their subordinates work, and change their minds.
+
+use std::collections::BTreeSet;
+
+use rand::Rng;
+use reeve_policy::authz::Role;
+use reeve_protocol::local::Question;
+use reeve_statement::calendar::Calendar;
+use reeve_statement::register::Day;
+use reeve_statement::unit::UnitPath;
+
+use crate::model::{DAYS, is_due};
+use crate::setup::REPORTING;
+use crate::sim::Sim;
+
+/// Units that have the Friday among the days off.
+#[derive(Debug, Default)]
+pub(crate) struct OnHoliday(BTreeSet<UnitPath>);
+
+impl Sim {
+    /// Whether figures are due on working days only.
+    pub(crate) const fn has_calendars(&self) -> bool {
+        self.plan.faults.calendars > 0
+    }
+
+    /// Whether a day is due at a unit.
+    pub(crate) fn is_due(&self, unit: &UnitPath, day: &str) -> bool {
+        !self.has_calendars() || is_due(day, self.on_holiday.0.contains(unit))
+    }
+
+    /// A superior says of one of its subordinates that it has a day off, or none any more.
+    pub(crate) fn change_some_calendar(&mut self) {
+        if !self.chance(self.plan.faults.calendars) {
+            return;
+        }
+        let units = self.plan.units.len();
+        let unit = self.plan.units[self.random.random_range(1..units)].clone();
+        if !self.on_holiday.0.remove(&unit) {
+            self.on_holiday.0.insert(unit.clone());
+        }
+        self.say_calendar(&unit);
+    }
+
+    /// In quiet every superior says of each subordinate what holds at last.
+    pub(crate) fn settle_calendars(&mut self) {
+        if !self.has_calendars() {
+            return;
+        }
+        for unit in self.plan.units.clone() {
+            self.say_calendar(&unit);
+        }
+    }
+
+    fn say_calendar(&mut self, unit: &UnitPath) {
+        let Some(superior) = unit.parent() else { return };
+        let at = self.key_of(&superior, REPORTING);
+        if !self.is_up(at) {
+            return;
+        }
+        let holidays = vec![Day(DAYS[0].parse().unwrap())];
+        let off = self.on_holiday.0.contains(unit);
+        let calendar = off.then_some(Calendar { weekdays: None, holidays });
+        let unit = Some(unit.leaf().clone());
+        self.send_ask(at, Role::Operator, Question::SetCalendar { unit, calendar });
+    }
+}
