@@ -15,7 +15,7 @@ use reeve_crdt::twin::RecordOp;
 use reeve_examples::italy::{
     CATALOGUE, CATALOGUE_FLOOR5, Exception, MAPPING, Published, ReadError, SCHEMA, data_folder,
 };
-use reeve_policy::authz::Role;
+use reeve_policy::authz::{DEFAULT_POLICY, Role};
 use reeve_protocol::local::{Answer, FigureView, ImportMode, Question};
 use reeve_statement::bounds::Bounds;
 use reeve_statement::names::{IndicatorId, KindId};
@@ -120,6 +120,12 @@ pub struct Italy {
     nation: UnitPath,
 }
 
+/// The policy of a new node, with windows of a second: a day takes no minute.
+fn quick_windows() -> String {
+    let named = "@id(\"superior-figures\")";
+    DEFAULT_POLICY.replace(named, &format!("{named}\n@window(\"1s\")"))
+}
+
 impl Italy {
     /// Reads the files, founds the federation, starts its 129 nodes.
     ///
@@ -133,7 +139,7 @@ impl Italy {
             folder: spec.folder.clone(),
             paths: paths.clone(),
             schema: SCHEMA.to_owned(),
-            policy: None,
+            policy: spec.floor5.then(quick_windows),
             engine: spec.engine,
             tap: None,
         })

@@ -92,7 +92,8 @@
 //! `group_by`, `residual`, `latest`) can be subtracted from each other. They are refused for each
 //! class that is told both, unless both are exact for it (floor 1), or no record can be in both
 //! because a field must have different values (or be set in one and not in the other). Equal cuts
-//! with different measures are allowed.
+//! with different measures are allowed where the same persons stand behind each row (the same field is
+//! measured, or one that is required) and the floors are equal.
 
 use reeve_statement::catalogue::{Catalogue, CutOff, Indicator};
 
@@ -126,7 +127,7 @@ fn read(schema: &Schema, report: &mut Report<'_>) -> Option<Catalogue> {
     let (version, cut_off) = header(&mut root, report);
     let mut indicators = indicator::indicators(&mut root, schema, report);
     root.finish(report);
-    overlap::check(&indicators, report);
+    overlap::check(&indicators, schema, report);
     indicators.sort_by(|a, b| a.indicator.id.cmp(&b.indicator.id));
     let mut indicators: Vec<Indicator> =
         indicators.into_iter().map(|draft| draft.indicator).collect();

@@ -1,36 +1,45 @@
 //! Refuses overlapping personal indicators: two different cuts of the same persons, of which at
-//! least one is protected for a class, can be subtracted from each other.
+//! least one is protected for a class, can be subtracted from each other. So can two figures of one cut
+//! that count other persons, or hide at other floors. The message says what less what tells whom.
 //!
 //! This check knows definitions only. What one protected table reveals by itself, and over time, is
 //! the affair of disclosure control.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reeve_statement::catalogue::{Filter, Indicator, RecipientClass, Scalar};
+use reeve_statement::catalogue::{
+    Contributors, Filter, Indicator, Measure, RecipientClass, Scalar,
+};
 use reeve_statement::names::FieldId;
+use reeve_statement::period::Step;
 
 use super::floors::{NEVER, shown};
 use super::indicator::{Draft, same_selection};
 use crate::located::Report;
+use crate::schema::Schema;
 
 /// Holds each pair of indicators against the rule; a problem stands at the later one.
-pub(super) fn check(drafts: &[Draft], report: &mut Report<'_>) {
+pub(super) fn check(drafts: &[Draft], schema: &Schema, report: &mut Report<'_>) {
     for (index, later) in drafts.iter().enumerate() {
         for earlier in drafts.iter().take(index) {
-            pair(earlier, later, report);
+            pair(earlier, later, schema, report);
         }
     }
 }
 
-fn pair(earlier: &Draft, later: &Draft, report: &mut Report<'_>) {
+fn pair(earlier: &Draft, later: &Draft, schema: &Schema, report: &mut Report<'_>) {
     let (a, b) = (&earlier.indicator, &later.indicator);
     let candidates = a.personal && b.personal && a.kind == b.kind;
-    if !candidates || same_cut(a, b) || disjoint(&a.filter, &b.filter) {
+    if !candidates || disjoint(&a.filter, &b.filter) {
         return;
     }
+    let same_rows = same_cut(a, b) && same_contributors(a, b, schema);
     let classes: Vec<String> = RecipientClass::ALL
         .into_iter()
-        .filter(|class| subtractable(a.floors.of(*class), b.floors.of(*class)))
+        .filter(|class| {
+            let (a, b) = (a.floors.of(*class), b.floors.of(*class));
+            subtractable(a, b) && !(same_rows && a == b)
+        })
         .map(|class| {
             let (a, b) = (a.floors.of(class), b.floors.of(class));
             format!("{class} (floors {} and {})", shown(a), shown(b))
@@ -44,13 +53,86 @@ fn pair(earlier: &Draft, later: &Draft, report: &mut Report<'_>) {
         b.kind
     );
     let found = format!(
-        "an overlap with `{}` for {}: one table less the other may tell a hidden cell",
+        "an overlap with `{}` for {}: {}",
         a.id,
-        classes.join(", ")
+        classes.join(", "),
+        subtraction(a, b, same_rows)
     );
-    let next = "leave the class out of one `floor`, give both the same where, period, group_by and \
-                residual, or let a field's value tell their records apart";
+    let next = "leave the class out of one `floor`, give both the same where, period, group_by, \
+                residual, floors and counted persons, or let a field's value tell their records apart";
     report.add(later.span.clone(), &later.path, expected, found, next);
+}
+
+/// What is subtracted from what, and what that tells.
+fn subtraction(a: &Indicator, b: &Indicator, same_rows: bool) -> String {
+    let (one, other) = (&a.id, &b.id);
+    if same_rows {
+        return format!(
+            "both count the same persons at different floors, so that a row which `{one}` hides may \
+             stand in `{other}`, and their steps in time differ by single persons"
+        );
+    }
+    if a.step != b.step {
+        let (long, short) = if length(a.step) > length(b.step) { (a, b) } else { (b, a) };
+        return format!(
+            "a {} of `{}` less all but one {} of `{}` within it tells the last one, however small",
+            long.step, long.id, short.step, short.id
+        );
+    }
+    if a.filter != b.filter {
+        return format!(
+            "a row of the one less the same row of the other tells how many of `{one}` are not in \
+             `{other}`, or the other way round, however few"
+        );
+    }
+    if a.group_by != b.group_by {
+        return format!(
+            "the rows of `{one}` added up, less all but one of the rows of `{other}` that make up \
+             the same persons, tell the last one, however small"
+        );
+    }
+    if !same_cut(a, b) {
+        return format!(
+            "a row of `{one}` less the same row of `{other}` tells how many persons the one puts \
+             there and the other elsewhere"
+        );
+    }
+    format!(
+        "the contributors of a row of the one less those of the other tell how many persons lack the \
+         field that `{one}` or `{other}` measures"
+    )
+}
+
+const fn length(step: Step) -> u8 {
+    match step {
+        Step::Now => 0,
+        Step::Day => 1,
+        Step::Week => 2,
+        Step::Month => 3,
+    }
+}
+
+/// Whether the same persons stand behind each row of both: every record of the cut, or those with the
+/// same field.
+fn same_contributors(a: &Indicator, b: &Indicator, schema: &Schema) -> bool {
+    let counted = |indicator: &Indicator| {
+        let field = measured(&indicator.measure)?;
+        let kind = schema.kind(indicator.kind.as_str())?;
+        let required = kind.field(field.as_str()).is_some_and(|field| field.required);
+        let by_value = indicator.contributors == Contributors::Value;
+        (by_value || !required).then(|| (field.clone(), indicator.contributors))
+    };
+    counted(a) == counted(b)
+}
+
+const fn measured(measure: &Measure) -> Option<&FieldId> {
+    match measure {
+        Measure::Count => None,
+        Measure::Sum(field) | Measure::Mean(field) | Measure::Min(field) | Measure::Max(field) => {
+            Some(field)
+        }
+        Measure::LatestSum { field, .. } => Some(field),
+    }
 }
 
 /// Whether a class is told both, and at least one of them protected.

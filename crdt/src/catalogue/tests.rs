@@ -366,6 +366,17 @@ fn overlapping_personal_indicators_are_refused_per_class() {
             "where = { status = \"suspected\" }",
         ),
     ];
+    let explained = [
+        ("week of `b` less all but one day of `a`", refused[2].clone()),
+        ("how many of `a` are not in `b`", refused[0].clone()),
+        ("the rows of `a` added up, less all but one of the rows of `b`", refused[1].clone()),
+        ("how many persons lack the field", pair("", "measure = \"mean(age)\"")),
+        ("the same persons at different floors", pair("", "floor = { superior = 7 }")),
+    ];
+    for (words, written) in explained {
+        let shown = problem(&written);
+        assert!(shown.contains(words), "{written}\n{shown}");
+    }
     for written in refused {
         let shown = problem(&written);
         assert!(shown.contains("an overlap with `a` for superior"), "{written}\n{shown}");
@@ -373,7 +384,7 @@ fn overlapping_personal_indicators_are_refused_per_class() {
     }
     let allowed = [
         pair(&exact(""), &exact("group_by = [\"status\"]")),
-        pair("", "measure = \"mean(age)\""),
+        pair("measure = \"sum(age)\"", "measure = \"mean(age)\""),
         pair("", "group_by = [\"status\"]\nfloor = {}"),
         pair("where = { status = \"confirmed\" }", "where = { status = \"suspected\" }"),
         pair(

@@ -3,6 +3,7 @@
 use reeve_policy::authz::{
     Action, Circumstances, Decision, Person, PolicySet, Principal, Question as Asked, Resource,
 };
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
@@ -112,11 +113,13 @@ impl Node {
     fn authorise(&self, who: Person, what: &Question) -> Result<(), Box<Answer>> {
         let (action, resource) = self.resource_of(what)?;
         let circumstances = match what {
-            Question::Figure { period, area, .. } => Circumstances {
-                period: Some(*period),
-                area: Some(area.clone().unwrap_or_else(|| self.settings.unit.clone())),
-                ..Circumstances::default()
-            },
+            Question::Figure { period, area, .. } | Question::ClassFigure { period, area, .. } => {
+                Circumstances {
+                    period: Some(*period),
+                    area: Some(area.clone().unwrap_or_else(|| self.settings.unit.clone())),
+                    ..Circumstances::default()
+                }
+            }
             Question::OwnFigure { period, .. } => Circumstances {
                 period: Some(*period),
                 area: Some(self.settings.unit.clone()),
@@ -156,6 +159,7 @@ impl Node {
                 (Action::ReadRecord, self.kind_resource(kind)?)
             }
             Question::Figure { indicator, .. }
+            | Question::ClassFigure { indicator, .. }
             | Question::OwnFigure { indicator, .. }
             | Question::Situation { indicator, .. }
             | Question::Periods { indicator, .. } => {
@@ -267,7 +271,10 @@ impl Node {
     fn answer_about_node(&mut self, ask: AskId, what: Question) {
         let answer = match what {
             Question::Figure { indicator, period, area } => {
-                self.answer_figure(&indicator, period, area.as_ref())
+                self.answer_figure(&indicator, period, area.as_ref(), None)
+            }
+            Question::ClassFigure { indicator, period, area, class } => {
+                self.answer_figure(&indicator, period, area.as_ref(), Some(class))
             }
             Question::OwnFigure { indicator, period } => match self.view_own(&indicator, period) {
                 Ok(view) => Answer::OwnFigure(view.map(Box::new)),
@@ -395,11 +402,16 @@ impl Node {
         indicator: &IndicatorId,
         period: reeve_statement::period::Period,
         area: Option<&UnitPath>,
+        class: Option<RecipientClass>,
     ) -> Answer {
         if let Some(area) = area.filter(|area| !self.is_known_area(area)) {
             return Answer::Failed(Failure::OtherArea(area.clone()));
         }
-        Answer::Figure(self.view_figure(indicator, period, area).map(Box::new))
+        let view = match class {
+            None => self.view_figure(indicator, period, area),
+            Some(class) => self.view_told(indicator, period, area, class),
+        };
+        Answer::Figure(view.map(Box::new))
     }
 
     pub(crate) fn on_asked_loaded(&mut self, load: LoadId, loaded: Loaded) -> Option<Loaded> {

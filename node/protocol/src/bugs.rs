@@ -4,6 +4,10 @@
 //! but the simulator's own test asks for. Elsewhere a node has none of them, and every fault is
 //! compiled away.
 
+#[cfg(feature = "bugs")]
+use reeve_policy::disclosure::Lapse;
+use reeve_policy::disclosure::Lapses;
+
 /// A fault that the core can be made to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
@@ -69,11 +73,19 @@ pub enum Bug {
     ForgetTold,
     /// Does not look whether a period is due.
     ForgetCalendar,
+    /// Tells every step of a protected figure.
+    TellSteps,
+    /// Looks at the table for each class, and not at what the finer class was told.
+    TellClassesApart,
+    /// Does not wait until a window closes.
+    TellAtOnce,
+    /// Tells every class the edition of the superior.
+    TellAllTheSame,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 35] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -105,6 +117,10 @@ impl Bug {
         Self::OutliveDeclarations,
         Self::ForgetTold,
         Self::ForgetCalendar,
+        Self::TellSteps,
+        Self::TellClassesApart,
+        Self::TellAtOnce,
+        Self::TellAllTheSame,
     ];
 }
 
@@ -127,6 +143,22 @@ impl Bugs {
     #[cfg(feature = "bugs")]
     pub(crate) fn has(self, bug: Bug) -> bool {
         self.chosen == Some(bug)
+    }
+
+    /// The lapses of its disclosure.
+    #[cfg(feature = "bugs")]
+    pub(crate) const fn lapses(self) -> Lapses {
+        match self.chosen {
+            Some(Bug::TellSteps) => Lapses::with(Lapse::Step),
+            Some(Bug::TellClassesApart) => Lapses::with(Lapse::Classes),
+            _ => Lapses::none(),
+        }
+    }
+
+    /// The lapses of its disclosure: none.
+    #[cfg(not(feature = "bugs"))]
+    pub(crate) const fn lapses(self) -> Lapses {
+        Lapses::none()
     }
 
     /// Whether the node has this fault: it has none.

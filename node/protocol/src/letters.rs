@@ -30,7 +30,7 @@ use crate::local::{Answer, Failure, LetterTaken};
 use crate::node::Node;
 use crate::peers::Greeted;
 use crate::refusal::Refusal;
-use crate::report::{FUTURE_MS, Reports, chunks_of};
+use crate::report::{FUTURE_MS, chunks_of};
 use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
 use crate::wire::{Blob, Downward, ReportAnswer, Upward};
@@ -249,10 +249,9 @@ impl Node {
             Ok(after) => after.map_or(Bound::Unbounded, Bound::Excluded),
             Err(_) => return self.context.reply(ask, refused(Refusal::Malformed)),
         };
-        let (class, term) = (Reports::class(), self.ledger.term());
+        let term = self.ledger.term();
         let figures = self.reports.figures.range((after, Bound::Unbounded)).map(|(_, row)| row);
-        let mut wanted = figures
-            .filter(|row| row.id.class == class && row.term == term && row.accepted < row.edition);
+        let mut wanted = figures.filter(|row| row.term == term && row.accepted < row.edition);
         let figures: Vec<_> = wanted.by_ref().take(STATEMENTS).map(|row| row.id.clone()).collect();
         let more = wanted.next().is_some();
         let rows = figures.iter().filter_map(|id| self.reports.figures.get(id));

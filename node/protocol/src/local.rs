@@ -108,6 +108,17 @@ pub enum Question {
         /// Part of the unit's area; none: all of it.
         area: Option<UnitPath>,
     },
+    /// The last edition of a figure that a class of recipients was told.
+    ClassFigure {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The period.
+        period: Period,
+        /// Part of the unit's area; none: all of it.
+        area: Option<UnitPath>,
+        /// The class.
+        class: RecipientClass,
+    },
     /// The unit's own table as it is: unprotected, and without what subordinates reported.
     OwnFigure {
         /// The indicator.

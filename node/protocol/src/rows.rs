@@ -6,6 +6,7 @@
 use minicbor::{Decode, Encode};
 use reeve_statement::adoption::Adoption;
 use reeve_statement::bounds::Bounds;
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::Counts;
 use reeve_statement::digest::Digest;
@@ -124,10 +125,11 @@ pub fn figure(id: &FigureId) -> Vec<u8> {
     key(FIGURE, &[&to_vec(id)])
 }
 
-/// The key of a figure's disclosure state.
+/// The key of a figure's disclosure state: one for all classes.
 #[must_use]
 pub fn disclosure(id: &FigureId) -> Vec<u8> {
-    key(DISCLOSURE, &[&to_vec(id)])
+    let id = FigureId { class: RecipientClass::Superior, ..id.clone() };
+    key(DISCLOSURE, &[&to_vec(&id)])
 }
 
 /// The key of what a subordinate said of a figure.

@@ -146,7 +146,7 @@ fn people_at_home_see_their_own_table_as_it_is_and_never_what_others_reported() 
     world.put_case(nation, "n1", DAY, "m");
     world.put_case(nation, "n2", DAY, "m");
     world.period_closed(leaf, DAY);
-    world.pass(1_000);
+    world.pass(2_000);
     let protected = world.figure(leaf, DAY).unwrap();
     assert!(!protected.total.unwrap().value.is_exact());
     let view = own(&mut world, leaf, operator()).unwrap();

@@ -25,7 +25,8 @@ const UNITS_SHOWN: usize = 12;
 A number that is not told exactly is shown by its bounds, such as `1,204 to 1,212`. The figure says
 which units it includes; a unit that has not reported is never counted as zero.
 
-This is the figure as it is protected for the superior. --own shows the unit's own records' table as it
+This is the figure as it is protected for the superior. --class shows the last edition that another class
+of recipients was told: every neighbour sees the one, everybody else the other. --own shows the unit's own records' table as it
 is, to whoever may query the indicator in the unit's area; it never leaves the house, and what
 subordinates reported is no part of it.
 
@@ -33,6 +34,7 @@ Examples:
   reeve query confirmed_by_day --period 2020-03-01
   reeve query confirmed_by_day --area it/03 --period 2020-03-01 --csv > figure.csv
   reeve query beds_free
+  reeve query confirmed_by_day --class neighbour --period 2020-03-01
   reeve query confirmed_by_day --own --period 2020-03-01
   reeve query confirmed_by_day --periods")]
 pub struct Arguments {
@@ -47,11 +49,14 @@ pub struct Arguments {
     /// Show the unit's own table as it is, exact, without what subordinates reported
     #[arg(long, conflicts_with = "area")]
     own: bool,
+    /// Show the last edition that a class of recipients was told: superior, neighbour or public
+    #[arg(long, conflicts_with = "own")]
+    class: Option<String>,
     /// Print CSV, safe to open in a spreadsheet
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// List the periods that have figures, newest first
-    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own"])]
+    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own", "class"])]
     periods: bool,
     #[command(flatten)]
     node: Node,
@@ -75,6 +80,9 @@ pub(super) fn run(
     let mut path = format!("/v1/figures/{indicator}?period={}", escaped(&period));
     if arguments.own {
         path.push_str("&own=true");
+    }
+    if let Some(class) = &arguments.class {
+        path.push_str(&format!("&class={}", escaped(class)));
     }
     if let Some(area) = &arguments.area {
         path.push_str(&format!("&area={}", escaped(area)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use reeve_policy::authz::Person;
 use reeve_protocol::local::{Answer, Question};
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
 use reeve_statement::unit::UnitPath;
@@ -27,21 +28,26 @@ pub(super) struct Which {
     area: Option<String>,
     #[serde(default)]
     own: bool,
+    class: Option<String>,
 }
 
 pub(super) async fn figure(
     State(service): State<Arc<Service>>,
     Who(who): Who,
     Path(indicator): Path<String>,
-    Params(Which { period, area, own }): Params<Which>,
+    Params(Which { period, area, own, class }): Params<Which>,
 ) -> Result<Document<Figure>, Fault> {
     let indicator: IndicatorId = parameter("indicator", &indicator)?;
     let period: Period = parameter("period", &period)?;
     let area: Option<UnitPath> = area.map(|area| parameter("area", &area)).transpose()?;
+    let class = class.map(|class| self::class(&class)).transpose()?;
     if own {
         return own_figure(&service, &who, indicator, period, area.as_ref()).await;
     }
-    let question = Question::Figure { indicator, period, area: area.clone() };
+    let question = match class {
+        None => Question::Figure { indicator, period, area: area.clone() },
+        Some(class) => Question::ClassFigure { indicator, period, area: area.clone(), class },
+    };
     match service.ask(&who, question).await? {
         Answer::Figure(Some(view)) => Ok(Document(Figure::of(&view, area.as_ref()))),
         Answer::Figure(None) => Err(Fault::NotFound(
@@ -51,6 +57,13 @@ pub(super) async fn figure(
         )),
         _ => Err(Fault::OtherAnswer),
     }
+}
+
+/// The class of recipients whose edition is asked for.
+fn class(name: &str) -> Result<RecipientClass, Fault> {
+    let found = RecipientClass::ALL.into_iter().find(|class| class.to_string() == name);
+    let why = || format!("expected superior, neighbour or public, found {name:?}");
+    found.ok_or_else(|| Fault::Parameter("class", why()))
 }
 
 async fn own_figure(

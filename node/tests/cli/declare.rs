@@ -22,7 +22,7 @@ fn a_declaration_relaxes_and_its_end_protects_again() {
     let key = ["--passphrase-file", key.as_str()];
     let default = std::fs::read_to_string(town.folder.join("policy.cedar")).unwrap();
     let strict = default.replace("@min_cell(\"1\")\npermit", "@min_cell(\"20\")\npermit");
-    let relaxing = "\n@id(\"emergency\") @supersedes(\"superior-figures\") @min_cell(\"1\")\n\
+    let relaxing = "\n@id(\"emergency\") @supersedes(\"superior-figures\") @min_cell(\"1\") @window(\"1s\")\n\
                     permit (principal is Unit, action in [Action::\"pull\", Action::\"subscribe\"], \
                     resource is Indicator)\n\
                     when { principal.relation == Relation::\"superior\" && context.response_level == 1 };\n";

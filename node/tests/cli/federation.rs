@@ -345,7 +345,14 @@ impl Drop for Federation {
 /// Makes a node's folder; every port is chosen by the system.
 fn init(site: &Site, arguments: &[&str], engine: &str, passphrase: &str) -> Said {
     let zone = ["--time-zone", "Europe/Rome", "--passphrase-file", passphrase];
-    site.reeve(&[&["init"], arguments, &PORTS, &HERE, &[engine], &zone].concat())
+    let said = site.reeve(&[&["init"], arguments, &PORTS, &HERE, &[engine], &zone].concat());
+    // Nobody waits a minute for a protected figure here.
+    let policy = site.folder.join("policy.cedar");
+    if let Ok(text) = fs::read_to_string(&policy) {
+        let named = "@id(\"superior-figures\")\n";
+        fs::write(&policy, text.replace(named, &format!("{named}@window(\"1s\")\n"))).unwrap();
+    }
+    said
 }
 
 /// A nation without subordinates that keeps records, and can be stopped and started.

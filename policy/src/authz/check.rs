@@ -91,10 +91,6 @@ impl Told<'_> {
                         @min_cell(\"1\") to let the indicator's own floor bind alone";
             self.say(Weight::Grave, place.clone(), text);
         }
-        if self.facts.conditions().is_ok_and(|c| c.min_step.is_some_and(|step| step > 1)) {
-            let text = "@min_step above 1 is not kept by this version; what it permits is declined";
-            self.say(Weight::Grave, self.place_of("min_step"), text);
-        }
         if self.facts.about_everybody {
             let text = "permits figures to every unit of the federation; narrow the principal down";
             self.say(Weight::Doubtful, place, text);

@@ -18,6 +18,9 @@ pub const MAX_FLOOR: u32 = 100_000;
 /// Longest retention, in days (200 years): an annotation beyond it is a mistake.
 pub const MAX_RETENTION_DAYS: u32 = 73_050;
 
+/// Longest window of publication, in seconds (a day): an annotation beyond it is a mistake.
+pub const MAX_WINDOW_SECONDS: u32 = 86_400;
+
 /// Names of the onward rights in policies, strictest first.
 const ONWARD: [(&str, Onward); 3] = [
     ("aggregate", Onward::Aggregate),
@@ -38,6 +41,8 @@ pub struct Conditions {
     pub retention_days: Option<u32>,
     /// Whom the recipient may tell.
     pub onward: Option<Onward>,
+    /// Length of the window of publication, in seconds, where figures are told in windows.
+    pub window_seconds: Option<u32>,
 }
 
 /// What is wrong with an annotation.
@@ -73,8 +78,8 @@ impl AnnotationFault {
 
 /// Every annotation a policy may carry. `id` names the policy, `note` is for people, `supersedes` the
 /// policies in whose place it holds under a declaration.
-pub const VOCABULARY: [&str; 8] =
-    ["id", "note", "min_cell", "min_step", "rounding", "retention", "onward", SUPERSEDES];
+pub const VOCABULARY: [&str; 9] =
+    ["id", "note", "min_cell", "min_step", "rounding", "retention", "onward", "window", SUPERSEDES];
 
 /// The annotation of a permit that holds only while a declaration is in force, and then in place of the
 /// policies that it names.
@@ -100,6 +105,12 @@ fn days(key: &str, text: &str) -> Result<u32, AnnotationFault> {
     text.strip_suffix('d')
         .and_then(|digits| number(key, digits, MAX_RETENTION_DAYS).ok())
         .ok_or_else(|| fault(key, "a number of days such as 90d", text))
+}
+
+fn seconds(key: &str, text: &str) -> Result<u32, AnnotationFault> {
+    text.strip_suffix('s')
+        .and_then(|digits| number(key, digits, MAX_WINDOW_SECONDS).ok())
+        .ok_or_else(|| fault(key, "a number of seconds such as 60s", text))
 }
 
 fn onward(key: &str, text: &str) -> Result<Onward, AnnotationFault> {
@@ -133,6 +144,7 @@ impl Conditions {
             "rounding" => self.rounding = Some(rounding(key, value)?),
             "retention" => self.retention_days = Some(days(key, value)?),
             "onward" => self.onward = Some(onward(key, value)?),
+            "window" => self.window_seconds = Some(seconds(key, value)?),
             _ => return Err(AnnotationFault::Unknown { key: key.to_owned() }),
         }
         Ok(())
@@ -147,6 +159,7 @@ impl Conditions {
             rounding: self.rounding.max(other.rounding),
             retention_days: stricter(self.retention_days, other.retention_days, |days| days),
             onward: stricter(self.onward, other.onward, openness),
+            window_seconds: self.window_seconds.max(other.window_seconds),
         }
     }
 }
@@ -176,6 +189,7 @@ impl fmt::Display for Conditions {
         parts.extend(self.min_step.map(|step| format!("steps of at least {step}")));
         parts.extend(self.rounding.map(|step| format!("rounded to {step}")));
         parts.extend(self.retention_days.map(|days| format!("kept at most {days} days")));
+        parts.extend(self.window_seconds.map(|it| format!("told every {it} s")));
         parts.extend(self.onward.map(|onward| format!("passed on to {}", onward_name(onward))));
         if parts.is_empty() { f.write_str("none") } else { f.write_str(&parts.join(", ")) }
     }
@@ -218,6 +232,9 @@ mod tests {
             ("rounding", "7"),
             ("retention", "90"),
             ("retention", "90 d"),
+            ("window", "60"),
+            ("window", "0s"),
+            ("window", "1m"),
             ("onward", "Anyone"),
             ("id", ""),
             ("min_cel", "5"),

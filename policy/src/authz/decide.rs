@@ -23,6 +23,10 @@ use super::{Place, PolicySet};
 /// Most determining policies of one decision: all of them travel in a release.
 pub const MAX_DETERMINING: usize = 64;
 
+/// Length of a window of publication where no policy says, in seconds: short enough that a figure is
+/// fresh, long enough that single persons do not show by the time at which they come.
+pub const WINDOW_SECONDS: u32 = 60;
+
 /// Leave to do one thing, under conditions. Only [`PolicySet::decide`] makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Permit {
@@ -34,6 +38,7 @@ pub struct Permit {
     determining: Vec<String>,
     conditions: Conditions,
     floor: u32,
+    window_seconds: u32,
     relaxed: bool,
     declarations: Vec<Digest>,
     adoption: Option<Digest>,
@@ -86,6 +91,19 @@ impl Permit {
         self.floor
     }
 
+    /// Least change of a row's contributors that is told, by the determining policies; 1: every change.
+    /// Above a floor of 1 the floor binds besides.
+    #[must_use]
+    pub fn min_step(&self) -> u32 {
+        self.conditions.min_step.unwrap_or(1)
+    }
+
+    /// Length of the window at whose close figures are told, in seconds; 0: they are told at once.
+    #[must_use]
+    pub const fn window_seconds(&self) -> u32 {
+        self.window_seconds
+    }
+
     /// Multiples to which values are told; 1 is exact.
     #[must_use]
     pub fn rounding(&self) -> u32 {
@@ -131,7 +149,7 @@ impl Permit {
             min_step: self.conditions.min_step.unwrap_or(0),
             rounding: self.conditions.rounding.unwrap_or(0),
             retention_days: self.conditions.retention_days,
-            window_seconds: 0,
+            window_seconds: self.window_seconds,
         };
         release::Decision {
             declarations: self.declarations.iter().take(DECLARATIONS).copied().collect(),
@@ -203,9 +221,6 @@ pub enum Reason {
         /// The policies with the conditions, joined by commas.
         policy: String,
     },
-    /// A condition that this version cannot keep.
-    #[error("@min_step({0}) cannot be kept by this version; remove it or do not share")]
-    StepsNotKept(u32),
     /// More policies determine it than a release can name.
     #[error(
         "{0} policies permit it at once, a release names at most {MAX_DETERMINING}; merge some"
@@ -229,7 +244,6 @@ impl Reason {
             Self::NeverTold { .. } => "never_told",
             Self::NoLegalBasis => "no_legal_basis",
             Self::OwnUnderConditions { .. } => "own_under_conditions",
-            Self::StepsNotKept(_) => "steps_not_kept",
             Self::TooManyPolicies(_) => "too_many_policies",
             Self::Question(_) => "question",
         }
@@ -388,9 +402,12 @@ impl PolicySet {
         let protected = Protected::of(question);
         let conditions = self.conditions(&determining, protected.needs_floor())?;
         let floor = protected.floor(&conditions)?;
-        if question.circumstances.own && (floor > 1 || conditions.rounding.unwrap_or(1) > 1) {
+        let step = conditions.min_step.unwrap_or(1);
+        let exact = floor <= 1 && step <= 1 && conditions.rounding.unwrap_or(1) <= 1;
+        if question.circumstances.own && !exact {
             return Err(Reason::OwnUnderConditions { policy: determining.join(", ") });
         }
+        let conditions_window = conditions.window_seconds.unwrap_or(WINDOW_SECONDS);
         let of = determining.clone();
         let facts = || of.iter().filter_map(|id| self.facts.get(id));
         Ok(Permit {
@@ -405,6 +422,11 @@ impl PolicySet {
             determining,
             conditions,
             floor,
+            window_seconds: if protected.needs_floor() && (floor > 1 || step > 1) {
+                conditions_window
+            } else {
+                0
+            },
             relaxed: facts().any(Facts::relaxes),
             declarations: question
                 .circumstances
@@ -436,10 +458,7 @@ impl PolicySet {
             }
             strictest = strictest.and(own);
         }
-        match strictest.min_step {
-            Some(step) if step > 1 => Err(Reason::StepsNotKept(step)),
-            _ => Ok(strictest),
-        }
+        Ok(strictest)
     }
 }
 

@@ -104,7 +104,7 @@ fn the_own_table_is_shown_as_it_is_or_not_at_all() {
     ));
     assert!(look(&careful, Role::Viewer, true).permit().is_none());
     assert!(look(&careful, Role::Viewer, false).permit().is_some());
-    for condition in ["@min_cell(\"5\")", "@rounding(\"10\")"] {
+    for condition in ["@min_cell(\"5\")", "@min_step(\"5\")", "@rounding(\"10\")"] {
         let set = set(&format!(
             "@id(\"viewers\") {condition} permit (principal is Person, action == \
              Action::\"query\", resource is Indicator);"
@@ -162,7 +162,7 @@ fn a_doubtful_annotation_declines_and_is_found() {
         ("@min_cel(\"5\")", 3),
         ("@min_cell(\"five\")", 3),
         ("@min_cell(\"5\")\n@min_stepp(\"2\")", 4),
-        ("@min_cell(\"5\")\n@min_step(\"4\")", 4),
+        ("@min_cell(\"5\")\n@window(\"60\")", 4),
     ] {
         let text = format!(
             "// who\n@id(\"x\")\n{annotation}\npermit (principal == Unit::\"it/03\", \

@@ -1,4 +1,5 @@
-//! Primary suppression: from the home's own table to what a class of recipients may see.
+//! Primary suppression: from the home's own table to what a class of recipients may see. What it may
+//! see of changes is in [`super::steps`].
 //!
 //! With floor k, a cell of 1 to k - 1 contributors is told as an interval. Where the catalogue does
 //! not say that presence may be told, it is not even listed: hidden and absent rows are one entry per
@@ -16,11 +17,13 @@ use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
 use reeve_statement::table::{Area, RowKey, Table, Unlisted};
 
+use super::lapse::Lapses;
 use super::state::DisclosureState;
+use super::steps::{advance, has_steps};
 use crate::authz::Permit;
 
 /// Least floor at which presence may be told: at 2, "1 to k - 1" would be a number.
-const PRESENCE_FLOOR: u32 = 3;
+pub(super) const PRESENCE_FLOOR: u32 = 3;
 
 /// The home's own table, unprotected, as the indicator engine computed it.
 #[derive(Debug, Clone)]
@@ -44,6 +47,23 @@ pub struct Protection {
     pub floor: u32,
     /// Multiples to which values are told; 1 is exact.
     pub rounding: u32,
+    /// Least change of a row's contributors that is told; 1: every change.
+    pub step: u32,
+}
+
+impl Protection {
+    /// How a figure is protected for the permit's class.
+    ///
+    /// # Errors
+    /// [`DiscloseError`] if permit or state are for something else.
+    pub fn of(
+        permit: &Permit,
+        indicator: &Indicator,
+        period: Period,
+        state: &DisclosureState,
+    ) -> Result<Self, DiscloseError> {
+        about(permit, indicator, period, state).map(|about| about.protection)
+    }
 }
 
 /// Which figure something is about, and how it is protected.
@@ -134,12 +154,17 @@ pub enum DiscloseError {
     /// A cell to hide is not within the bounds that would stand for it.
     #[error("a cell of area {0} to hide is outside of its field's declared range")]
     OutOfRange(Area),
+    /// What the class may be told is not worked out yet as strictly as it must be.
+    #[error("the class may be told less than was worked out; wait until the window closes")]
+    OtherWindow,
     /// A bound leaves 64 bits.
     #[error("a hidden cell's bounds are beyond 64 bits; declare a narrower field range")]
     Overflow(#[from] Overflow),
 }
 
-/// Protects the home's own table for the permit's class of recipients.
+/// Protects the home's own table for the permit's class of recipients, as if a window of publication
+/// closed now. A node that publishes in windows takes what its class was told since the last one closed
+/// from [`super::Steps`] instead.
 ///
 /// # Errors
 /// [`DiscloseError`]; nothing is disclosed then.
@@ -151,11 +176,11 @@ pub fn disclose(
     state: &DisclosureState,
 ) -> Result<DisclosedTable, DiscloseError> {
     let about = about(permit, indicator, period, state)?;
-    let cloak = Cloak::of(indicator, about.protection, own.combinations)?;
-    let mut table = Table::default();
-    for (area, rows) in own.by_area(indicator)? {
-        cloak.area(&area, rows, &mut table)?;
+    if has_steps(&about) {
+        let steps = advance(&[permit], indicator, own, state, Lapses::default())?;
+        return steps.disclosed(permit, indicator, period, state);
     }
+    let table = exact(indicator, about.protection, own)?;
     Ok(DisclosedTable { about, table })
 }
 
@@ -184,19 +209,24 @@ pub(super) fn about(
     let floor = permit.floor().max(told.map_or(1, |told| told.floor));
     let rounding = permit.rounding().max(told.map_or(1, |told| told.rounding));
     let floor = if indicator.personal { floor } else { 1 };
+    let step = permit.min_step().max(told.map_or(1, |told| told.min_step)).max(floor);
+    let step = if indicator.personal { step } else { 1 };
     Ok(About {
         indicator: indicator.id.clone(),
         definition: indicator.definition(),
         period,
-        protection: Protection { class, floor, rounding },
+        protection: Protection { class, floor, rounding, step },
     })
 }
 
-type Rows<'a> = BTreeMap<&'a [String], Cell>;
+pub(super) type Rows<'a> = BTreeMap<&'a [String], Cell>;
 
 impl<'a> OwnTable<'a> {
     /// The rows of each area that could have any, after checks.
-    fn by_area(&self, indicator: &Indicator) -> Result<BTreeMap<Area, Rows<'a>>, DiscloseError> {
+    pub(super) fn by_area(
+        &self,
+        indicator: &Indicator,
+    ) -> Result<BTreeMap<Area, Rows<'a>>, DiscloseError> {
         if self.table.rows.len() > TABLE_ROWS {
             return Err(DiscloseError::TooManyRows(self.table.rows.len()));
         }
@@ -221,75 +251,30 @@ impl<'a> OwnTable<'a> {
     }
 }
 
-/// What stands in for cells that may not be told.
-struct Cloak {
+/// Everything as it is, or between multiples.
+fn exact(
+    indicator: &Indicator,
     protection: Protection,
-    /// What any hidden cell, listed or not, stands for at most; `None`: nothing is hidden.
-    hidden: Option<Cell>,
-    /// For a hidden cell that is listed; `None`: hidden cells are not listed.
-    listed: Option<Cell>,
-    /// For each combination not listed, and how many combinations an area has; `None`: zero.
-    unlisted: Option<(Cell, u32)>,
-}
-
-impl Cloak {
-    fn of(
-        indicator: &Indicator,
-        protection: Protection,
-        combinations: Option<u32>,
-    ) -> Result<Self, DiscloseError> {
-        let Protection { floor, rounding, .. } = protection;
-        let combinations = combinations.or_else(|| indicator.combinations());
-        let presence = !indicator.personal || (indicator.presence_told && floor >= PRESENCE_FLOOR);
-        if floor <= 1 {
-            let each = rounded(Cell::ZERO, rounding)?;
-            let veiled = combinations.filter(|_| !presence && rounding > 1);
-            let unlisted = veiled.map(|combinations| (each, combinations));
-            return Ok(Self { protection, hidden: None, listed: None, unlisted });
-        }
-        let most = floor.saturating_sub(1);
-        let range = contributor_range(indicator)?;
-        let any = hidden(range, 0, most)?;
-        if presence {
-            let listed = Some(rounded(hidden(range, 1, most)?, rounding)?);
-            return Ok(Self { protection, hidden: Some(any), listed, unlisted: None });
-        }
-        let open = || DiscloseError::OpenDomain(indicator.id.clone());
-        let unlisted = Some((rounded(any, rounding)?, combinations.ok_or_else(open)?));
-        Ok(Self { protection, hidden: Some(any), listed: None, unlisted })
-    }
-
-    fn area(&self, area: &Area, rows: Rows<'_>, table: &mut Table) -> Result<(), DiscloseError> {
+    own: &OwnTable<'_>,
+) -> Result<Table, DiscloseError> {
+    let rounding = protection.rounding;
+    let combinations = own.combinations.or_else(|| indicator.combinations());
+    let veiled = combinations.filter(|_| indicator.personal && rounding > 1);
+    let mut table = Table::default();
+    for (area, rows) in own.by_area(indicator)? {
         let mut listed = 0_u32;
-        for (dims, cell) in rows {
-            if let Some(cell) = self.cell(area, cell)? {
-                let key = RowKey { area: area.clone(), dims: dims.to_vec() };
-                table.rows.insert(key, cell);
-                listed = listed.saturating_add(1);
-            }
+        for (dims, cell) in rows.into_iter().filter(|(_, cell)| *cell != Cell::ZERO) {
+            let key = RowKey { area: area.clone(), dims: dims.to_vec() };
+            table.rows.insert(key, rounded(cell, rounding)?);
+            listed = listed.saturating_add(1);
         }
-        if let Some((each, combinations)) = self.unlisted {
-            let rows = combinations.saturating_sub(listed);
-            if rows > 0 {
-                table.unlisted.insert(area.clone(), Unlisted { rows, each });
-            }
+        let rows = veiled.map_or(0, |combinations| combinations.saturating_sub(listed));
+        if rows > 0 {
+            let each = rounded(Cell::ZERO, rounding)?;
+            table.unlisted.insert(area, Unlisted { rows, each });
         }
-        Ok(())
     }
-
-    /// What is listed for a cell, if anything is.
-    fn cell(&self, area: &Area, cell: Cell) -> Result<Option<Cell>, DiscloseError> {
-        let contributors = cell.contributors.lo();
-        let enough = contributors >= i64::from(self.protection.floor);
-        let Some(hidden) = self.hidden.filter(|_| !enough) else {
-            let told = Some(cell).filter(|cell| *cell != Cell::ZERO);
-            return Ok(told.map(|cell| rounded(cell, self.protection.rounding)).transpose()?);
-        };
-        if !hidden.value.contains(cell.value.lo()) || !hidden.contributors.contains(contributors) {
-            return Err(DiscloseError::OutOfRange(area.clone()));
-        }
-        Ok(self.listed.filter(|_| contributors > 0))
-    }
+    Ok(table)
 }
 
 /// Least and greatest value that one contributor can add.
@@ -306,7 +291,7 @@ pub(super) fn contributor_range(indicator: &Indicator) -> Result<(i64, i64), Dis
 }
 
 /// A cell that stands for `least` to `most` contributors of this range, and for nothing more exact.
-fn hidden(range: (i64, i64), least: u32, most: u32) -> Result<Cell, Overflow> {
+pub(super) fn hidden(range: (i64, i64), least: u32, most: u32) -> Result<Cell, Overflow> {
     let of_each = Bounds::spanning(range.0, range.1);
     let value = of_each.checked_times(least)?.hull(of_each.checked_times(most)?);
     Ok(Cell { value, contributors: Bounds::spanning(i64::from(least), i64::from(most)) })

@@ -66,7 +66,8 @@ impl Released {
             && permit.class() == Some(protection.class)
             && permit.period().is_none_or(|period| period == about.period)
             && protection.rounding >= permit.rounding()
-            && protection.floor >= permit.floor();
+            && protection.floor >= permit.floor()
+            && protection.step >= permit.min_step();
         if !ours {
             return Err(ReleaseError::OtherPermit);
         }
@@ -125,6 +126,7 @@ fn release(
     let protection = figure.protection();
     let mut decision = permit.decision();
     decision.conditions.floor = figure.least_floor;
+    decision.conditions.min_step = if protection.step > 1 { figure.least_step } else { 0 };
     decision.conditions.rounding =
         if protection.rounding > 1 { protection.rounding } else { decision.conditions.rounding };
     let (table, mut chunks) = Part::of(figure.table)?;

@@ -41,6 +41,8 @@ pub struct Figure {
     pub(super) touched: Option<Timestamp>,
     /// The least floor of any of its parts.
     pub(super) least_floor: u32,
+    /// The least step of any of its parts.
+    pub(super) least_step: u32,
     set_aside: Vec<(UnitId, Implausible)>,
 }
 
@@ -81,7 +83,7 @@ impl Figure {
         let tables = to_vec(&(&self.table, &self.own));
         let made_of = to_vec(&(&self.counts, &self.manifest, self.sources));
         let roots = [self.inputs_root.as_bytes().as_slice(), self.manifest_root.as_bytes()];
-        let meaning = to_vec(&(self.about.definition, self.least_floor));
+        let meaning = to_vec(&(self.about.definition, self.least_floor, self.least_step));
         Digest::of_parts(&[
             b"reeve-content/1\0",
             Digest::of(&tables).as_bytes(),
@@ -174,6 +176,8 @@ struct Adding<'a> {
     needed: u32,
     /// The least floor of the parts added so far.
     least: u32,
+    /// The least step of the parts added so far.
+    least_step: u32,
     indicator: &'a Indicator,
     issuer: &'a UnitPath,
     sum: Sum<'a>,
@@ -191,6 +195,7 @@ impl<'a> Adding<'a> {
     fn new(about: About, needed: u32, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
         Self {
             least: about.protection.floor,
+            least_step: about.protection.step,
             about,
             needed,
             indicator,
@@ -324,7 +329,9 @@ impl<'a> Adding<'a> {
             .add(&input.table, |area| area.below(unit, depth))
             .map_err(|Overflow| RollUpError::Overflow { unit: unit.clone() })?;
         if self.indicator.personal {
-            self.least = self.least.min(input.release.decision.conditions.floor.max(1));
+            let conditions = &input.release.decision.conditions;
+            self.least = self.least.min(conditions.floor.max(1));
+            self.least_step = self.least_step.min(conditions.min_step.max(1));
         }
         let counts = input.release.counts.clone();
         self.counts.merge(&counts);
@@ -365,6 +372,7 @@ impl<'a> Adding<'a> {
             sources,
             touched: self.touched,
             least_floor: self.least,
+            least_step: self.least_step,
             set_aside: self.set_aside,
         })
     }

@@ -13,9 +13,10 @@ use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
-use reeve_statement::time::Timestamp;
+use reeve_statement::table::Table;
 
 use super::released::Released;
+use super::steps::Steps;
 
 /// What one class of recipients was told last.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -33,14 +34,11 @@ pub struct ClassState {
     /// Digest of what it told (see [`super::Figure::content`]).
     #[n(3)]
     pub content: Digest,
-    /// Least step that was held so far; 0 while no steps are kept.
+    /// Least step so far, never lowered; 1: every change was told.
     #[n(4)]
     pub min_step: u32,
-    /// When the open window of publication closes; none while every edition is told at once.
-    #[n(5)]
-    pub window_closes: Option<Timestamp>,
     /// The reporting term that the last edition was told in.
-    #[n(6)]
+    #[n(5)]
     pub term: u64,
 }
 
@@ -54,6 +52,9 @@ pub struct DisclosureState {
     period: Period,
     #[n(2)]
     classes: BTreeMap<RecipientClass, ClassState>,
+    /// What the own table may be told as since the last window closed.
+    #[n(3)]
+    steps: Option<Steps>,
 }
 
 /// Why a release does not follow what was told.
@@ -81,7 +82,7 @@ impl DisclosureState {
     /// The state of a figure of which nothing was told.
     #[must_use]
     pub const fn new(indicator: IndicatorId, period: Period) -> Self {
-        Self { indicator, period, classes: BTreeMap::new() }
+        Self { indicator, period, classes: BTreeMap::new(), steps: None }
     }
 
     /// Which indicator.
@@ -100,6 +101,23 @@ impl DisclosureState {
     #[must_use]
     pub fn class(&self, class: RecipientClass) -> Option<&ClassState> {
         self.classes.get(&class)
+    }
+
+    /// What the own table may be told as since the last window closed; none: no window has closed.
+    #[must_use]
+    pub const fn steps(&self) -> Option<&Steps> {
+        self.steps.as_ref()
+    }
+
+    /// A window closes. Make the state durable before anything is told by it.
+    pub fn take_steps(&mut self, steps: Steps) {
+        self.steps = Some(steps);
+    }
+
+    /// What a class was told exactly while nothing protected it from steps counts from now on: `last` is
+    /// the own table as it was told last.
+    pub fn remember_exact(&mut self, class: RecipientClass, last: &Table) {
+        self.steps.get_or_insert_with(Steps::none).remember_exact(class, last);
     }
 
     /// Whether the class knows this content already, so that no edition needs to be cut.
@@ -137,8 +155,7 @@ impl DisclosureState {
             rounding: protection.rounding.max(told.map_or(1, |told| told.rounding)),
             edition: release.edition,
             content: released.content(),
-            min_step: told.map_or(0, |told| told.min_step),
-            window_closes: None,
+            min_step: protection.step.max(told.map_or(1, |told| told.min_step)),
             term,
         };
         self.classes.insert(release.class, next);

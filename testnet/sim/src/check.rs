@@ -158,6 +158,13 @@ impl Sim {
             (true, _) => &[Some(UnitState::Reported)],
             (false, 0) if self.is_due(unit, day) => &[None, Some(UnitState::NoReport)],
             (false, 0) => &[None, Some(UnitState::NotDue)],
+            // A few persons are not told from none.
+            (false, _) if indicator == PERSONAL && self.is_due(unit, day) => {
+                &[Some(UnitState::Partial), Some(UnitState::NoReport), None]
+            }
+            (false, _) if indicator == PERSONAL => {
+                &[Some(UnitState::Partial), Some(UnitState::NotDue), None]
+            }
             (false, _) => &[Some(UnitState::Partial)],
         };
         let found = invariant_states_follow_the_records(unit, indicator, day, state, due);

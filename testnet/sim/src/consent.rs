@@ -8,6 +8,7 @@ use reeve_protocol::consent::{Accepted, Adopt};
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::Question;
 use reeve_protocol::rows::{self, AdoptionRow};
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::from_slice;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
@@ -21,7 +22,7 @@ use crate::invariants::{
     invariant_protection_is_never_loosened,
 };
 use crate::known::Known;
-use crate::model::{PERSONAL, STRICT};
+use crate::model::{PERSONAL, STRICT, WINDOW_SECONDS};
 use crate::registry::NOON;
 use crate::setup::{POLICY, REPORTING};
 use crate::sim::Sim;
@@ -42,12 +43,33 @@ const ENDED: u32 = 300;
 const RELAXATION: &str = r#"
 @id("emergency")
 @supersedes("superior-figures")
+@window("2s")
 @min_cell("1")
 permit (
   principal is Unit,
   action in [Action::"pull", Action::"subscribe"],
   resource is Indicator
 ) when { principal.relation == Relation::"superior" && context.response_level == 1 };
+"#;
+
+/// What homes permit besides where they tell other classes, too.
+const CLASSES: &str = r#"
+@id("neighbours")
+@window("2s")
+@min_cell("1")
+permit (
+  principal is Unit,
+  action in [Action::"pull", Action::"subscribe"],
+  resource == Indicator::"patients"
+) when { principal.relation == Relation::"neighbour" || principal.relation == Relation::"subordinate" };
+@id("everybody")
+@window("2s")
+@min_cell("1")
+permit (
+  principal is Unit,
+  action in [Action::"pull", Action::"subscribe"],
+  resource == Indicator::"patients"
+) when { principal.relation == Relation::"other" };
 "#;
 
 /// What people consented to and declared.
@@ -68,13 +90,17 @@ impl Sim {
 
     /// The policy of every home, or of one that declines what its superior asks.
     pub(crate) fn policy(&self, declines: bool) -> PolicySet {
-        let mut text = POLICY.to_owned();
+        let named = "@id(\"superior-figures\")";
+        let mut text = POLICY.replace(named, &format!("{named}\n@window(\"{WINDOW_SECONDS}s\")"));
+        if self.plan.faults.classes > 0 {
+            text += CLASSES;
+        }
         if self.plan.faults.declarations > 0 {
             let stricter = format!("@min_cell(\"{STRICT}\")\npermit");
             text = text.replace("@min_cell(\"1\")\npermit", &stricter) + RELAXATION;
         }
         if declines {
-            text = text.replace(r#"Relation::"superior""#, r#"Relation::"neighbour""#);
+            text = text.replace(r#"Relation::"superior""#, r#"Relation::"above""#);
         }
         PolicySet::parse(&text, "policy.cedar").unwrap()
     }
@@ -178,7 +204,9 @@ impl Sim {
             let found = invariant_nothing_is_sent_unadopted(asked, entered, &unit, name);
             self.violated("nothing_is_sent_unadopted", found);
         }
-        if self.plan.faults.declarations == 0 || release.indicator.as_str() != PERSONAL {
+        let relaxes =
+            release.class == RecipientClass::Superior && self.plan.faults.declarations > 0;
+        if !relaxes || release.indicator.as_str() != PERSONAL {
             return;
         }
         let floor = release.decision.conditions.floor;

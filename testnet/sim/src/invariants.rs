@@ -11,7 +11,7 @@ use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
 use reeve_statement::release::Release;
 use reeve_statement::statement::FigureId;
-use reeve_statement::table::Table;
+use reeve_statement::table::{RowKey, Table};
 use reeve_statement::unit::UnitPath;
 
 use crate::known::{Held, Seen};
@@ -32,6 +32,10 @@ pub(crate) struct Told {
     ledgers: BTreeMap<(String, u64), Digest>,
     /// How strictly each figure was told.
     floors: BTreeMap<(UnitPath, FigureId), u32>,
+    /// Every number of persons that was told exactly of a row of a unit's own, to whomever.
+    exact: BTreeMap<(UnitPath, String, RowKey), BTreeSet<i64>>,
+    /// The own table that was told in each window, of each unit and period.
+    windows: BTreeMap<(UnitPath, FigureId, i64), Table>,
 }
 
 /// No two different statements have one issuer, figure, term and edition.
@@ -374,6 +378,45 @@ pub(crate) fn invariant_protection_is_never_loosened(
         Ok(())
     } else {
         Err(format!("{} told {} at floor {held} and then at {floor}", name.0, name.1))
+    }
+}
+
+/// No two editions, to whichever classes, subtract to a step of fewer persons than the floor.
+pub(crate) fn invariant_no_small_step_is_told(
+    told: &mut Told,
+    (unit, period): (&UnitPath, String),
+    own: &Table,
+    floor: i64,
+) -> Found {
+    for (key, cell) in own.rows.iter().filter(|(_, cell)| cell.contributors.is_exact()) {
+        let number = cell.contributors.lo();
+        let name = (unit.clone(), period.clone(), key.clone());
+        let before = told.exact.entry(name).or_default();
+        let near = before.iter().find(|other| (1..floor).contains(&(number - **other).abs()));
+        if let Some(near) = near {
+            return Err(format!(
+                "{unit} told {near} and {number} of {key:?} of {period}; the floor is {floor}"
+            ));
+        }
+        before.insert(number);
+    }
+    Ok(())
+}
+
+/// In one window a unit's own part of a figure is told one way.
+pub(crate) fn invariant_a_window_is_waited_for(
+    told: &mut Told,
+    name: (UnitPath, FigureId),
+    window: i64,
+    own: &Table,
+) -> Found {
+    let (unit, figure) = name;
+    let before = told.windows.entry((unit.clone(), figure.clone(), window));
+    let before = before.or_insert_with(|| own.clone());
+    if *before == *own {
+        Ok(())
+    } else {
+        Err(format!("{unit} told {figure} two ways in window {window}: {before:?}, {own:?}"))
     }
 }
 

@@ -53,7 +53,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.revoked = None);
     with(&|plan| plan.expiring = None);
     with(&|plan| plan.restored = None);
-    let faults: [fn(&mut Faults); 16] = [
+    let faults: [fn(&mut Faults); 17] = [
         |faults| faults.full_disks = 0,
         |faults| faults.far_clock_jumps = 0,
         |faults| faults.compute_ms = 0,
@@ -69,6 +69,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         |faults| faults.adoptions = 0,
         |faults| faults.declarations = 0,
         |faults| faults.calendars = 0,
+        |faults| faults.classes = 0,
         |faults| faults.delay_ms = faults.delay_ms.min(5),
     ];
     for fault in faults {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_protocol::NodeKey;
 use reeve_protocol::effect::AskId;
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::unit::UnitPath;
 
 /// Days that records fall on.
@@ -50,10 +51,13 @@ max = 200
 ///
 /// With a calendar, both are due on working days only.
 pub(crate) fn catalogue_text(version: u64, calendar: bool) -> String {
-    let floor = floor(version);
+    let [superior, neighbour, public] = RecipientClass::ALL.map(|class| floor(version, class));
     let due = if calendar { "due = \"working\"\n" } else { "" };
     let catalogue = CATALOGUE.replace("basis =", &format!("{due}basis ="));
-    format!("[catalogue]\nversion = {version}\n{catalogue}floor = {{ superior = {floor} }}\n")
+    format!(
+        "[catalogue]\nversion = {version}\n{catalogue}\
+         floor = {{ superior = {superior}, neighbour = {neighbour}, public = {public} }}\n"
+    )
 }
 
 /// Whether a day is due by the calendar of a unit: all work from Monday to Friday; [`DAYS`] are a Friday,
@@ -102,10 +106,22 @@ pub(crate) const EXPECTED_WITHIN_MS: i64 = 36 * 3_600_000;
 /// The source that closes periods.
 pub(crate) const SOURCE: &str = "registry";
 
+/// How much higher each coarser class's floor is.
+const COARSER: [i64; 3] = [0, 2, 5];
+
 /// Fewest contributors of a told cell of the indicator on persons, in a version of the catalogue.
-pub(crate) fn floor(version: u64) -> i64 {
-    FLOOR - 1 + i64::try_from(version).unwrap()
+pub(crate) fn floor(version: u64, class: RecipientClass) -> i64 {
+    let [superior, neighbour, public] = COARSER;
+    let more = match class {
+        RecipientClass::Superior => superior,
+        RecipientClass::Neighbour => neighbour,
+        RecipientClass::Public => public,
+    };
+    FLOOR - 1 + i64::try_from(version).unwrap() + more
 }
+
+/// Length of the windows in which figures on persons are told, in seconds: as the policies say.
+pub(crate) const WINDOW_SECONDS: u32 = 2;
 
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use reeve_protocol::effect::{Channel, NodeKey};
 use reeve_protocol::rows::{self, HeadRow};
 use reeve_protocol::wire::{ReportAnswer, Upward, decode};
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cert::Chain;
 use reeve_statement::cert::name::dns_name;
@@ -13,6 +14,7 @@ use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::ledger::leaf_hash;
+use reeve_statement::release::Release;
 use reeve_statement::statement::Body;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
@@ -20,16 +22,17 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::hostile::Hostile;
 use crate::invariants::{
     invariant_a_catalogue_never_goes_back, invariant_a_ledger_has_one_root,
-    invariant_a_ledger_only_grows, invariant_an_edition_names_the_one_before,
-    invariant_commit_then_speak, invariant_every_statement_is_in_the_ledger,
-    invariant_no_acceptance_goes_back, invariant_no_edition_is_told_twice,
-    invariant_no_raw_field_crosses_a_border, invariant_nothing_forged_is_accepted,
+    invariant_a_ledger_only_grows, invariant_a_window_is_waited_for,
+    invariant_an_edition_names_the_one_before, invariant_commit_then_speak,
+    invariant_every_statement_is_in_the_ledger, invariant_no_acceptance_goes_back,
+    invariant_no_edition_is_told_twice, invariant_no_raw_field_crosses_a_border,
+    invariant_no_small_step_is_told, invariant_nothing_forged_is_accepted,
     invariant_nothing_is_accepted_from_out_of_area, invariant_nothing_is_accepted_from_the_expired,
     invariant_nothing_is_accepted_from_the_revoked, invariant_nothing_under_its_floor_is_told,
     invariant_what_is_accepted_verifies,
 };
 use crate::known::Known;
-use crate::model::{PERSONAL, floor};
+use crate::model::{PERSONAL, WINDOW_SECONDS, floor};
 use crate::registry::NOON;
 use crate::setup::REPORTING;
 use crate::sim::{Owed, Sim};
@@ -249,10 +252,38 @@ impl Sim {
         self.violated("a_catalogue_never_goes_back", found);
         self.observe_consent(at, known, release);
         if release.indicator.as_str() == PERSONAL && !self.is_above_a_liar(unit) {
-            let least = floor(release.catalogue_version);
+            let least = floor(release.catalogue_version, release.class);
             let found = invariant_nothing_under_its_floor_is_told(&known.table, least);
             self.violated("nothing_under_its_floor_is_told", found);
+            self.observe_steps(known, release);
         }
+    }
+
+    /// What is told of a unit's own persons: no small step, and nothing before a window has closed.
+    fn observe_steps(&mut self, known: &Known, release: &Release) {
+        let unit = &known.statement.issuer;
+        // Whoever goes on from a backup has forgotten what was told since.
+        if self.plan.restored.as_ref() == Some(unit) {
+            return;
+        }
+        let leaf = known.manifest.direct.is_empty();
+        let Some(own) = known.own.as_ref().or(Some(&known.table).filter(|_| leaf)) else { return };
+        let floor = floor(release.catalogue_version, RecipientClass::Superior);
+        let period = release.period.to_string();
+        let found = invariant_no_small_step_is_told(&mut self.told, (unit, period), own, floor);
+        self.violated("no_small_step_is_told", found);
+        let faults = &self.plan.faults;
+        if faults.clock_jumps > 0 || faults.far_clock_jumps > 0 {
+            return;
+        }
+        let Some((figure, _)) = known.statement.figure() else { return };
+        let length = i64::from(WINDOW_SECONDS) * 1_000;
+        let [first, second, third, ..] = *Digest::of(unit.to_string().as_bytes()).as_bytes();
+        let phase = i64::from(u32::from_be_bytes([0, first, second, third]));
+        let window = (known.statement.issued_at.as_millis() - phase).div_euclid(length);
+        let name = (unit.clone(), figure);
+        let found = invariant_a_window_is_waited_for(&mut self.told, name, window, own);
+        self.violated("a_window_is_waited_for", found);
     }
 
     /// Whether a unit or one below it lies: what a liar says of persons may stand for nobody, and is

@@ -67,6 +67,8 @@ pub struct Faults {
     pub declarations: u32,
     /// Days off that superiors give or take, of 1,000 seconds; 0: every day is due.
     pub calendars: u32,
+    /// 1: homes tell neighbours and everybody of persons, too; 0: their superiors alone.
+    pub classes: u32,
 }
 
 /// A run, drawn from a seed.
@@ -182,6 +184,7 @@ impl Plan {
         };
         self.faults.adoptions = some(700);
         self.faults.declarations = some(300);
+        self.faults.classes = some(1);
     }
 
     /// Drawn apart, too.
@@ -251,5 +254,6 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         adoptions: 0,
         declarations: 0,
         calendars: 0,
+        classes: 0,
     }
 }

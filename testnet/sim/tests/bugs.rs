@@ -4,7 +4,7 @@
 #![allow(clippy::panic, reason = "a test fails by panicking")]
 
 use reeve_protocol::bugs::{Bug, Bugs};
-use reeve_sim::{Plan, Sim, Size};
+use reeve_sim::{Faults, Plan, Sim, Size};
 
 /// Seeds within which a fault must be found.
 const SEEDS: u64 = 200;
@@ -46,6 +46,14 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(20_000);
         }
         Bug::ForgetCalendar => plan.faults.calendars = 300,
+        Bug::TellSteps | Bug::TellClassesApart | Bug::TellAtOnce | Bug::TellAllTheSame => {
+            plan.faults = Faults { classes: 1, declarations: 0, clock_jumps: 0, ..plan.faults };
+            plan.faults.far_clock_jumps = 0;
+            plan.hostile.clear();
+            plan.restored = None;
+            plan.trouble_ms = plan.trouble_ms.max(30_000);
+            plan.writes_per_second = 20;
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -111,4 +119,8 @@ found! {
     outlives_declarations OutliveDeclarations,
     forgets_what_was_told ForgetTold,
     forgets_the_calendar ForgetCalendar,
+    tells_every_step TellSteps,
+    tells_classes_apart TellClassesApart,
+    tells_at_once TellAtOnce,
+    tells_all_classes_the_same TellAllTheSame,
 }

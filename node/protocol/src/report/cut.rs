@@ -12,8 +12,8 @@ use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
 };
 use reeve_policy::disclosure::{
-    DisclosureState, Edition, Figure, Input, OwnPart, OwnTable, Released, Standing as Said,
-    Subordinate, commitment, disclose, roll_up,
+    DisclosedTable, DisclosureState, Edition, Figure, Input, OwnPart, Released, Standing as Said,
+    Subordinate, commitment, roll_up,
 };
 use reeve_statement::catalogue::{Floors, Indicator};
 use reeve_statement::cbor::to_vec;
@@ -27,6 +27,7 @@ use reeve_statement::register::{Register, RegisterEntry};
 use reeve_statement::release::{Release, RevisionReason, Sources};
 use reeve_statement::statement::{Audience, Body, FigureId, Onward};
 use reeve_statement::table::{Area, Table};
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::bugs::Bug;
@@ -37,8 +38,19 @@ use crate::rows::{self, FigureRow, HeardRow, Told};
 /// Domain of the digest from which salts are made; see [`Node::salt`].
 const SALT_DOMAIN: &[u8] = b"reeve-salt/1\0";
 
+/// What a figure is computed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// To be cut: where figures are told in windows, not while one is open.
+    Cut,
+    /// To be cut of what the own table may be told as since a window closed last.
+    Told,
+    /// To be shown to people of this house.
+    View,
+}
+
 /// What came of deciding and computing a figure.
-enum Outcome {
+pub(super) enum Outcome {
     /// A figure, and the permit it was made for.
     Figure { permit: Box<Permit>, figure: Box<Figure>, unprotected: Option<Table> },
     /// Policy declines.
@@ -49,6 +61,8 @@ enum Outcome {
     Nothing,
     /// The own sources have not reported, or need not by the calendar.
     Silent(NoticeCode),
+    /// The own table changed since a window closed last; windows are so long, in seconds.
+    Changed(u32),
     /// It cannot be computed; counted and shown, never papered over.
     Failed(&'static str),
 }
@@ -144,14 +158,26 @@ impl Node {
         self.reports.held.values().any(|held| held.contains(&figure))
     }
 
+    /// The request that a figure answers.
+    fn request_of(&self, id: &FigureId) -> Option<Digest> {
+        self.reports.subscription.as_ref().filter(|_| is_superior(id)).map(|asked| asked.digest)
+    }
+
     /// To whom figures go: the superior that asked; at the top, the unit itself.
-    fn recipient(&self) -> UnitPath {
+    pub(super) fn recipient(&self) -> UnitPath {
         self.settings.unit.parent().unwrap_or_else(|| self.settings.unit.clone())
     }
 
     fn cut(&mut self, id: &FigureId) {
         self.reports.due.note_look(id, self.context.now().monotonic);
-        match self.consented(id) {
+        if !self.is_for_somebody(id) {
+            return;
+        }
+        let outcome = match self.consented(id, Look::Cut) {
+            Outcome::Changed(seconds) => self.in_window(id, seconds),
+            outcome => outcome,
+        };
+        match outcome {
             Outcome::Figure { permit, figure, unprotected } => {
                 self.cut_release(id, &permit, *figure, unprotected.as_ref());
             }
@@ -160,7 +186,7 @@ impl Node {
             }
             Outcome::NotAdopted => self.cut_notice(id, NoticeCode::NotAdopted, None),
             Outcome::Silent(code) => self.cut_notice(id, code, None),
-            Outcome::Nothing => {}
+            Outcome::Nothing | Outcome::Changed(_) => {}
             Outcome::Failed(label) => self.context.counters.count("figures_failed", label),
         }
         if let Some(row) = self.reports.figures.get_mut(id) {
@@ -169,18 +195,18 @@ impl Node {
     }
 
     /// What is to be said of a figure, if the home adopted its indicator.
-    fn consented(&self, id: &FigureId) -> Outcome {
+    pub(super) fn consented(&self, id: &FigureId, look: Look) -> Outcome {
         let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
         let fits = |it: &&Indicator| id.period.is_some_and(|period| period.step() == it.step);
         match indicator.filter(fits) {
             Some(indicator) if !self.is_adopted(indicator) => Outcome::NotAdopted,
-            _ => self.outcome(id),
+            _ => self.outcome(id, look),
         }
     }
 
     /// Decides, computes, discloses and adds; changes nothing, and does not ask whether the home adopted
     /// the indicator.
-    fn outcome(&self, id: &FigureId) -> Outcome {
+    fn outcome(&self, id: &FigureId, look: Look) -> Outcome {
         let (Some((_, catalogue)), Some(period)) = (&self.reports.catalogue, id.period) else {
             return Outcome::Nothing;
         };
@@ -190,22 +216,25 @@ impl Node {
             return Outcome::Nothing;
         }
         let indicator: &Indicator = &self.as_disclosed(indicator);
-        let permit = match self.policy.decide(&self.question(indicator, period)) {
-            Decision::Permit(permit) => permit,
-            Decision::Decline(refusal) => return Outcome::Declined(Box::new(refusal)),
-        };
-        self.compute(indicator, period, permit, id)
+        match self.decide_for(id.class, indicator, Some(period)) {
+            Decision::Permit(permit) => self.compute(indicator, period, permit, id, look),
+            // Of a class that was never told anything nobody waits for a word.
+            Decision::Decline(_) if !is_superior(id) && !self.reports.figures.contains_key(id) => {
+                Outcome::Nothing
+            }
+            Decision::Decline(refusal) => Outcome::Declined(Box::new(refusal)),
+        }
     }
 
     /// The figure as it would be released now, if its indicator is adopted; none if nothing would be.
     pub(crate) fn compute_figure(&self, id: &FigureId) -> Option<Figure> {
-        match self.outcome(id) {
+        match self.outcome(id, Look::View) {
             Outcome::Figure { figure, .. } => Some(*figure),
             _ => None,
         }
     }
 
-    fn question(&self, indicator: &Indicator, period: Period) -> Question {
+    pub(super) fn question(&self, indicator: &Indicator, period: Option<Period>) -> Question {
         let request = self.reports.subscription.as_ref().map(|asked| &asked.request);
         let from = self.reports.subscription.as_ref().map(|asked| asked.from.clone());
         let top = self.settings.unit.depth() == 1;
@@ -226,7 +255,7 @@ impl Node {
             circumstances: Circumstances {
                 purpose: request.map(|r| r.purpose.clone()).unwrap_or_default(),
                 legal_basis: request.map(|r| r.legal_basis.clone()).filter(|b| !b.is_empty()),
-                period: Some(period),
+                period,
                 area: None,
                 own: false,
                 response_level,
@@ -242,6 +271,7 @@ impl Node {
         period: Period,
         permit: Permit,
         id: &FigureId,
+        look: Look,
     ) -> Outcome {
         let key = (indicator.id.clone(), period);
         let fresh = DisclosureState::new(indicator.id.clone(), period);
@@ -262,23 +292,27 @@ impl Node {
             Some(Err(label)) => return Outcome::Failed(label),
             Some(Ok(own)) if own.table.rows.is_empty() && !own.closed && leaf => return silent,
             Some(Ok(own)) => {
-                let table = OwnTable {
-                    table: &own.table,
-                    areas: &self.own_areas(indicator),
-                    combinations: None,
-                };
-                match disclose(&permit, indicator, period, &table, state) {
+                match self.disclosed(&permit, indicator, period, &own.table, state, look) {
                     Ok(disclosed) => Some((disclosed, own)),
-                    Err(error) => return Outcome::Failed(disclose_label(&error)),
+                    Err(outcome) => return outcome,
                 }
             }
         };
+        // That there are a few persons at all would tell them from none: where no row is told and nobody
+        // says that the period is complete, there is no report.
+        let tells_nobody = |(table, own): &(DisclosedTable, &OwnFigure)| {
+            let hides = table.protection().step > 1 && !indicator.presence_told;
+            hides && table.table().rows.is_empty() && !own.closed
+        };
+        if leaf && disclosed.as_ref().is_some_and(tells_nobody) {
+            return silent;
+        }
         let part = match &disclosed {
             None => OwnPart::None,
             Some((table, own)) => OwnPart::Table {
                 table,
                 sources: own_sources(own, period, &self.settings.sources),
-                touched: own.touched,
+                touched: own.touched.map(|at| at_window(at, permit.window_seconds())),
             },
         };
         let rolled = self.add(&permit, indicator, period, part, &expected, state, id);
@@ -394,7 +428,12 @@ impl Node {
     }
 
     /// The definition as it is decided by and disclosed under.
-    fn as_disclosed<'a>(&self, indicator: &'a Indicator) -> Cow<'a, Indicator> {
+    pub(super) fn as_disclosed<'a>(&self, indicator: &'a Indicator) -> Cow<'a, Indicator> {
+        let superior = indicator.floors.superior;
+        let all = Floors { superior, neighbour: superior, public: superior };
+        if self.settings.bugs.has(Bug::TellAllTheSame) && indicator.personal {
+            return Cow::Owned(Indicator { floors: all, ..indicator.clone() });
+        }
         if !self.settings.bugs.has(Bug::ForgetFloor) {
             return Cow::Borrowed(indicator);
         }
@@ -436,7 +475,7 @@ impl Node {
     }
 
     /// Every area that this unit's own rows may have: itself, and the residuals of the definition.
-    fn own_areas(&self, indicator: &Indicator) -> BTreeSet<Area> {
+    pub(super) fn own_areas(&self, indicator: &Indicator) -> BTreeSet<Area> {
         let field = indicator.residual.as_ref().and_then(|residual| {
             let kind = self.home.schema.as_ref()?.kind(indicator.kind.as_str())?;
             kind.field(residual.as_str())?.field_type.domain()
@@ -469,7 +508,7 @@ impl Node {
             edition: number,
             previous,
             reason,
-            request: self.reports.subscription.as_ref().map(|asked| asked.digest),
+            request: self.request_of(id),
             commitment: unprotected.map(|table| commitment(&self.salt(id, number), table)),
             register: self.reports.register.as_ref().map(|(digest, _)| *digest),
             catalogue_version: self.catalogue_version(),
@@ -511,7 +550,7 @@ impl Node {
             edition: number,
             previous,
             code,
-            request: self.reports.subscription.as_ref().map(|asked| asked.digest),
+            request: self.request_of(id),
             decision,
         };
         self.issue_edition(id, number, content, Onward::Aggregate, Body::Notice(notice), None);
@@ -532,7 +571,11 @@ impl Node {
             Body::Notice(notice) => notice.decision.clone(),
             _ => None,
         };
-        let audience = Audience::Unit(self.recipient());
+        let audience = if is_superior(id) {
+            Audience::Unit(self.recipient())
+        } else {
+            Audience::Class(id.class)
+        };
         let kept = body.clone();
         let Some((statement, bytes)) = self.issue(audience, onward, body, decision.as_ref()) else {
             return;
@@ -609,6 +652,18 @@ fn notice_content(
     Digest::of_parts(&[b"reeve-notice/1\0", &to_vec(&(code, decision)), &proposed])
 }
 
+/// A moment as it is told of figures that are told in windows: when its window began.
+fn at_window(moment: Timestamp, seconds: u32) -> Timestamp {
+    let length = i64::from(seconds).saturating_mul(1_000);
+    let into = if length > 0 { moment.as_millis().rem_euclid(length) } else { 0 };
+    moment.plus_millis(-into)
+}
+
+/// Whether a figure is the superior's.
+pub(super) fn is_superior(id: &FigureId) -> bool {
+    id.class == Reports::class()
+}
+
 fn next_edition(last: Option<&FigureRow>) -> (u64, Option<Digest>) {
     last.map_or((1, None), |row| (row.edition.saturating_add(1), Some(row.statement)))
 }
@@ -664,7 +719,7 @@ fn revision_reason(last: Option<&FigureRow>, figure: &Figure) -> RevisionReason 
     }
 }
 
-fn disclose_label(error: &reeve_policy::disclosure::DiscloseError) -> &'static str {
+pub(super) fn disclose_label(error: &reeve_policy::disclosure::DiscloseError) -> &'static str {
     use reeve_policy::disclosure::DiscloseError as E;
     match error {
         E::NoRange(_) => "no_declared_range",

@@ -9,7 +9,7 @@ use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, REFUSED_RETRY_MS, Reports};
+use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, REFUSED_RETRY_MS};
 use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Blob, ReportAnswer, Upward, decode};
@@ -222,12 +222,11 @@ impl Node {
         if self.settings.bugs.has(Bug::NeverResend) {
             return;
         }
-        let class = Reports::class();
         let missing: Vec<FigureId> = self
             .reports
             .figures
             .values()
-            .filter(|row| row.id.class == class && row.accepted < row.edition)
+            .filter(|row| row.accepted < row.edition)
             // What was signed in an earlier term is not sent any more; it is signed again.
             .filter(|row| row.term == self.ledger.term())
             .map(|row| row.id.clone())

@@ -44,6 +44,11 @@ impl Due {
         }
     }
 
+    /// The figure is to be looked at again at a time, if it is not sooner; from when on.
+    pub(crate) fn mark_later(&mut self, id: FigureId, at: u64) -> u64 {
+        self.mark(id, at)
+    }
+
     /// How many figures are to be looked at.
     pub(crate) fn len(&self) -> usize {
         self.queue.len()

@@ -6,6 +6,7 @@
 
 mod accept;
 mod calendar;
+mod classes;
 mod cut;
 mod deliver;
 mod distribute;
@@ -102,6 +103,14 @@ pub(crate) struct Heard {
     pub(crate) bytes: usize,
 }
 
+/// Classes that an indicator is open to, and under what that was decided.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// Policy set, response level, and the superior's request.
+    pub(crate) under: (Digest, u8, Option<Digest>),
+    pub(crate) classes: Vec<RecipientClass>,
+}
+
 /// All that is known of figures.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
@@ -117,6 +126,10 @@ pub(crate) struct Reports {
     pub(crate) figures: BTreeMap<FigureId, FigureRow>,
     /// Disclosure state, by indicator and period: it belongs to the data.
     pub(crate) disclosure: BTreeMap<(IndicatorId, Period), DisclosureState>,
+    /// Classes beside the superior that each definition is open to.
+    pub(crate) open: BTreeMap<Digest, Open>,
+    /// When the open window of each protected figure closes, monotonic.
+    pub(crate) windows: BTreeMap<(IndicatorId, Period), u64>,
     /// What subordinates said last, by figure and unit.
     pub(crate) heard: BTreeMap<FigureId, BTreeMap<UnitId, Heard>>,
     /// Which subordinates have ever reported an indicator, and when they were last heard.

@@ -18,7 +18,6 @@ use crate::effect::{Channel, InboundId, NodeKey};
 use crate::letters::Heard;
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::Reports;
 use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Downward, HAVE_ENTRIES, HAVE_PAGES, Have, HavePage, ReportAnswer};
@@ -161,9 +160,8 @@ impl Node {
     }
 
     fn send_what_was_lost(&mut self, held: &BTreeSet<FigureId>) {
-        let class = Reports::class();
         for row in self.reports.figures.values_mut() {
-            if row.id.class == class && row.accepted > 0 && !held.contains(&row.id) {
+            if row.accepted > 0 && !held.contains(&row.id) {
                 row.accepted = 0;
                 self.context.counters.count("reconcile", "lost_by_superior");
             }

@@ -13,7 +13,6 @@ use reeve_statement::time::Timestamp;
 use crate::bugs::Bug;
 use crate::ledger::Ledger;
 use crate::node::{Node, StartError};
-use crate::report::Reports;
 use crate::settings::Settings;
 
 /// The empty ledger of a unit's term; term 0 for a node that has none.
@@ -78,10 +77,9 @@ impl Node {
         if self.settings.bugs.has(Bug::NeverSignAgain) {
             return;
         }
-        let (term, class) = (self.ledger.term(), Reports::class());
-        let left = |row: &&mut crate::rows::FigureRow| {
-            row.id.class == class && row.term != term && row.accepted < row.edition
-        };
+        let term = self.ledger.term();
+        let left =
+            |row: &&mut crate::rows::FigureRow| row.term != term && row.accepted < row.edition;
         let mut again = Vec::new();
         for row in self.reports.figures.values_mut().filter(left) {
             row.content = reeve_statement::digest::Digest::ZERO;

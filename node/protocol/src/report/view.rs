@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reeve_statement::catalogue::RecipientClass;
+use reeve_statement::catalogue::{Indicator, RecipientClass};
 use reeve_statement::completeness::{Counts, Manifest, UnitState};
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
@@ -29,10 +29,35 @@ impl Node {
     ) -> Option<FigureView> {
         let definition = self.reports.catalogue.as_ref()?.1.find(indicator)?.clone();
         let class = Reports::class();
-        let adopted = self.is_adopted(&definition);
         let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
-        let row = self.reports.figures.get(&id);
-        let (table, manifest, counts) = self.stated_figure(&id)?;
+        let stated = self.stated_figure(&id)?;
+        self.view_of(definition, period, area, &id, stated)
+    }
+
+    /// The last edition of the figure that a class of recipients was told.
+    pub(crate) fn view_told(
+        &self,
+        indicator: &IndicatorId,
+        period: Period,
+        area: Option<&UnitPath>,
+        class: RecipientClass,
+    ) -> Option<FigureView> {
+        let definition = self.reports.catalogue.as_ref()?.1.find(indicator)?.clone();
+        let id = FigureId { indicator: indicator.clone(), period: Some(period), class };
+        let told = self.last_told(&id)?;
+        self.view_of(definition, period, area, &id, told)
+    }
+
+    fn view_of(
+        &self,
+        definition: Indicator,
+        period: Period,
+        area: Option<&UnitPath>,
+        id: &FigureId,
+        (table, manifest, counts): (Table, Manifest, Counts),
+    ) -> Option<FigureView> {
+        let (class, adopted) = (id.class, self.is_adopted(&definition));
+        let row = self.reports.figures.get(id);
         let data_touched = row.and_then(FigureRow::release).and_then(|it| it.data_touched);
         let scope = self.area_below(area)?;
         let view = narrow(table, &manifest, counts, &scope);
@@ -66,6 +91,11 @@ impl Node {
             let (table, manifest) = (figure.table().clone(), figure.manifest().clone());
             return Some((table, manifest, figure.counts().clone()));
         }
+        self.last_told(id)
+    }
+
+    /// The last edition's table, and what it is made of.
+    fn last_told(&self, id: &FigureId) -> Option<(Table, Manifest, Counts)> {
         let release = self.reports.figures.get(id).and_then(FigureRow::release)?;
         Some((
             release.table.inline().cloned()?,

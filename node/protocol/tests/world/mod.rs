@@ -21,7 +21,7 @@ use reeve_crdt::catalogue;
 use reeve_crdt::record::{Record, RecordId};
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
-use reeve_policy::authz::{Person, PolicySet, Role, Scope};
+use reeve_policy::authz::{DEFAULT_POLICY, Person, PolicySet, Role, Scope};
 use reeve_protocol::bugs::Bugs;
 use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::{
@@ -135,6 +135,12 @@ pub struct World {
     pub wire: Vec<Vec<u8>>,
 }
 
+/// The policy of a new node, with windows of a second.
+pub fn quick_policy() -> String {
+    let named = "@id(\"superior-figures\")";
+    DEFAULT_POLICY.replace(named, &format!("{named}\n@window(\"1s\")"))
+}
+
 pub fn operator() -> Person {
     person(Role::Operator)
 }
@@ -159,7 +165,7 @@ impl World {
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
             accepted: BTreeMap::new(),
-            policy: PolicySet::of_new_node().unwrap(),
+            policy: PolicySet::parse(&quick_policy(), "policy.cedar").unwrap(),
             links: BTreeSet::new(),
             down: BTreeSet::new(),
             parted: BTreeMap::new(),

@@ -1,0 +1,244 @@
+//! Classes of recipients, and the windows in which protected figures are told.
+//!
+//! The superior asks; the other classes are open where the policy permits their figures to whoever is
+//! of the class. Each open class has its own editions, which go up like the superior's: a superior adds
+//! those of its subordinates to its own, class by class, and answers whoever is of the class.
+//!
+//! What is protected is told when a window closes. Windows of all figures of a unit close together, at
+//! times of the wall clock that differ from unit to unit, so that the time of an edition says nothing of
+//! the time at which a record came. At the close every class is worked out at once, the coarser of the
+//! finer; that is durable before any of it is told.
+
+use reeve_policy::authz::{Decision, Peer, Permit, Principal, Question, Relation};
+use reeve_policy::disclosure::{
+    DisclosedTable, DisclosureState, OwnTable, Protection, advance, basis, disclose,
+};
+use reeve_statement::catalogue::{Floors, Indicator, RecipientClass};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::digest::Digest;
+use reeve_statement::period::Period;
+use reeve_statement::statement::FigureId;
+use reeve_statement::table::Table;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use crate::bugs::Bug;
+use crate::node::Node;
+use crate::report::Open;
+use crate::report::cut::{Look, Outcome, disclose_label, is_superior};
+use crate::rows;
+
+/// Who stands for everybody of a class where nobody in particular asks: no unit has this name.
+const ANYBODY: &str = "anybody-of-this-class";
+
+impl Node {
+    /// Decides for a class of recipients as such: for the superior that asked, or for whoever is of the
+    /// class. What holds for some of them only opens no class.
+    pub(super) fn decide_for(
+        &self,
+        class: RecipientClass,
+        indicator: &Indicator,
+        period: Option<Period>,
+    ) -> Decision {
+        let question = self.question(indicator, period);
+        let relations: &[Relation] = match class {
+            RecipientClass::Superior => return self.policy.decide(&question),
+            RecipientClass::Neighbour => &[Relation::Neighbour, Relation::Subordinate],
+            RecipientClass::Public => &[Relation::Other],
+        };
+        let mut decisions = relations
+            .iter()
+            .filter_map(|relation| self.anybody(*relation, question.clone()))
+            .map(|question| self.policy.decide(&question))
+            .collect::<Vec<_>>()
+            .into_iter();
+        let permitted = decisions.clone().find(|decision| decision.permit().is_some());
+        let declined = decisions.next_back();
+        permitted.or(declined).unwrap_or_else(|| self.policy.decide(&question))
+    }
+
+    /// The same question by somebody who stands for all of a relation; none: there are none.
+    fn anybody(&self, relation: Relation, question: Question) -> Option<Question> {
+        let anybody = UnitId::new(ANYBODY).ok()?;
+        let path = match relation {
+            Relation::Neighbour => self.settings.unit.parent()?.child(anybody).ok()?,
+            Relation::Subordinate => self.settings.unit.child(anybody).ok()?,
+            _ => UnitPath::root(anybody),
+        };
+        let mut question = question;
+        question.principal = Principal::Unit(Peer { path, relation, auditor: false });
+        if question.circumstances.purpose.is_empty() {
+            question.circumstances.purpose.clone_from(&self.settings.purpose.purpose);
+        }
+        Some(question)
+    }
+
+    /// The classes beside the superior that the policy opens an indicator to.
+    fn open_classes(&mut self, indicator: &Indicator) -> Vec<RecipientClass> {
+        let others = [RecipientClass::Neighbour, RecipientClass::Public];
+        if others.iter().all(|class| indicator.floors.of(*class) == Floors::NEVER) {
+            return Vec::new();
+        }
+        let asked = self.reports.subscription.as_ref().map(|asked| asked.digest);
+        let under = (self.policy.hash(), self.response().0, asked);
+        let definition = indicator.definition();
+        if let Some(open) = self.reports.open.get(&definition).filter(|open| open.under == under) {
+            return open.classes.clone();
+        }
+        let is_open = |class: &RecipientClass| {
+            indicator.floors.of(*class) != Floors::NEVER
+                && self.decide_for(*class, indicator, None).permit().is_some()
+        };
+        let classes: Vec<RecipientClass> = others.into_iter().filter(is_open).collect();
+        let open = Open { under, classes: classes.clone() };
+        self.reports.open.insert(definition, open);
+        classes
+    }
+
+    /// Whether anybody may wait for a figure. With the superior's those of the other classes are looked
+    /// at.
+    pub(super) fn is_for_somebody(&mut self, id: &FigureId) -> bool {
+        let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
+        let Some(indicator) = indicator.cloned() else { return is_superior(id) };
+        let open = self.open_classes(&indicator);
+        if !is_superior(id) {
+            return open.contains(&id.class) || self.reports.figures.contains_key(id);
+        }
+        let told = |class: &RecipientClass| {
+            let id = FigureId { class: *class, ..id.clone() };
+            open.contains(class) || self.reports.figures.contains_key(&id)
+        };
+        let others = [RecipientClass::Neighbour, RecipientClass::Public];
+        for class in others.into_iter().filter(told).collect::<Vec<_>>() {
+            self.mark_due(FigureId { class, ..id.clone() });
+        }
+        true
+    }
+
+    /// What the policy permits each class of a figure.
+    fn permits(&self, indicator: &Indicator, period: Period) -> Vec<Permit> {
+        let of = |class| self.decide_for(class, indicator, Some(period)).permit().cloned();
+        let told = |class: &RecipientClass| indicator.floors.of(*class) != Floors::NEVER;
+        RecipientClass::ALL.into_iter().filter(told).filter_map(of).collect()
+    }
+
+    /// The own table as the permit's class may see it.
+    pub(super) fn disclosed(
+        &self,
+        permit: &Permit,
+        indicator: &Indicator,
+        period: Period,
+        own: &Table,
+        state: &DisclosureState,
+        look: Look,
+    ) -> Result<DisclosedTable, Outcome> {
+        let failed = |error| Outcome::Failed(disclose_label(&error));
+        let areas = self.own_areas(indicator);
+        let own = OwnTable { table: own, areas: &areas, combinations: None };
+        let protection = Protection::of(permit, indicator, period, state).map_err(failed)?;
+        if protection.step <= 1 {
+            return disclose(permit, indicator, period, &own, state).map_err(failed);
+        }
+        let permits = self.permits(indicator, period);
+        let permits: Vec<&Permit> = permits.iter().collect();
+        let steps = state.steps();
+        let news = || !steps.is_some_and(|it| it.is_of(basis(&permits, indicator, &own, state)));
+        if look == Look::Cut && news() {
+            return Err(Outcome::Changed(permit.window_seconds()));
+        }
+        let told = steps.and_then(|it| it.disclosed(permit, indicator, period, state).ok());
+        let closed = !self.reports.windows.contains_key(&(indicator.id.clone(), period));
+        match told {
+            Some(told) => Ok(told),
+            None if look == Look::View && closed => {
+                disclose(permit, indicator, period, &own, state).map_err(failed)
+            }
+            None => Err(Outcome::Nothing),
+        }
+    }
+
+    /// The own table has changed. It is told when the window closes; meanwhile a sum goes on with what it
+    /// was told as before.
+    pub(super) fn in_window(&mut self, id: &FigureId, seconds: u32) -> Outcome {
+        let Some(period) = id.period else { return Outcome::Nothing };
+        let figure = (id.indicator.clone(), period);
+        let now = self.context.now().monotonic;
+        let closes = match self.reports.windows.get(&figure) {
+            Some(closes) => *closes,
+            None => now.saturating_add(self.until_close(seconds)),
+        };
+        if now < closes {
+            self.reports.windows.insert(figure, closes);
+            self.context.wake_at(self.reports.due.mark_later(id.clone(), closes));
+            return self.consented(id, Look::Told);
+        }
+        self.reports.windows.remove(&figure);
+        match self.close_window(id, period) {
+            Ok(()) => self.consented(id, Look::Told),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Milliseconds until the open window closes.
+    fn until_close(&self, seconds: u32) -> u64 {
+        if self.settings.bugs.has(Bug::TellAtOnce) {
+            return 0;
+        }
+        let length = i64::from(seconds.max(1)).saturating_mul(1_000);
+        let unit = Digest::of(self.settings.unit.to_string().as_bytes());
+        let [first, second, third, ..] = *unit.as_bytes();
+        let phase = i64::from(u32::from_be_bytes([0, first, second, third]));
+        let into = self.context.now().wall.as_millis().saturating_sub(phase).rem_euclid(length);
+        u64::try_from(length.saturating_sub(into)).unwrap_or(0)
+    }
+
+    /// Works out what every class may be told from now on, and makes it durable.
+    fn close_window(&mut self, id: &FigureId, period: Period) -> Result<(), Outcome> {
+        let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
+        let indicator = indicator.map(|it| self.as_disclosed(it).into_owned());
+        let indicator = indicator.ok_or(Outcome::Nothing)?;
+        let own = match self.own_figure(&indicator, period) {
+            Some(Ok(own)) => own,
+            Some(Err(label)) => return Err(Outcome::Failed(label)),
+            None => return Err(Outcome::Nothing),
+        };
+        let permits = self.permits(&indicator, period);
+        let mut state = self.disclosure_state(&indicator, period);
+        self.remember_exact(id, &permits, &mut state);
+        let areas = self.own_areas(&indicator);
+        let own = OwnTable { table: &own.table, areas: &areas, combinations: None };
+        let permits: Vec<&Permit> = permits.iter().collect();
+        let steps = advance(&permits, &indicator, &own, &state, self.settings.bugs.lapses())
+            .map_err(|error| Outcome::Failed(disclose_label(&error)))?;
+        state.take_steps(steps);
+        self.context.persist(rows::disclosure(id), Some(to_vec(&state)));
+        self.context.counters.count("windows", "closed");
+        self.reports.disclosure.insert((indicator.id.clone(), period), state);
+        Ok(())
+    }
+
+    /// What was told of a figure; fresh if nothing was.
+    fn disclosure_state(&self, indicator: &Indicator, period: Period) -> DisclosureState {
+        let told = self.reports.disclosure.get(&(indicator.id.clone(), period));
+        let forgets = self.settings.bugs.has(Bug::ForgetTold);
+        let fresh = || DisclosureState::new(indicator.id.clone(), period);
+        told.filter(|_| !forgets).cloned().unwrap_or_else(fresh)
+    }
+
+    /// What was told exactly while no floor applied is not forgotten when one does.
+    fn remember_exact(&self, id: &FigureId, permits: &[Permit], state: &mut DisclosureState) {
+        for class in permits.iter().filter_map(Permit::class) {
+            let figure = FigureId { class, ..id.clone() };
+            let release = self.reports.figures.get(&figure).and_then(|row| row.release());
+            let Some(release) = release.filter(|it| it.decision.conditions.min_step <= 1) else {
+                continue;
+            };
+            let own = match &release.own {
+                Some(own) => own.inline(),
+                None => release.table.inline(),
+            };
+            if let Some(own) = own {
+                state.remember_exact(class, own);
+            }
+        }
+    }
+}
