@@ -176,9 +176,10 @@ impl Node {
             }
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::Declare(_) => (Action::DeclareResponse, node()),
-            Question::TakeList(_) | Question::Renew(_) | Question::Issue { .. } => {
-                (Action::ManageCertificates, node())
-            }
+            Question::TakeList(_)
+            | Question::Reached(_)
+            | Question::Renew(_)
+            | Question::Issue { .. } => (Action::ManageCertificates, node()),
             Question::Issued { .. } => (Action::ReadLedger, node()),
             Question::Admit { .. }
             | Question::Expect { .. }
@@ -320,6 +321,10 @@ impl Node {
                 Ok(()) => Answer::Done,
                 Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
             },
+            Question::Reached(addresses) => {
+                self.set_reached(addresses);
+                Answer::Done
+            }
             // Only permitted asks come here.
             Question::Permission(_) => Answer::Done,
             Question::SetPolicy(policy) => {

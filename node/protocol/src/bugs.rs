@@ -81,11 +81,15 @@ pub enum Bug {
     TellAtOnce,
     /// Tells every class the edition of the superior.
     TellAllTheSame,
+    /// Goes on reporting after another node of its home was appointed.
+    KeepReporting,
+    /// Reports in another node's place and takes nothing of its office over.
+    LeaveTheOffice,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -121,6 +125,8 @@ impl Bug {
         Self::TellClassesApart,
         Self::TellAtOnce,
         Self::TellAllTheSame,
+        Self::KeepReporting,
+        Self::LeaveTheOffice,
     ];
 }
 

@@ -12,6 +12,7 @@ use crate::counters::Counters;
 use crate::effect::{
     AskId, Channel, Effect, InboundId, JobId, Load, LoadId, NodeKey, Now, RequestId, Row, Ticket,
 };
+use crate::home::office::is_office;
 use crate::job::Job;
 use crate::local::Answer;
 
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     wake: Option<u64>,
     next: u64,
     bugs: Bugs,
+    /// Keys of the rows of the office that were written, while somebody is told of them.
+    watched: Option<Vec<Vec<u8>>>,
     /// Counted events, for metrics.
     pub(crate) counters: Counters,
 }
@@ -45,6 +48,7 @@ impl Context {
             wake: None,
             next: 1,
             bugs,
+            watched: None,
             counters: Counters::default(),
         }
     }
@@ -65,7 +69,22 @@ impl Context {
 
     /// Writes or deletes a row, with all others of this call.
     pub(crate) fn persist(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if let Some(watched) = &mut self.watched
+            && is_office(&key)
+        {
+            watched.push(key.clone());
+        }
         self.rows.push((key, value));
+    }
+
+    /// Whether keys of the office's rows are collected from now on.
+    pub(crate) fn watch_rows(&mut self, watch: bool) {
+        self.watched = watch.then(|| self.watched.take().unwrap_or_default());
+    }
+
+    /// The keys that were collected since the last time.
+    pub(crate) fn take_watched(&mut self) -> Vec<Vec<u8>> {
+        self.watched.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     pub(crate) fn load(&mut self, what: Load) -> LoadId {

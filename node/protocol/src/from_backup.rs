@@ -74,7 +74,7 @@ impl Node {
 
     /// Whether the other nodes of this home still have to be followed before anything is signed.
     pub(crate) fn is_following(&self) -> bool {
-        self.from_backup.as_ref().is_some_and(|from| !from.followed)
+        self.from_backup.as_ref().is_some_and(|from| !from.followed) || self.lacks_office()
     }
 
     /// A home peer's log was followed to its end, or a page of it came.
@@ -94,25 +94,36 @@ impl Node {
         }
         let now = self.context.now().monotonic;
         let until = *self.follow_until.get_or_insert(now.saturating_add(PATIENCE_MS));
-        let waits = self.is_any_left_to_follow();
+        let told = self.home.office.complete || !self.lacks_office();
+        let waits = self.is_any_left_to_follow() || !told;
         if waits && now < until {
             return;
         }
-        let could = self.may_sign();
-        if let Some(from) = &mut self.from_backup {
+        let label = if waits { "home_not_followed" } else { "home_followed" };
+        self.context.counters.count("restored", label);
+        if self.lacks_office() {
+            return self.take_over();
+        }
+        self.end_following();
+    }
+
+    /// The other nodes of this home were followed: this one signs from now on, if it may.
+    pub(crate) fn end_following(&mut self) {
+        if let Some(from) = self.from_backup.as_mut().filter(|from| !from.followed) {
             from.followed = true;
             let row = to_vec(from);
             self.context.persist(rows::key(rows::META, &[rows::FROM_BACKUP]), Some(row));
         }
-        let label = if waits { "home_not_followed" } else { "home_followed" };
-        self.context.counters.count("restored", label);
-        if !could && self.may_sign() {
+        if self.may_sign() {
             self.begin_to_sign();
         }
     }
 
     /// Whether there are other nodes of this home whose logs were not followed to their ends yet.
     fn is_any_left_to_follow(&self) -> bool {
+        if self.home.schema.is_none() {
+            return false;
+        }
         let own = &self.settings.unit;
         self.trust.members().any(|(key, verdict)| {
             let unit = verdict.as_ref().ok().map(|chain| chain.unit());

@@ -483,6 +483,7 @@ impl Node {
             // It may have been written before what is held came.
             ledger_floor: (0, 0),
             judged: self.trust.generation(),
+            nodes: Digest::ZERO,
         };
         self.peers.by_letter = Some((peer, greeted));
         self.follow_anchors_of(peer);

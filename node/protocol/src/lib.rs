@@ -24,6 +24,7 @@
 //!
 //! This crate never opens a socket or a file, reads a clock, or draws a random number.
 
+mod around;
 mod asks;
 pub mod bugs;
 pub mod consent;

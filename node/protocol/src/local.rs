@@ -197,6 +197,8 @@ pub enum Question {
         /// The unit's time zone.
         time_zone: Option<String>,
     },
+    /// Where this node is reached by its peers, as the shell found.
+    Reached(Vec<String>),
     /// Whether the person may do something with the node that the shell does without the core: read
     /// the schema, make an invite.
     Permission(Action),
@@ -636,6 +638,8 @@ pub struct Status {
     /// The term under which the unit reports by now, if it is a later one: this node signs nothing any
     /// more.
     pub superseded_by: Option<u64>,
+    /// The latest term that any node of this unit is known to have been appointed for.
+    pub home_term: Option<u64>,
     /// Ledgers of this unit's earlier terms that are in this store: term and size.
     pub past_ledgers: Vec<(u64, u64)>,
     /// Whether its store is short of space, so that nothing that makes it grow is taken.

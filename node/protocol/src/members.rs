@@ -46,6 +46,10 @@ impl Node {
         self.context.persist(rows::key(rows::MEMBER, &[&key.0]), Some(to_vec(&row)));
         self.trust.admit(row, now);
         self.publish_allow_list();
+        if unit == self.settings.unit && key != self.key {
+            self.note_home_node(key, &parsed);
+            self.hear_of_home_terms();
+        }
         Ok(())
     }
 

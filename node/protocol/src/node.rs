@@ -11,6 +11,7 @@ use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
 
+use crate::around::{AROUND, Around};
 use crate::asks::AskedLoad;
 use crate::bugs::Bug;
 use crate::consent::Acts;
@@ -22,6 +23,7 @@ use crate::effect::{
 use crate::from_backup::FromBackup;
 use crate::home::Home;
 use crate::home::log::LIFE;
+use crate::home::office::OFFICE_TOLD;
 use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::letters::{HEARD_MARK, Letters, MARK};
@@ -55,6 +57,7 @@ pub struct Node {
     pub(crate) context: Context,
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
+    pub(crate) around: Around,
     pub(crate) shares: Shares,
     pub(crate) reports: Reports,
     pub(crate) letters: Letters,
@@ -174,6 +177,7 @@ impl Node {
             context,
             trust,
             peers: Peers::default(),
+            around: Around::default(),
             shares: Shares::default(),
             reports: Reports::default(),
             letters: Letters::default(),
@@ -299,6 +303,8 @@ impl Node {
                 self.restore_heard_mark(key.strip_prefix(HEARD_MARK)?, value)?;
             }
             rows::FROM_BACKUP => self.restore_from_backup(value)?,
+            _ if key.starts_with(AROUND) => self.restore_around(value)?,
+            OFFICE_TOLD => self.restore_office_told(value)?,
             b"log" => (self.home.incarnation, self.home.log.end) = pair_of(value)?,
             _ if key.starts_with(LIFE) => {
                 self.home.log.restore_life(key.strip_prefix(LIFE)?, value)?;
@@ -369,6 +375,7 @@ impl Node {
             Input::Computed(job, result) => self.on_computed(job, *result),
         }
         self.on_time();
+        self.note_office();
         self.context.seal();
     }
 
@@ -388,6 +395,7 @@ impl Node {
             let format = rows::FORMAT.to_be_bytes().to_vec();
             self.context.persist(rows::format_key(), Some(format));
         }
+        self.hear_of_home_terms();
         self.resume_by_letter();
         self.enter_found();
         self.begin_writing();
@@ -442,6 +450,9 @@ impl Node {
     }
 
     fn on_response(&mut self, request: RequestId, result: Result<Vec<u8>, SendFailure>) {
+        if self.on_office_told(request, &result) {
+            return;
+        }
         if self.peers.greeting.contains_key(&request) {
             self.on_hello_answer(request, result);
         } else if self.reports.deliveries.contains_key(&request) {
@@ -468,6 +479,7 @@ impl Node {
             .and_then(|loaded| self.on_served(load, loaded))
             .and_then(|loaded| self.on_chunk_loaded(load, loaded))
             .and_then(|loaded| self.on_letter_loaded(load, loaded))
+            .and_then(|loaded| self.on_office_loaded(load, loaded))
             .and_then(|loaded| self.on_asked_loaded(load, loaded));
         if rest.is_some() {
             self.context.counters.count("driver", "unknown_load");

@@ -11,6 +11,7 @@ use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::unit::UnitPath;
 
+use crate::around::digest_of;
 use crate::bugs::Bug;
 use crate::effect::{Channel, Effect, InboundId, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
@@ -34,6 +35,8 @@ pub(crate) struct Greeted {
     pub(crate) ledger_floor: (u64, u64),
     /// List generation that its chain was last verified under.
     pub(crate) judged: u64,
+    /// What its hello said of nodes, in short.
+    pub(crate) nodes: Digest,
 }
 
 /// How long the connection of a peer whose certificate was just revoked stays open, so that the list
@@ -266,6 +269,7 @@ impl Node {
             term: self.settings.term.unwrap_or(0),
             catalogue_version: self.catalogue_version(),
             writers,
+            nodes: self.nodes_around(),
         }
     }
 
@@ -296,6 +300,7 @@ impl Node {
     fn is_said(&self, peer: NodeKey, hello: &Hello) -> bool {
         let greeted = self.peers.greeted(&peer);
         let same = greeted.is_some_and(|it| it.presented.to_cbor() == hello.chain)
+            && greeted.is_some_and(|it| it.nodes == digest_of(hello))
             && hello.version == WIRE_VERSION
             && hello.federation == self.federation;
         same && !self.shares.fresh.contains(&peer)
@@ -318,6 +323,10 @@ impl Node {
             Ok(Ok(HelloAnswer::Refused(refusal))) => {
                 self.context.counters.count("hello_refused_by_peer", refusal.label());
                 self.last_hello_refusal = Some((peer, refusal));
+                if refusal == Refusal::OldTerm {
+                    // The superior knows of a later term, whatever it is.
+                    self.hear_of_term(self.settings.term.unwrap_or(0).saturating_add(1));
+                }
                 return self.context.act(Effect::Disconnect(peer));
             }
             Ok(Err(_)) => Refusal::Malformed,
@@ -352,10 +361,11 @@ impl Node {
         }
         let clock_offset = hello.clock.since(now);
         let ledger_floor = self.judge_term(standing, &chain)?;
-        let judged = self.trust.generation();
+        let (judged, nodes) = (self.trust.generation(), digest_of(hello));
         let greeted =
-            Greeted { standing, unit, chain, presented, clock_offset, ledger_floor, judged };
+            Greeted { standing, unit, chain, presented, clock_offset, ledger_floor, judged, nodes };
         self.peers.connected.insert(peer, Some(greeted));
+        self.take_nodes(peer, hello);
         self.context.counters.count("greeted", standing_label(standing));
         Ok(())
     }
@@ -511,11 +521,8 @@ impl Node {
         presented: &Chain,
     ) {
         let Some(held) = self.trust.member(&peer) else { return };
-        let as_good = |held: &VerifiedChain| {
-            held.not_after() >= verified.not_after() && held.valid_until() >= verified.valid_until()
-        };
-        let shorter = |held: &VerifiedChain| held.not_after() > verified.not_after();
-        if held.as_ref().is_ok_and(|held| as_good(held) || shorter(held)) {
+        let rank = |chain: &VerifiedChain| (chain.term(), chain.not_after(), chain.valid_until());
+        if held.as_ref().is_ok_and(|held| rank(held) >= rank(verified)) {
             return;
         }
         let now = self.context.now().wall;

@@ -97,6 +97,8 @@ refusals! {
     Unreconciled = 30 "unreconciled" "the superior has not said yet what it holds of this node's ledger; connect to it, and try again",
     /// A declaration's level or dates make no sense.
     BadDeclaration = 31 "bad_declaration" "a declaration has no name or level, ends before it begins, or is longer than 366 days",
+    /// Another node of the unit reports for it by now.
+    NotReporting = 32 "not_reporting" "another node reports for this unit by now; reports go to that one",
 }
 
 impl Refusal {
@@ -117,6 +119,7 @@ impl Refusal {
                 | Self::ClockSkew
                 | Self::BadParts
                 | Self::StaleList
+                | Self::NotReporting
         )
     }
 }

@@ -96,10 +96,8 @@ impl Node {
         let own = *verified.unit() == self.settings.unit;
         let for_this =
             own && verified.role() == Role::Node && NodeKey(verified.key().to_bytes()) == self.key;
-        if for_this && verified.term() > self.settings.term {
-            // The appointment itself is entered into the ledger that begins with it.
-            self.settings.issued.push(chain.leaf().der().to_vec());
-        } else if self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
+        let appoints = for_this && verified.term() > self.settings.term;
+        if !appoints && self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
             let for_this = for_this || own && verified.role() == Role::Writer;
             match self.enter_issued(chain.leaf().der(), by) {
                 // Without it this node may never meet the superior again: it is entered after that.
@@ -161,6 +159,8 @@ impl Node {
         self.settings.chain = chain;
         self.own_not_after = verified.not_after();
         if let Some(term) = verified.term().filter(|term| Some(*term) != self.settings.term) {
+            // The appointment is entered into the ledger that begins with it.
+            self.settings.issued.push(self.settings.chain.leaf().der().to_vec());
             self.begin_term(term).map_err(|_| Refusal::Malformed)?;
         }
         self.after_renewal();
@@ -230,6 +230,8 @@ impl Node {
         self.keep_member(key, &chain);
         self.publish_allow_list();
         self.offer_renewed(key);
+        // Another node was appointed: from now on this one signs nothing.
+        self.hear_of_home_terms();
         Ok(())
     }
 
@@ -253,9 +255,12 @@ impl Node {
         let presented = &greeted.presented;
         match greeted.standing {
             Standing::Home => {
-                let end = |chain: &Chain| chain.leaf().validity().not_after;
+                let rank = |chain: &Chain| {
+                    let leaf = chain.leaf();
+                    (leaf.claims().and_then(|claims| claims.term), leaf.validity().not_after)
+                };
                 let held = self.trust.member_chain(&peer);
-                let Some(newer) = held.filter(|held| end(held) > end(presented)) else { return };
+                let Some(newer) = held.filter(|held| rank(held) > rank(presented)) else { return };
                 let message = HomeMessage::Certificate(Blob(newer.to_cbor()));
                 self.context.send(peer, Channel::Home, to_vec(&message));
             }

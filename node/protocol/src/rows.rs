@@ -38,6 +38,8 @@ pub const REBUILDING: &[u8] = b"rebuilding";
 pub const DECLARATION: &[u8] = b"declared/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
+/// What another node of this home told of its office, by the key that a row has there.
+pub const OFFICE: &[u8] = b"office/";
 /// Peers that were admitted, by node key (*restored*).
 pub const MEMBER: &[u8] = b"member/";
 /// Revocation lists, by issuer (*restored*).

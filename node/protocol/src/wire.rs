@@ -33,6 +33,17 @@ pub const CHANGES_BYTES: usize = 160 * 1024;
 /// Most changes in one [`HomeAnswer::Changes`].
 pub const CHANGES: usize = 512;
 
+/// Most nodes that a hello names: a few of one home and of its superior's.
+pub const NODES_AROUND: usize = 16;
+
+/// Most addresses of one node, and the longest of them, in bytes.
+pub const ADDRESSES: usize = 8;
+/// Longest address, in bytes.
+pub const ADDRESS_BYTES: usize = 256;
+
+/// Most rows in one [`HomeMessage::Office`].
+pub const OFFICE_ROWS: usize = 128;
+
 /// Bytes that another layer decodes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
@@ -50,6 +61,36 @@ fn decode_lists<C>(
     ctx: &mut C,
 ) -> Result<Vec<SignedList>, minicbor::decode::Error> {
     bounded_vec(d, ctx, DISTRIBUTED)
+}
+
+fn decode_nodes<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<NodeAt>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, NODES_AROUND)
+}
+
+fn decode_addresses<C>(
+    d: &mut minicbor::Decoder<'_>,
+    _: &mut C,
+) -> Result<Vec<String>, minicbor::decode::Error> {
+    let count = bounded_length(d, ADDRESSES)?;
+    let mut addresses = Vec::new();
+    for _ in 0..count {
+        let address = d.str()?;
+        if address.len() > ADDRESS_BYTES {
+            return Err(minicbor::decode::Error::message("an address is too long"));
+        }
+        addresses.push(address.to_owned());
+    }
+    Ok(addresses)
+}
+
+fn decode_office<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<OfficeRow>, minicbor::decode::Error> {
+    bounded_vec(d, ctx, OFFICE_ROWS)
 }
 
 fn decode_have<C>(
@@ -119,6 +160,21 @@ pub struct Hello {
     /// Certificate chains of the writers on this node; told to nodes of the same home only.
     #[cbor(n(6), decode_with = "decode_blobs")]
     pub writers: Vec<Blob>,
+    /// The sender and other nodes of its home, and of its superior's, and where they listen.
+    #[cbor(n(7), decode_with = "decode_nodes")]
+    pub nodes: Vec<NodeAt>,
+}
+
+/// A node, and where it listens.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct NodeAt {
+    /// Its chain of certificates, leaf first; empty: the sender's own.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// Where it listens.
+    #[cbor(n(1), decode_with = "decode_addresses")]
+    pub addresses: Vec<String>,
 }
 
 /// Answer to a hello.
@@ -271,6 +327,28 @@ pub enum HomeMessage {
     /// Declarations.
     #[n(8)]
     Declarations(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
+    /// What the reporting node keeps, so that this one can report in its place.
+    #[n(9)]
+    Office {
+        /// Rows as they are now.
+        #[cbor(n(0), decode_with = "decode_office")]
+        rows: Vec<OfficeRow>,
+        /// Whether this was everything: the sender's term has ended.
+        #[n(1)]
+        ended: bool,
+    },
+}
+
+/// A row of the reporting node's office.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct OfficeRow {
+    /// Its key in the sender's store.
+    #[n(0)]
+    pub key: Blob,
+    /// What it holds; none: it is there no more.
+    #[n(1)]
+    pub value: Option<Blob>,
 }
 
 /// Answer on the home channel.

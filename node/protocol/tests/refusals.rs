@@ -261,6 +261,7 @@ fn a_peer_of_another_federation() {
         term: 1,
         catalogue_version: 0,
         writers: Vec::new(),
+        nodes: Vec::new(),
     };
     let bytes = hostile.frame(&mut world, nation, Channel::Hello, to_vec(&hello));
     let answer: HelloAnswer = decode(&bytes).unwrap();

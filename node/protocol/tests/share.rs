@@ -98,6 +98,7 @@ fn attack_44_every_other_version_of_the_wire_is_refused_again_and_again() {
             term: hostile.term,
             catalogue_version: 0,
             writers: Vec::new(),
+            nodes: Vec::new(),
         };
         let answer = hostile.frame(&mut world, nation, Channel::Hello, to_vec(&hello));
         let answer: HelloAnswer = decode(&answer).unwrap();

@@ -204,6 +204,9 @@ pub struct StatusView {
     /// A later term under which the unit reports: this node signs nothing any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<u64>,
+    /// The latest reporting term that any node of the unit is known to have been appointed for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home_term: Option<u64>,
     /// Ledgers of the unit's earlier terms that it keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past_ledgers: Vec<PastLedger>,
@@ -330,6 +333,7 @@ impl StatusView {
                 reason: refusal.text().to_owned(),
             }),
             superseded_by: status.superseded_by,
+            home_term: status.home_term,
             past_ledgers: status
                 .past_ledgers
                 .iter()

@@ -118,9 +118,9 @@ impl RunningNode for OwnNode<'_> {
         client.get(&format!("/v1/issued?from={from}{term}")).map_err(not_done)
     }
 
-    fn superseded_by(&self) -> Option<u64> {
+    fn home_term(&self) -> Option<u64> {
         let status: StatusView = self.client().ok()?.get("/v1/status").ok()?;
-        status.superseded_by.max(status.ended_term)
+        status.home_term.max(status.ended_term)
     }
 
     fn renew(&self, chain: &[u8]) -> Result<(), NotDone> {

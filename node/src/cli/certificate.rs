@@ -115,14 +115,18 @@ on without a restart, and passes the others to whom they are for, at once or whe
 cannot connect any more, because the old certificate has expired, gets them by file: --save here,
 `reeve certificate take` there.
 
-With --new-term this node is appointed anew: after its store was lost, or put back from a copy that is
-older than what the superior holds. It goes on from what the superior holds, in a new ledger; what
-it signed before that is no longer sent by anybody. Never do it while the newest store still exists:
-put that one back instead.
+With --new-term a node is appointed for the next reporting term. It goes on from what the superior holds,
+in a new ledger; what was signed before that and not accepted is no longer sent by anybody.
+- With a LABEL, the node of this home with that label reports from now on, and the one that did signs
+  nothing any more. The new one begins once it has taken over what the other kept, which takes seconds.
+- Without, this node: after its store was lost or put back from a copy (never do it while the newest store
+  still exists: put that one back instead), or in the place of another node of this home that is lost, once
+  the authority key is here (`reeve authority`).
 
 Examples:
   reeve certificate renew
-  reeve certificate renew --new-term          after the store was lost
+  reeve certificate renew --new-term          after the store, or the node that reported, was lost
+  reeve certificate renew health --new-term   hand the reporting over to another node of this home
   reeve certificate renew health              the node and writer of this home with that label
   reeve certificate renew 016 --save 016.pem  a subordinate's authority
   reeve certificate renew --root-key /media/safe/root.key")]
@@ -136,9 +140,12 @@ pub struct Renew {
     /// Write the new chains to a file as well, to be carried to whom they are for
     #[arg(long, value_name = "FILE", requires = "what")]
     save: Option<PathBuf>,
-    /// Begin the next reporting term: the way on after the store was lost or put back from a copy
-    #[arg(long, conflicts_with_all = ["what", "root_key"])]
+    /// Begin the next reporting term at this node, or at the node of this home with that label
+    #[arg(long, conflicts_with = "root_key")]
     new_term: bool,
+    /// The last reporting term of this unit, where nothing here tells it
+    #[arg(long, value_name = "TERM", requires = "new_term")]
+    last_term: Option<u64>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
 }
@@ -344,6 +351,9 @@ fn renew(
         return tell_renewed(output, &[chain], told, list);
     }
     let authority = house.authority(&passphrase).map_err(failed)?;
+    if arguments.new_term {
+        return appoint(arguments, &authority, &mut house, (&mut clerk, node), output);
+    }
     if let Some(what) = &arguments.what {
         let chains = house.renew_issued(&authority, what, &mut clerk).map_err(failed)?;
         let mut told = true;
@@ -354,20 +364,8 @@ fn renew(
                 told = false;
             }
         }
-        if let Some(path) = &arguments.save {
-            let text: String = chains.iter().map(Chain::to_pem).collect();
-            std::fs::write(path, text).map_err(|reason| CommandError::File {
-                doing: "cannot write",
-                path: path.clone(),
-                reason,
-            })?;
-        }
+        save(arguments, &chains)?;
         return tell_renewed(output, &chains, told, false);
-    }
-    if arguments.new_term {
-        let chain = begin_term(&authority, &mut house, &mut clerk, node)?;
-        let told = taken(node.renew(&chain.to_cbor()))?;
-        return tell_renewed(output, &[chain], told, false);
     }
     let identity = house.renew(&authority, &mut clerk).map_err(failed)?;
     let chains = [identity.node.clone(), identity.writer.clone()];
@@ -382,23 +380,46 @@ fn renew(
     tell_renewed(output, &chains, told, list)
 }
 
-/// Appoints this node for the next term.
-fn begin_term(
+fn save(arguments: &Renew, chains: &[Chain]) -> Result<(), CommandError> {
+    let Some(path) = &arguments.save else { return Ok(()) };
+    let text: String = chains.iter().map(Chain::to_pem).collect();
+    std::fs::write(path, text).map_err(|reason| CommandError::File {
+        doing: "cannot write",
+        path: path.clone(),
+        reason,
+    })
+}
+
+/// Appoints this node, or another one of this home, for the next term.
+fn appoint(
+    arguments: &Renew,
     authority: &Authority,
     house: &mut House,
-    clerk: &mut Clerk<'_>,
-    node: &dyn RunningNode,
-) -> Result<Chain, CommandError> {
-    let held = house.identity().map_err(failed)?.term().map_err(failed)?;
-    let held = held.ok_or_else(|| {
+    (clerk, node): (&mut Clerk<'_>, &dyn RunningNode),
+    output: &Output,
+) -> Result<(), CommandError> {
+    let known = house.last_term().map_err(failed)?;
+    let known = known.max(node.home_term()).max(arguments.last_term);
+    let known = known.ok_or_else(|| {
         CommandError::Failed(
-            "this node does not report for its unit, so it has no term to begin anew; run this at the \
-             node that does (`reeve status` there shows its term)"
+            "nothing here tells the last reporting term of this unit; say it with --last-term (`reeve \
+             status` at the superior shows it, or the certificate of the node that reported)"
                 .to_owned(),
         )
     })?;
-    let term = held.max(node.superseded_by().unwrap_or(0)).saturating_add(1);
-    Ok(house.appoint(authority, term, clerk).map_err(failed)?.node.clone())
+    let term = known.saturating_add(1);
+    let Some(label) = &arguments.what else {
+        let chain = house.appoint(authority, term, clerk).map_err(failed)?.node.clone();
+        let told = taken(node.renew(&chain.to_cbor()))?;
+        return tell_renewed(output, &[chain], told, false);
+    };
+    let chain = house.appoint_other(authority, label, term, clerk).map_err(failed)?;
+    let told = taken(node.renew(&chain.to_cbor()))?;
+    if told {
+        house.forget_renewal(&chain).map_err(failed)?;
+    }
+    save(arguments, std::slice::from_ref(&chain))?;
+    tell_renewed(output, &[chain], told, false)
 }
 
 /// Makes an issuer's next list, if it has made one before; whether it has.

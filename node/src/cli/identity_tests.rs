@@ -144,7 +144,7 @@ impl RunningNode for Node {
         Ok(())
     }
 
-    fn superseded_by(&self) -> Option<u64> {
+    fn home_term(&self) -> Option<u64> {
         None
     }
 

@@ -32,9 +32,9 @@ pub trait RunningNode {
     /// [`NotDone`].
     fn issued(&self, term: Option<u64>, from: u64) -> Result<Vec<IssuedEntry>, NotDone>;
 
-    /// The later term under which the unit reports, as far as the node knows of one, or the last one in
-    /// which it may not sign any more.
-    fn superseded_by(&self) -> Option<u64>;
+    /// The latest term that any node of the unit is known to have been appointed for, or the last one in
+    /// which this one may not sign any more.
+    fn home_term(&self) -> Option<u64>;
 
     /// Takes a renewed chain (CBOR), and passes it to whom it is for.
     ///

@@ -14,6 +14,14 @@ use super::entropy::EntropyError;
 /// Why a node's folder cannot be made, opened or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum HouseError {
+    /// No node of this home has that label.
+    #[error(
+        "no node with the label {label} was certified for this home; `reeve certificate list` shows them"
+    )]
+    NoSuchNode {
+        /// The label.
+        label: String,
+    },
     /// There is no configuration.
     #[error(
         "{} is not a node's folder: it has no reeve.toml; make one with `reeve init`, or name \

@@ -6,7 +6,7 @@ use std::path::Path;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::DEFAULT_POLICY;
 use reeve_statement::catalogue::Titles;
-use reeve_statement::cert::{Chain, Domain, RootList};
+use reeve_statement::cert::{Certificate, Chain, Domain, Role, RootList};
 use reeve_statement::key::SecretKey;
 use reeve_statement::key::file::{self, Cost};
 use reeve_statement::names::KindId;
@@ -18,6 +18,7 @@ use super::error::HouseError;
 use super::identity::Identity;
 use super::passphrase::Passphrase;
 use super::records::Admission;
+use super::renewal::label_of;
 use super::{CONFIG_FILE, House, files};
 use crate::config::Config;
 
@@ -196,11 +197,56 @@ impl House {
         clerk: &mut Clerk<'_>,
     ) -> Result<&Identity, HouseError> {
         let key = self.node_key().public();
-        let node = authority.node(FIRST_LABEL, key, Some(term), clerk)?;
+        let node = authority.node(&self.own_label(), key, Some(term), clerk)?;
         self.record_issued(node.leaf())?;
         let appointed = Identity { node, ..self.identity()?.clone() };
         self.enter(appointed)?;
         self.identity()
+    }
+}
+
+impl House {
+    /// The label of this house's node: what its certificate says, if it has one.
+    fn own_label(&self) -> String {
+        let identity = self.identity().ok();
+        let label = identity.and_then(|identity| label_of(identity.node.leaf()));
+        label.unwrap_or(FIRST_LABEL).to_owned()
+    }
+
+    /// Appoints another node of this home for a reporting term, by its label, with the same key. Records
+    /// what it issues, here and for the core to pass on.
+    ///
+    /// # Errors
+    /// When no node with this label was certified here, it was revoked, or a file cannot be written.
+    pub fn appoint_other(
+        &self,
+        authority: &Authority,
+        label: &str,
+        term: u64,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let issuer = authority.key().public().key_id();
+        let found = self.last_issued(&issuer, label)?;
+        let is_node = |it: &&Certificate| it.claims().is_some_and(|it| it.role == Role::Node);
+        let held = found.iter().find(is_node);
+        let held = held.ok_or_else(|| HouseError::NoSuchNode { label: label.to_owned() })?;
+        let chain = authority.node(label, *held.key(), Some(term), clerk)?;
+        self.record_issued(chain.leaf())?;
+        self.record_renewal(&chain)?;
+        Ok(chain)
+    }
+
+    /// The latest reporting term that this unit's authority is known here to have appointed a node for.
+    ///
+    /// # Errors
+    /// When the node has not joined, or a file cannot be read.
+    pub fn last_term(&self) -> Result<Option<u64>, HouseError> {
+        let identity = self.identity()?;
+        let unit = identity.unit()?;
+        let issued = self.issued()?;
+        let claims = issued.iter().filter_map(Certificate::claims);
+        let appointed = claims.filter(|claims| claims.unit == *unit).filter_map(|it| it.term);
+        Ok(appointed.max().max(identity.term()?))
     }
 }
 
@@ -229,11 +275,12 @@ pub(crate) fn own_certificates(
 ) -> Result<Identity, HouseError> {
     let kinds: Vec<KindId> = house.kinds()?;
     let (node, writer) = (house.node_key().public(), house.writer_key().public());
+    let label = house.own_label();
     let identity = Identity {
         roots: roots.clone(),
         authority: authority.chain().clone(),
-        node: authority.node(FIRST_LABEL, node, term, clerk)?,
-        writer: authority.writer(FIRST_LABEL, writer, &kinds, clerk)?,
+        node: authority.node(&label, node, term, clerk)?,
+        writer: authority.writer(&label, writer, &kinds, clerk)?,
     };
     house.record_issued(identity.node.leaf())?;
     house.record_issued(identity.writer.leaf())?;

@@ -59,7 +59,11 @@ impl House {
     }
 
     /// Of each key that a unit, label or serial number means, the certificate that ends last.
-    fn last_issued(&self, issuer: &KeyId, what: &str) -> Result<Vec<Certificate>, HouseError> {
+    pub(super) fn last_issued(
+        &self,
+        issuer: &KeyId,
+        what: &str,
+    ) -> Result<Vec<Certificate>, HouseError> {
         let mut last: Vec<Certificate> = Vec::new();
         for certificate in self.issued_to(issuer, what)? {
             let end = |it: &Certificate| it.validity().not_after;

@@ -11,6 +11,7 @@ use super::enrolment::{self, Porter};
 use super::{NodeHandle, Parts, Presence, RunError, Running, local_person, start};
 use crate::clock::wall;
 use crate::config::{Config, Engine};
+use crate::enrol::Reach;
 use crate::house::{Entropy, House, HouseError};
 use crate::net::{NetConfig, NetLimits, NodeSeed, Tap};
 use crate::store::{EngineKind, StoreConfig};
@@ -48,6 +49,8 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
     let net = net_config(config, &house, &options, u64::from(u16::from_be_bytes([high, low])));
     let (handle, running) = start(Parts { settings, store, net }).await?;
     tokio::spawn(keep_renewed(house.folder().to_owned(), handle.presence()));
+    let reach = Reach::new(config, handle.addresses(), Vec::new());
+    handle.ask(local_person("start", Role::Operator), Question::Reached(reach.node)).await;
     introduce(&house, &handle).await.map_err(boxed)?;
     // Without an address nobody can reach its port, and units join by file.
     let porter = if house.has_authority_key() {

@@ -10,7 +10,6 @@ use reeve_statement::register::Day;
 use reeve_statement::unit::UnitPath;
 
 use crate::model::{DAYS, is_due};
-use crate::setup::REPORTING;
 use crate::sim::Sim;
 
 /// Units that have the Friday among the days off.
@@ -53,7 +52,7 @@ impl Sim {
 
     fn say_calendar(&mut self, unit: &UnitPath) {
         let Some(superior) = unit.parent() else { return };
-        let at = self.key_of(&superior, REPORTING);
+        let at = self.reporter(&superior);
         if !self.is_up(at) {
             return;
         }

@@ -28,7 +28,6 @@ use crate::invariants::{
 };
 use crate::model::{DAYS, EXPECTED_WITHIN_MS, INDICATORS, PERSONAL, WARDS};
 use crate::registry::{DAY_MS, NOON};
-use crate::setup::REPORTING;
 use crate::sim::Sim;
 
 /// How long after trouble everything must be right, in virtual milliseconds.
@@ -269,7 +268,7 @@ impl Sim {
 
     fn is_view_right(&mut self, indicator: &str, day: &str) -> bool {
         let top = self.plan.units[0].clone();
-        let at = self.key_of(&top, REPORTING);
+        let at = self.reporter(&top);
         let view = self.figure(at, indicator, day);
         let last = self.seen.last_of(&top, &figure_id(indicator, day));
         match (&last, &view) {
@@ -299,7 +298,7 @@ impl Sim {
                 continue;
             }
             // Of a term that ended with a store put back, what was shown last is on no disk any more.
-            let key = self.key_of(&unit, REPORTING);
+            let key = self.reporter(&unit);
             let term = self.places[&key].term.unwrap();
             let (ledger, roots) = (self.ledger_of(&unit, term), roots_of(&self.disks[&key], term));
             let found = invariant_the_ledger_is_what_was_shown(&ledger, &roots, &self.seen);
@@ -325,8 +324,8 @@ impl Sim {
 
     /// For whoever reads the trace: how each node fares.
     fn note_everybody(&mut self) {
-        let keys: Vec<NodeKey> = self.places.keys().copied().collect();
-        for key in keys {
+        let there = self.places.keys().filter(|key| !self.lost.contains(key));
+        for key in there.copied().collect::<Vec<NodeKey>>() {
             let Some(status) = self.status(key) else { return };
             let metrics = self.ask(key, Role::Operator, Question::Metrics);
             let Some(Answer::Metrics(counters)) = metrics else { return };
@@ -366,7 +365,7 @@ impl Sim {
         self.check_view();
         self.check_ledgers();
         for unit in self.plan.units.clone() {
-            let at = self.key_of(&unit, REPORTING);
+            let at = self.reporter(&unit);
             let Some(status) = self.status(at) else { return };
             let found =
                 invariant_queues_are_bounded(status.queued_writes, QUEUED_AT_REST, "writes wait");

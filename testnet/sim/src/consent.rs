@@ -24,7 +24,7 @@ use crate::invariants::{
 use crate::known::Known;
 use crate::model::{PERSONAL, STRICT, WINDOW_SECONDS};
 use crate::registry::NOON;
-use crate::setup::{POLICY, REPORTING};
+use crate::setup::POLICY;
 use crate::sim::Sim;
 
 /// The level that homes relax at.
@@ -133,7 +133,7 @@ impl Sim {
             return;
         }
         for unit in self.plan.units.clone() {
-            let at = self.key_of(&unit, REPORTING);
+            let at = self.reporter(&unit);
             for proposal in self.consented.proposals.clone() {
                 self.adopt(at, proposal);
             }
@@ -179,7 +179,7 @@ impl Sim {
 
     fn declare(&mut self, issuer: &UnitPath, declaration: Declaration, now: i64) {
         let bytes = self.registry.declaration(issuer, declaration, now);
-        let at = self.key_of(issuer, REPORTING);
+        let at = self.reporter(issuer);
         self.send_ask(at, Role::Operator, Question::Declare(bytes));
     }
 

@@ -33,6 +33,10 @@ struct PlanFile {
     expiring: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     restored: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    handed: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_force: bool,
     rounds: u32,
     trouble_ms: u64,
     writes_per_second: u32,
@@ -56,6 +60,8 @@ impl Plan {
             revoked: self.revoked.as_ref().map(text),
             expiring: self.expiring.as_ref().map(text),
             restored: self.restored.as_ref().map(text),
+            handed: self.handed.as_ref().map(text),
+            by_force: self.by_force,
             rounds: self.rounds,
             trouble_ms: self.trouble_ms,
             writes_per_second: self.writes_per_second,
@@ -85,6 +91,8 @@ impl Plan {
             revoked: file.revoked.as_ref().map(unit).transpose()?,
             expiring: file.expiring.as_ref().map(unit).transpose()?,
             restored: file.restored.as_ref().map(unit).transpose()?,
+            handed: file.handed.as_ref().map(unit).transpose()?,
+            by_force: file.by_force,
             faults: Faults {
                 delay_ms: file.faults.delay_ms.max(1),
                 commit_ms: file.faults.commit_ms.max(1),

@@ -420,6 +420,18 @@ pub(crate) fn invariant_a_window_is_waited_for(
     }
 }
 
+/// A node that knows of a later term of its unit, signed for another node, signs nothing any more.
+pub(crate) fn invariant_an_ended_term_signs_nothing(
+    term: u64,
+    later: Option<u64>,
+    unit: &UnitPath,
+) -> Found {
+    match later.filter(|later| *later > term) {
+        None => Ok(()),
+        Some(later) => Err(format!("{unit} signed in term {term} and knew of term {later}")),
+    }
+}
+
 /// Once every declaration is over, each figure is told under the stricter rules again.
 pub(crate) fn invariant_the_stricter_rules_bind_again(
     floor: u32,

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use reeve_protocol::effect::{Channel, NodeKey};
-use reeve_protocol::rows::{self, HeadRow};
+use reeve_protocol::rows::{self, HeadRow, MemberRow};
 use reeve_protocol::wire::{ReportAnswer, Upward, decode};
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::from_slice;
@@ -23,18 +23,17 @@ use crate::hostile::Hostile;
 use crate::invariants::{
     invariant_a_catalogue_never_goes_back, invariant_a_ledger_has_one_root,
     invariant_a_ledger_only_grows, invariant_a_window_is_waited_for,
-    invariant_an_edition_names_the_one_before, invariant_commit_then_speak,
-    invariant_every_statement_is_in_the_ledger, invariant_no_acceptance_goes_back,
-    invariant_no_edition_is_told_twice, invariant_no_raw_field_crosses_a_border,
-    invariant_no_small_step_is_told, invariant_nothing_forged_is_accepted,
-    invariant_nothing_is_accepted_from_out_of_area, invariant_nothing_is_accepted_from_the_expired,
-    invariant_nothing_is_accepted_from_the_revoked, invariant_nothing_under_its_floor_is_told,
-    invariant_what_is_accepted_verifies,
+    invariant_an_edition_names_the_one_before, invariant_an_ended_term_signs_nothing,
+    invariant_commit_then_speak, invariant_every_statement_is_in_the_ledger,
+    invariant_no_acceptance_goes_back, invariant_no_edition_is_told_twice,
+    invariant_no_raw_field_crosses_a_border, invariant_no_small_step_is_told,
+    invariant_nothing_forged_is_accepted, invariant_nothing_is_accepted_from_out_of_area,
+    invariant_nothing_is_accepted_from_the_expired, invariant_nothing_is_accepted_from_the_revoked,
+    invariant_nothing_under_its_floor_is_told, invariant_what_is_accepted_verifies,
 };
 use crate::known::Known;
 use crate::model::{PERSONAL, WINDOW_SECONDS, floor};
 use crate::registry::NOON;
-use crate::setup::REPORTING;
 use crate::sim::{Owed, Sim};
 use crate::sums::{
     invariant_a_figure_is_the_sum_of_its_inputs, invariant_completeness_is_earned,
@@ -225,9 +224,16 @@ impl Sim {
         });
         let found = invariant_every_statement_is_in_the_ledger(leaf, expected, unit);
         self.violated("every_statement_is_in_the_ledger", found);
+        let later = self.later_term_known_at(at, known);
+        let found = invariant_an_ended_term_signs_nothing(known.statement.term, later, unit);
+        self.violated("an_ended_term_signs_nothing", found);
         let Some(release) = known.release() else { return };
         let found = {
-            let received = |digest: &Digest| self.seen.received_by(at, digest);
+            // What reached another node of the home may have been told here.
+            let home = self.places.iter().filter(|(_, place)| place.unit == *unit);
+            let home: Vec<NodeKey> = home.map(|(key, _)| *key).chain([at]).collect();
+            let received =
+                |digest: &Digest| home.iter().find_map(|at| self.seen.received_by(*at, digest));
             let lies = |below: &UnitId| {
                 unit.child(below.clone()).is_ok_and(|below| self.is_above_a_liar(&below))
             };
@@ -266,6 +272,10 @@ impl Sim {
         if self.plan.restored.as_ref() == Some(unit) {
             return;
         }
+        // After a loss nobody knows what was told in the last moments before it.
+        if self.plan.by_force && self.plan.handed.as_ref() == Some(unit) {
+            return;
+        }
         let leaf = known.manifest.direct.is_empty();
         let Some(own) = known.own.as_ref().or(Some(&known.table).filter(|_| leaf)) else { return };
         let floor = floor(release.catalogue_version, RecipientClass::Superior);
@@ -284,6 +294,27 @@ impl Sim {
         let name = (unit.clone(), figure);
         let found = invariant_a_window_is_waited_for(&mut self.told, name, window, own);
         self.violated("a_window_is_waited_for", found);
+    }
+
+    /// The latest term of its own unit that a node's disk tells of: by the certificate of another node of
+    /// its home. A statement may have been on its way to the disk when that came.
+    fn later_term_known_at(&mut self, at: NodeKey, known: &Known) -> Option<u64> {
+        let unit = &known.statement.issuer;
+        if self.plan.handed.as_ref() != Some(unit) {
+            return None;
+        }
+        let rows = self.disks[&at].rows.range(rows::MEMBER.to_vec()..);
+        let members = rows.take_while(|(key, _)| key.starts_with(rows::MEMBER));
+        let terms = members.filter_map(|(_, row)| {
+            let row: MemberRow = from_slice("member", row, ROW_BYTES).ok()?;
+            let chain = Chain::from_cbor(&row.chain).ok()?;
+            let claims = chain.leaf().claims()?;
+            claims.term.filter(|_| claims.unit == *unit)
+        });
+        let latest = terms.max();
+        // What was told of before it was issued, not by the same commit.
+        let before = self.terms_known.insert(at, latest.unwrap_or(0));
+        before.filter(|term| *term > 0)
     }
 
     /// Whether a unit or one below it lies: what a liar says of persons may stand for nobody, and is
@@ -369,7 +400,7 @@ impl Sim {
     pub(crate) fn is_image_noticed(&self, key: NodeKey) -> bool {
         let unit = &self.places[&key].unit;
         let Some(above) = unit.parent() else { return false };
-        let superior = &self.disks[&self.key_of(&above, REPORTING)];
+        let superior = &self.disks[&self.reporter(&above)];
         let head = rows::key(rows::HEAD, &[unit.leaf().as_str().as_bytes()]);
         let seen = superior.rows.get(&head);
         let seen = seen.and_then(|row| from_slice::<HeadRow>("head", row, ROW_BYTES).ok());

@@ -88,6 +88,10 @@ pub struct Plan {
     pub expiring: Option<UnitPath>,
     /// A unit that is restored from a backup which is older than what its superior saw, for good.
     pub restored: Option<UnitPath>,
+    /// A unit whose reporting is handed over to the second node of its home; once, or there and back.
+    pub handed: Option<UnitPath>,
+    /// Whether its reporting node is lost for good then.
+    pub by_force: bool,
     /// What goes wrong.
     pub faults: Faults,
     /// Times of trouble, each followed by quiet and a check of everything.
@@ -111,6 +115,8 @@ impl Plan {
             revoked: None,
             expiring: None,
             restored: None,
+            handed: None,
+            by_force: false,
             faults: draw_faults(&mut random),
             rounds: random.random_range(1..=3),
             trouble_ms: random.random_range(5_000..=30_000),
@@ -120,6 +126,7 @@ impl Plan {
         plan.draw_roles(&mut random);
         plan.draw_consent();
         plan.draw_calendars();
+        plan.draw_hand_over();
         plan
     }
 
@@ -135,6 +142,8 @@ impl Plan {
             revoked: None,
             expiring: None,
             restored: None,
+            handed: None,
+            by_force: false,
             faults,
             rounds: 1,
             trouble_ms: 10_000,
@@ -193,6 +202,30 @@ impl Plan {
         if random.random_bool(0.5) {
             self.faults.calendars = random.random_range(1..=500);
         }
+    }
+
+    /// Drawn apart, too.
+    fn draw_hand_over(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x4a2d0);
+        if !random.random_bool(0.3) {
+            return;
+        }
+        let unit = self.units[random.random_range(0..self.units.len())].clone();
+        self.by_force = random.random_bool(0.4);
+        self.hand_over(unit);
+    }
+
+    /// Plans a unit's hand-over, if nothing else that its term depends on is planned there.
+    pub fn hand_over(&mut self, unit: UnitPath) {
+        let related = |other: &UnitPath| {
+            *other == unit || other.is_child_of(&unit) || unit.is_child_of(other)
+        };
+        let mut planned = [&self.revoked, &self.expiring, &self.restored].into_iter().flatten();
+        if planned.any(related) || self.hostile.iter().any(related) {
+            return;
+        }
+        self.homes.entry(unit.clone()).or_insert(2);
+        self.handed = Some(unit);
     }
 
     /// The middle of the first time of trouble, about: milliseconds after the beginning.

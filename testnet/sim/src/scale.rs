@@ -9,7 +9,6 @@ use reeve_statement::unit::UnitPath;
 
 use crate::model::{DAYS, Name, Said};
 use crate::plan::Plan;
-use crate::setup::REPORTING;
 use crate::sim::Sim;
 
 /// Leaves of one city, and cities of one region.
@@ -104,7 +103,7 @@ pub fn scale(leaves: usize, seconds: u64) -> Scale {
 
 impl Sim {
     fn write_case(&mut self, leaf: &UnitPath, number: u64) {
-        let at = self.key_of(leaf, REPORTING);
+        let at = self.reporter(leaf);
         let name: Name = (at, format!("case-1-{number}"));
         let said = Some(Said { day: DAYS[0], ward: None });
         let op = self.operation("case", &name.1, said);
@@ -117,7 +116,7 @@ impl Sim {
     /// The top's figure of a day by leaf.
     fn cases_by_leaf(&mut self, day: &str) -> BTreeMap<UnitPath, usize> {
         let top = self.plan.units[0].clone();
-        let at = self.key_of(&top, REPORTING);
+        let at = self.reporter(&top);
         let Some(view) = self.figure(at, "cases", day) else { return BTreeMap::new() };
         let row =
             |(key, cell): (&reeve_statement::table::RowKey, &reeve_statement::bounds::Cell)| {

@@ -56,7 +56,7 @@ impl Sim {
             }
         }
         let publish = self.next_catalogue();
-        let top = self.key_of(&self.plan.units[0], REPORTING);
+        let top = self.reporter(&self.plan.units[0]);
         let answer = self.ask(top, Role::Operator, publish);
         assert!(matches!(answer, Some(Answer::Done)), "{answer:?}");
         self.run_until(self.now + 2_000);
@@ -75,7 +75,7 @@ impl Sim {
 
     /// The top publishes another catalogue, if it is up.
     pub(crate) fn change_catalogue(&mut self) {
-        let top = self.key_of(&self.plan.units[0], REPORTING);
+        let top = self.reporter(&self.plan.units[0]);
         if self.is_up(top) {
             let publish = self.next_catalogue();
             self.send_ask(top, Role::Operator, publish);
@@ -92,10 +92,11 @@ impl Sim {
     pub(crate) fn close_something(&mut self) {
         let leaves: Vec<UnitPath> = self.plan.leaves().cloned().collect();
         let unit = &leaves[self.random.random_range(0..leaves.len())];
-        let at = self.key_of(unit, REPORTING);
+        let at = self.reporter(unit);
         let (_, kind) = INDICATORS[self.random.random_range(0..INDICATORS.len())];
         let day = DAYS[self.random.random_range(0..DAYS.len())];
-        if !self.is_up(at) || self.disks[&at].is_old() || !self.chance(CLOSINGS) {
+        let doomed = self.plan.by_force && self.plan.handed.as_ref() == Some(unit);
+        if !self.is_up(at) || self.disks[&at].is_old() || doomed || !self.chance(CLOSINGS) {
             return;
         }
         let what = Question::Close {
@@ -152,6 +153,11 @@ impl Sim {
         let admit = Question::Admit { chain, names: Titles::default(), time_zone: None };
         let answer = self.ask(host, Role::Operator, admit);
         assert!(matches!(answer, Some(Answer::Done)), "{answer:?}");
+    }
+
+    /// The node that reports for a unit.
+    pub(crate) fn reporter(&self, unit: &UnitPath) -> NodeKey {
+        self.key_of(unit, self.reporting.get(unit).map_or(REPORTING, String::as_str))
     }
 
     pub(crate) fn key_of(&self, unit: &UnitPath, label: &str) -> NodeKey {
@@ -241,7 +247,10 @@ impl Sim {
         let kind = if patient { "patient" } else { "case" };
         let name: Name = (at, format!("{kind}-{label}-{number}"));
         // Nobody writes into an image that is about to be put aside.
-        if !self.is_up(at) || self.disks[&at].is_old() || self.model.is_open(&name) {
+        // Whoever is lost for good loses what only it had: nobody writes there before.
+        let doomed = self.plan.by_force && self.plan.handed.as_ref() == Some(&unit);
+        let doomed = doomed && label == REPORTING;
+        if !self.is_up(at) || self.disks[&at].is_old() || self.model.is_open(&name) || doomed {
             return;
         }
         let op = self.operation(kind, &name.1, said);
@@ -292,12 +301,12 @@ impl Sim {
         let Some(unit) = self.plan.revoked.clone() else { return };
         let above = unit.parent().unwrap();
         self.calm_down();
-        let host = self.key_of(&above, REPORTING);
+        let host = self.reporter(&above);
         let at = NOON + i64::try_from(self.now).unwrap();
         let list = self.registry.revoke(&unit, REPORTING, 1, at);
         let answer = self.ask(host, Role::Operator, Question::TakeList(list));
         assert!(matches!(answer, None | Some(Answer::Done)), "{answer:?}");
-        let key = self.key_of(&unit, REPORTING);
+        let key = self.reporter(&unit);
         self.revoked_at.insert(key, self.now);
     }
 

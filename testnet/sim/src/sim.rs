@@ -182,6 +182,12 @@ pub struct Sim {
     pub(crate) watched: bool,
     /// Units that run on an older copy of their store for good.
     pub(crate) stopped: BTreeSet<UnitPath>,
+    /// The label of the node that reports for a unit, where it is not the first.
+    pub(crate) reporting: BTreeMap<UnitPath, String>,
+    /// The latest term of its own unit that each node's disk told of when it issued something last.
+    pub(crate) terms_known: BTreeMap<NodeKey, u64>,
+    /// Nodes that are lost for good.
+    pub(crate) lost: BTreeSet<NodeKey>,
     /// Whether the certificate that ends was renewed.
     pub(crate) renewed: bool,
     pub(crate) revoked_at: BTreeMap<NodeKey, u64>,
@@ -254,6 +260,9 @@ impl Sim {
             on_holiday: OnHoliday::default(),
             watched: true,
             stopped: BTreeSet::new(),
+            reporting: BTreeMap::new(),
+            terms_known: BTreeMap::new(),
+            lost: BTreeSet::new(),
             renewed: false,
             revoked_at: BTreeMap::new(),
             sent: Vec::new(),
@@ -629,7 +638,7 @@ impl Sim {
 
     /// Starts a node on what its disk holds.
     pub(crate) fn start(&mut self, key: NodeKey) {
-        if self.sites.contains_key(&key) {
+        if self.sites.contains_key(&key) || self.lost.contains(&key) {
             return;
         }
         self.lives += 1;

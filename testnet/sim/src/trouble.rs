@@ -31,6 +31,12 @@ const RENEWING: u32 = 150;
 /// Chance that the unit which runs on a backup is given a new term, of 1,000 seconds.
 const REAPPOINTING: u32 = 150;
 
+/// Most terms of a unit that is handed over to and fro.
+const MOST_TERMS: u64 = 3;
+
+/// Chance that the planned unit is handed over, of 1,000 seconds.
+const HANDING_OVER: u32 = 150;
+
 impl Sim {
     /// What a second of trouble brings.
     pub(crate) fn second(&mut self) {
@@ -73,6 +79,7 @@ impl Sim {
         self.politics();
         self.restore_planned();
         self.reappoint_planned();
+        self.hand_over_planned();
         if self.plan.expiring.is_some() && self.chance(RENEWING) {
             self.renew_planned();
         }
@@ -131,6 +138,10 @@ impl Sim {
     /// report keep no ledger.
     fn may_have_old_image(&self, key: NodeKey) -> bool {
         let place = &self.places[&key];
+        // What a unit's nodes hold of each other's terms is older than what its superior saw.
+        if self.plan.handed.as_ref() == Some(&place.unit) {
+            return false;
+        }
         if self.stopped.contains(&place.unit) || self.has_old_relative(&place.unit) {
             return false;
         }
@@ -151,7 +162,7 @@ impl Sim {
     /// The planned unit is restored from a backup, which stays: it is noticed, and reports no more.
     fn restore_planned(&mut self) {
         let Some(unit) = self.plan.restored.clone() else { return };
-        let key = self.key_of(&unit, REPORTING);
+        let key = self.reporter(&unit);
         let possible = !self.stopped.contains(&unit)
             && !self.has_old_relative(&unit)
             && self.disks[&key].has_image()
@@ -164,7 +175,7 @@ impl Sim {
         disk.put_image();
         disk.keep_image();
         self.seen.forget_accepted(key);
-        let superior = self.key_of(&unit.parent().unwrap(), REPORTING);
+        let superior = self.reporter(&unit.parent().unwrap());
         let held = self.disks[&superior].heard_of(unit.leaf());
         self.seen.fall_back(&unit, &held);
         self.model.forget(key);
@@ -180,7 +191,7 @@ impl Sim {
             return;
         }
         self.stopped.remove(&unit);
-        let key = self.key_of(&unit, REPORTING);
+        let key = self.reporter(&unit);
         let place = self.places.get_mut(&key).unwrap();
         let term = place.term.map(|term| term + 1);
         place.term = term;
@@ -188,6 +199,38 @@ impl Sim {
         // One that is down starts with the new certificate.
         let chain = self.registry.node(&unit, REPORTING, term).to_cbor();
         self.send_ask(key, Role::Operator, Question::Renew(chain));
+    }
+
+    /// The planned unit's authority appoints the second node of its home: at the first, which tells the
+    /// second, or at the second, because the first is lost for good.
+    fn hand_over_planned(&mut self) {
+        let Some(unit) = self.plan.handed.clone() else { return };
+        let first = self.reporter(&unit);
+        let held = self.places[&first].term.unwrap_or(1);
+        let once = self.plan.by_force && held > 1;
+        let old = self.disks[&first].is_old() || self.has_old_relative(&unit);
+        if once || old || held > MOST_TERMS || !self.is_up(first) || !self.chance(HANDING_OVER) {
+            return;
+        }
+        let label = if self.places[&first].label == REPORTING { "2" } else { REPORTING };
+        let second = self.key_of(&unit, label);
+        let term = Some(held + 1);
+        self.reporting.insert(unit.clone(), label.to_owned());
+        self.places.get_mut(&second).unwrap().term = term;
+        let chain = self.registry.node(&unit, label, term).to_cbor();
+        let host = if self.plan.by_force {
+            self.stop(first, 0);
+            self.lost.insert(first);
+            self.model.forget(first);
+            second
+        } else {
+            first
+        };
+        self.trace
+            .note(self.now, &[&second.0], || format!("{unit} reports by {label} in {term:?}"));
+        // One that is down starts with the new certificate, and whoever is not told now hears of it from
+        // there.
+        self.send_ask(host, Role::Operator, Question::Renew(chain));
     }
 
     /// The planned unit's authority renews its node's certificate, in time or late.
@@ -198,7 +241,7 @@ impl Sim {
             return;
         }
         self.renewed = true;
-        let key = self.key_of(&unit, REPORTING);
+        let key = self.reporter(&unit);
         self.registry.renew(&unit, REPORTING, self.places[&key].term);
         self.tell_of_renewal();
     }
@@ -206,7 +249,7 @@ impl Sim {
     /// The renewed chain is given to its node, and to those who admitted it.
     pub(crate) fn tell_of_renewal(&mut self) {
         let Some(unit) = self.plan.expiring.clone().filter(|_| self.renewed) else { return };
-        let key = self.key_of(&unit, REPORTING);
+        let key = self.reporter(&unit);
         let chain = self.registry.node(&unit, REPORTING, self.places[&key].term).to_cbor();
         self.send_ask(key, Role::Operator, Question::Renew(chain.clone()));
         let hosts: Vec<NodeKey> = self
@@ -242,5 +285,18 @@ impl Sim {
             }
         }
         self.tell_of_renewal();
+        self.tell_of_hand_over();
+    }
+
+    /// What the authority issued is in its folder, and passed on at every start.
+    fn tell_of_hand_over(&mut self) {
+        let Some(unit) = self.plan.handed.clone() else { return };
+        let Some(label) = self.reporting.get(&unit).cloned() else { return };
+        let term = self.places[&self.reporter(&unit)].term;
+        let chain = self.registry.node(&unit, &label, term).to_cbor();
+        let home = self.places.iter().filter(|(_, place)| place.unit == unit);
+        for key in home.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.send_ask(key, Role::Operator, Question::Renew(chain.clone()));
+        }
     }
 }

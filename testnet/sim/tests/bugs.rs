@@ -54,6 +54,11 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(30_000);
             plan.writes_per_second = 20;
         }
+        Bug::KeepReporting | Bug::LeaveTheOffice => {
+            plan.by_force = false;
+            plan.trouble_ms = plan.trouble_ms.max(25_000);
+            plan.hand_over(plan.units[0].clone());
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -123,4 +128,6 @@ found! {
     tells_classes_apart TellClassesApart,
     tells_at_once TellAtOnce,
     tells_all_classes_the_same TellAllTheSame,
+    keeps_reporting KeepReporting,
+    leaves_the_office LeaveTheOffice,
 }

@@ -89,6 +89,7 @@ impl Member {
             term: self.term,
             catalogue_version: 0,
             writers: vec![Blob(self.writer_chain.to_cbor())],
+            nodes: Vec::new(),
         })
     }
 

@@ -8,6 +8,7 @@
 pub(crate) mod fork;
 mod import;
 pub(crate) mod log;
+pub(crate) mod office;
 mod replicate;
 mod task;
 mod turn;
@@ -115,6 +116,8 @@ pub(crate) struct Home {
     pub(crate) rebuilding: u32,
     pub(crate) serving: BTreeMap<LoadId, replicate::Serving>,
     pub(crate) served: BTreeMap<InboundId, replicate::Served>,
+    /// Reporting in another node's place, and letting others report in this one's.
+    pub(crate) office: office::Office,
 }
 
 impl Home {
@@ -153,6 +156,7 @@ impl Home {
             rebuilding: 0,
             serving: BTreeMap::new(),
             served: BTreeMap::new(),
+            office: office::Office::default(),
         }
     }
 

@@ -64,6 +64,7 @@ impl Node {
         }
         self.tell_acts(peer);
         self.declare_to_home(peer);
+        self.begin_office(peer);
         for list in self.trust.lists().cloned().collect::<Vec<_>>() {
             self.tell(peer, Channel::Home, to_vec(&HomeMessage::List(list)));
         }
@@ -282,6 +283,7 @@ impl Node {
                 self.verify_distributed(vec![statement]);
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
+            Ok(HomeMessage::Office { rows, ended }) => self.take_office(inbound, peer, rows, ended),
             Ok(HomeMessage::Pull { life, after }) => {
                 let after = self.home.log.serve_after(life, after);
                 let load = self.context.load(Load::Scan {

@@ -115,8 +115,14 @@ impl Node {
 
     fn on_upward(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         let (statement, checkpoint) = match decode::<Upward>(bytes) {
+            // Another node of this home reports, and takes what is reported to this unit.
+            Ok(_) if self.superseded.is_some() => {
+                return self.refuse(inbound, peer, Refusal::NotReporting);
+            }
             // It comes again.
-            Ok(_) if self.short => return self.refuse(inbound, peer, Refusal::Busy),
+            Ok(_) if self.short || self.lacks_office() => {
+                return self.refuse(inbound, peer, Refusal::Busy);
+            }
             Ok(Upward::Deliver { statement, checkpoint }) => (statement, checkpoint),
             Ok(Upward::Head(checkpoint)) => return self.take_head(inbound, peer, &checkpoint),
             Err(_) => return self.refuse(inbound, peer, Refusal::Malformed),
@@ -204,7 +210,11 @@ impl Node {
             self.judge_checkpoint(peer, verified.signer(), &checkpoint).map(|()| judged)
         });
         match judged {
-            Ok(Judgement::Held) => return self.take_held(inbound, &verified, &checkpoint),
+            Ok(Judgement::Held) => {
+                // It may have been told by another node of this home, and its bytes are here only now.
+                self.context.persist(rows::statement(&verified.digest()), Some(bytes));
+                return self.take_held(inbound, &verified, &checkpoint);
+            }
             Ok(Judgement::News) => {}
             Err(refusal) => return self.refuse(inbound, peer, refusal),
         }

@@ -36,7 +36,7 @@ impl Node {
 
     /// The connected node of the superior that reports for it, and so keeps what is told here: the one
     /// with the latest term.
-    pub(super) fn reporting_superior(&self) -> Option<NodeKey> {
+    pub(crate) fn reporting_superior(&self) -> Option<NodeKey> {
         let superiors = self.peers.of(Standing::Superior);
         let reporting = superiors.filter_map(|(key, peer)| Some((peer.chain.term()?, *key)));
         reporting.max_by_key(|(term, _)| *term).map(|(_, key)| key)

@@ -125,6 +125,8 @@ impl Node {
         } else {
             Err(Refusal::OtherIssuer)
         };
+        let other = self.heard_by(inbound) == Heard::Now && self.reporting_superior() != Some(peer);
+        let judged = judged.and(if other { Err(Refusal::NotReporting) } else { Ok(()) });
         let request = match (&statement.body, judged) {
             (Body::Request(request), Ok(())) => request.clone(),
             (_, Err(refusal)) => {

@@ -4,7 +4,7 @@
 //! away is not flooded. A release is cut when it can be sent, and one delivery per figure is under way
 //! at a time.
 
-mod accept;
+pub(crate) mod accept;
 mod calendar;
 mod classes;
 mod cut;

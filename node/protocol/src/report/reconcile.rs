@@ -51,7 +51,7 @@ impl Node {
 
     /// What this node holds of a subordinate, in pages.
     pub(crate) fn held_pages(&mut self, unit: &UnitId) -> Vec<HavePage> {
-        if self.settings.term.is_none() {
+        if self.settings.term.is_none() || self.superseded.is_some() || self.lacks_office() {
             // Subordinates report to the node of this home that reports, and it knows what it holds.
             return Vec::new();
         }
@@ -91,6 +91,10 @@ impl Node {
     pub(super) fn on_have(&mut self, inbound: InboundId, peer: NodeKey, page: HavePage) {
         if page.pages > HAVE_PAGES || page.page >= page.pages {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Malformed));
+        }
+        if self.heard_by(inbound) == Heard::Now && self.reporting_superior() != Some(peer) {
+            // Another node of the superior reports by now: what counts is what that one holds.
+            return self.answer_report(inbound, &ReportAnswer::Accepted);
         }
         let Some(term) = self.settings.term.filter(|own| *own >= page.term) else {
             // Another node of this home reports; what the superior holds is of that one's ledger.

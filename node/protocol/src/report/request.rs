@@ -48,7 +48,8 @@ impl Node {
     /// reports.
     pub(crate) fn standing_request(&self, unit: &UnitPath) -> Option<Request> {
         let catalogue_version = self.catalogue_version();
-        if catalogue_version == 0 || self.settings.term.is_none() {
+        let reports = self.settings.term.is_some() && self.superseded.is_none();
+        if catalogue_version == 0 || !reports || self.lacks_office() {
             return None;
         }
         Some(Request {

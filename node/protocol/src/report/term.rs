@@ -14,6 +14,7 @@ use crate::bugs::Bug;
 use crate::ledger::Ledger;
 use crate::node::{Node, StartError};
 use crate::settings::Settings;
+use crate::trust::Standing;
 
 /// The empty ledger of a unit's term; term 0 for a node that has none.
 pub(crate) fn ledger_of(settings: &Settings) -> Result<Ledger, StartError> {
@@ -28,10 +29,15 @@ impl Node {
     /// Somebody speaks of a term of this unit. A later one ends this node's own: it signs nothing any
     /// more.
     pub(crate) fn hear_of_term(&mut self, term: u64) {
-        let ends = self.settings.term.is_some_and(|own| own < term);
+        let ends = self.settings.term.is_some_and(|own| own < term)
+            && !self.settings.bugs.has(Bug::KeepReporting);
         if ends && self.superseded.is_none_or(|known| known < term) {
             self.superseded = Some(term);
             self.context.counters.count("terms", "superseded");
+            let told: Vec<_> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+            for peer in told {
+                self.tell_office(peer);
+            }
         }
     }
 
@@ -51,6 +57,14 @@ impl Node {
         self.ledger = ledger_of(&self.settings)?;
         self.acts.begin_ledger();
         self.ahead = None;
+        if self.lacks_office() {
+            self.home.followed.clear();
+            self.follow_until = None;
+        }
+        let home: Vec<_> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        for peer in home {
+            self.begin_office(peer);
+        }
         self.superseded = self.superseded.filter(|later| *later > term);
         let reports = &mut self.reports;
         // Times go forward within a term.

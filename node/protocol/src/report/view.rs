@@ -176,6 +176,7 @@ impl Node {
             clock_behind: self.clock_behind(),
             refused_by: self.last_hello_refusal,
             superseded_by: self.superseded,
+            home_term: self.home_term(),
             past_ledgers: self.past_ledgers.iter().map(|(term, size)| (*term, *size)).collect(),
             short_of_space: self.short,
             ledger_size: frontier.size(),

@@ -26,6 +26,7 @@ fn attack_53_another_version_of_the_wire_or_of_statements_is_refused_by_name() {
             term: 1,
             catalogue_version: 0,
             writers: Vec::new(),
+            nodes: Vec::new(),
         };
         let bytes = peer.frame(&mut world, nation, Channel::Hello, to_vec(&hello));
         let answer: HelloAnswer = decode(&bytes).unwrap();

@@ -115,6 +115,7 @@ impl Hostile {
             term: self.term,
             catalogue_version: 0,
             writers,
+            nodes: Vec::new(),
         };
         decode(&self.frame(world, to, Channel::Hello, to_vec(&hello))).unwrap()
     }

@@ -320,6 +320,7 @@ impl World {
             term: term(number).unwrap_or_default(),
             catalogue_version: 0,
             writers,
+            nodes: Vec::new(),
         }
     }
 

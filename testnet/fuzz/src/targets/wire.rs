@@ -9,8 +9,8 @@ use reeve_protocol::letter::{LETTER_BYTES, LETTER_VERSION, Letter, PARTS, Part, 
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::wire::{
     Blob, CHANGES, DISTRIBUTED, Downward, FRAME_BYTES, HAVE_ENTRIES, Have, HavePage, Hello,
-    HelloAnswer, HomeAnswer, HomeMessage, LedgerAnswer, LedgerMessage, ReportAnswer, SignedList,
-    Upward, WIRE_VERSION, decode,
+    HelloAnswer, HomeAnswer, HomeMessage, LedgerAnswer, LedgerMessage, OFFICE_ROWS, OfficeRow,
+    ReportAnswer, SignedList, Upward, WIRE_VERSION, decode,
 };
 use reeve_statement::adoption::{Adopted, Adoption};
 use reeve_statement::catalogue::RecipientClass;
@@ -92,6 +92,7 @@ fn our_hello() -> Hello {
         term: 1,
         catalogue_version: 1,
         writers: vec![Blob(house().writer(&unit, "health", &["case"]).1.to_cbor())],
+        nodes: Vec::new(),
     }
 }
 
@@ -205,6 +206,7 @@ pub fn home(bytes: &[u8]) {
             assert!(acts.len() <= DISTRIBUTED);
             acts.iter().for_each(|it| act(&it.0));
         }
+        Some(HomeMessage::Office { rows, .. }) => assert!(rows.len() <= OFFICE_ROWS),
         Some(HomeMessage::Pull { .. } | HomeMessage::Nudge) | None => {}
     }
     if let Some(HomeAnswer::Changes { changes, .. }) = canonical(bytes) {
@@ -246,6 +248,13 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
         to_vec(&HomeMessage::Fork(Blob(twin::fork()))),
         to_vec(&HomeMessage::Adoptions(acts)),
         to_vec(&HomeMessage::Declarations(vec![Blob(statement::statement_seeds().swap_remove(3))])),
+        to_vec(&HomeMessage::Office {
+            rows: vec![
+                OfficeRow { key: Blob(b"meta/register".to_vec()), value: Some(Blob(vec![0])) },
+                OfficeRow { key: Blob(b"figure/1".to_vec()), value: None },
+            ],
+            ended: true,
+        }),
         to_vec(&HomeAnswer::Changes { life: 1, changes, more: false }),
         to_vec(&HomeAnswer::Noted),
     ]
