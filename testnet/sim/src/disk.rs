@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
+use reeve_protocol::from_backup::{self, FromBackup};
 use reeve_protocol::rows::{self, HeardRow, SentRow};
 use reeve_protocol::stored::LedgerCheck;
 use reeve_statement::cbor::from_slice;
@@ -28,6 +29,10 @@ pub(crate) struct Disk {
     issued: Vec<Digest>,
     /// Until when there is no room, in virtual milliseconds.
     pub(crate) full_until: u64,
+    /// How many statements and chunks are kept, the newest ones; none: all of them.
+    pub(crate) most: Option<usize>,
+    /// Their keys, the oldest first, while not all are kept.
+    kept: VecDeque<Vec<u8>>,
 }
 
 impl Disk {
@@ -43,12 +48,29 @@ impl Disk {
                 self.sent.insert(row.statement, row.index);
                 self.issued.push(row.statement);
             }
+            if self.most.is_some() {
+                self.make_room(&key);
+            }
             match value {
                 Some(value) => self.rows.insert(key, value),
                 None => self.rows.remove(&key),
             };
         }
         Some(ticket)
+    }
+
+    /// Forgets the oldest statement or chunk, if this is one and there are enough.
+    fn make_room(&mut self, key: &[u8]) {
+        if !key.starts_with(rows::STATEMENT) && !key.starts_with(rows::CHUNK) {
+            return;
+        }
+        self.kept.retain(|kept| kept != key);
+        self.kept.push_back(key.to_vec());
+        if self.most.is_some_and(|most| self.kept.len() > most)
+            && let Some(oldest) = self.kept.pop_front()
+        {
+            self.rows.remove(&oldest);
+        }
     }
 
     /// The node is gone. So many of the commits under way reached the disk although nobody heard of it.
@@ -116,6 +138,12 @@ impl Disk {
     /// The old image that is in place stays: the newest rows are gone for good.
     pub(crate) fn keep_image(&mut self) {
         self.put_aside = None;
+    }
+
+    /// What `reeve restore` writes into a store that it filled from a backup.
+    pub(crate) fn begin_anew(&mut self, from: &FromBackup) {
+        let log = self.rows.get(&from_backup::log_key()).cloned();
+        self.rows.extend(from_backup::begin_anew(log.as_deref(), from));
     }
 
     pub(crate) const fn has_image(&self) -> bool {

@@ -53,7 +53,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.revoked = None);
     with(&|plan| plan.expiring = None);
     with(&|plan| plan.restored = None);
-    let faults: [fn(&mut Faults); 17] = [
+    let faults: &[fn(&mut Faults)] = &[
         |faults| faults.full_disks = 0,
         |faults| faults.far_clock_jumps = 0,
         |faults| faults.compute_ms = 0,
@@ -70,6 +70,8 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         |faults| faults.declarations = 0,
         |faults| faults.calendars = 0,
         |faults| faults.classes = 0,
+        |faults| faults.short_of_space = 0,
+        |faults| faults.begins_anew = 0,
         |faults| faults.delay_ms = faults.delay_ms.min(5),
     ];
     for fault in faults {

@@ -69,6 +69,11 @@ pub struct Faults {
     pub calendars: u32,
     /// 1: homes tell neighbours and everybody of persons, too; 0: their superiors alone.
     pub classes: u32,
+    /// Nodes that run short of space, of 1,000 seconds: until there is some again, they take and sign
+    /// nothing.
+    pub short_of_space: u32,
+    /// Whether the unit that is restored begins anew, as `reeve restore` lets it; 0: its store was copied.
+    pub begins_anew: u32,
 }
 
 /// A run, drawn from a seed.
@@ -127,6 +132,7 @@ impl Plan {
         plan.draw_consent();
         plan.draw_calendars();
         plan.draw_hand_over();
+        plan.draw_storage();
         plan
     }
 
@@ -228,6 +234,15 @@ impl Plan {
         self.handed = Some(unit);
     }
 
+    fn draw_storage(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x5707a6e);
+        let mut some = |most: u32| {
+            if random.random_bool(0.5) { random.random_range(1..=most) } else { 0 }
+        };
+        self.faults.short_of_space = some(100);
+        self.faults.begins_anew = some(1);
+    }
+
     /// The middle of the first time of trouble, about: milliseconds after the beginning.
     pub(crate) fn middle_of_trouble(&self) -> i64 {
         let nodes: u64 = self
@@ -284,9 +299,6 @@ fn draw_faults(random: &mut ChaCha8Rng) -> Faults {
         delay_ms: u64::from(some(2_000)).max(2),
         commit_ms: u64::from(some(200)).max(2),
         skew_ms: i64::from(some(60_000)),
-        adoptions: 0,
-        declarations: 0,
-        calendars: 0,
-        classes: 0,
+        ..Faults::default()
     }
 }

@@ -17,6 +17,10 @@ const FAN_OUT: (usize, usize) = (20, 8);
 /// How often the top is looked at, in virtual milliseconds.
 const LOOK_MS: u64 = 100;
 
+/// Statements and chunks that a node's disk keeps. All of them, in memory, would be what limits the run:
+/// about 10 kB for each statement of a region.
+const KEPT: usize = 200;
+
 /// Time for the last changes to arrive, in virtual milliseconds.
 const REST_MS: u64 = 5_000;
 
@@ -61,6 +65,7 @@ pub fn scale(leaves: usize, seconds: u64) -> Scale {
     let paths: Vec<UnitPath> = plan.leaves().cloned().collect();
     let mut sim = Sim::new(plan, false);
     sim.watched = false;
+    sim.disks.values_mut().for_each(|disk| disk.most = Some(KEPT));
     let issued = sim.issued;
     let frames = sim.frames;
     let began = sim.now;

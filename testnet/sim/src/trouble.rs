@@ -2,7 +2,8 @@
 
 use rand::Rng;
 use reeve_policy::authz::Role;
-use reeve_protocol::effect::NodeKey;
+use reeve_protocol::effect::{Input, NodeKey};
+use reeve_protocol::from_backup::FromBackup;
 use reeve_protocol::local::Question;
 use reeve_statement::catalogue::Titles;
 use reeve_statement::unit::UnitPath;
@@ -58,6 +59,15 @@ impl Sim {
             let until = self.now + self.random.random_range(1_000..FULL_MS);
             let full = one(self);
             self.disks.get_mut(&full).unwrap().full_until = until;
+        }
+        if self.chance(self.plan.faults.short_of_space) {
+            let until = self.now + self.random.random_range(1_000..FULL_MS);
+            let short = one(self);
+            self.input(short, Input::Space { short: true });
+            if let Some(life) = self.life(short) {
+                let over = Box::new(Input::Space { short: false });
+                self.push(until, Event::Input(short, life, over));
+            }
         }
         if self.chance(self.plan.faults.partitions) {
             self.partition();
@@ -174,6 +184,12 @@ impl Sim {
         let disk = self.disks.get_mut(&key).unwrap();
         disk.put_image();
         disk.keep_image();
+        if self.plan.faults.begins_anew > 0 {
+            let term = self.places[&key].term.unwrap_or(0);
+            let now = self.wall_at(key);
+            let from = FromBackup { term, made_at: now, restored_at: now, followed: false };
+            self.disks.get_mut(&key).unwrap().begin_anew(&from);
+        }
         self.seen.forget_accepted(key);
         let superior = self.reporter(&unit.parent().unwrap());
         let held = self.disks[&superior].heard_of(unit.leaf());
@@ -276,6 +292,7 @@ impl Sim {
         for key in keys {
             self.places.get_mut(&key).unwrap().skew = 0;
             self.disks.get_mut(&key).unwrap().full_until = 0;
+            self.input(key, Input::Space { short: false });
             if self.disks.get(&key).is_some_and(Disk::is_old) {
                 self.happen(Event::PutBack(key));
             }
