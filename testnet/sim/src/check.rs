@@ -411,8 +411,8 @@ fn figure_id(indicator: &str, day: &str) -> FigureId {
     }
 }
 
-/// Roots of a term's ledger that a disk holds, by size: from its entries alone.
-fn roots_of(disk: &Disk, term: u64) -> BTreeMap<u64, Digest> {
+/// Entries of a term's ledger that a disk holds, by their place.
+pub(crate) fn entries_of(disk: &Disk, term: u64) -> BTreeMap<u64, Digest> {
     let of = |prefix: &[u8]| {
         let prefix = rows::key(prefix, &[&term.to_be_bytes()]);
         let rows = disk.rows.range(prefix.clone()..);
@@ -430,10 +430,14 @@ fn roots_of(disk: &Disk, term: u64) -> BTreeMap<u64, Digest> {
         let row = from_slice::<AdoptionRow>("adopted", value, value.len()).unwrap();
         (row.index, row.entry)
     });
-    let entries: BTreeMap<u64, Digest> = sent.chain(issued).chain(adopted).collect();
+    sent.chain(issued).chain(adopted).collect()
+}
+
+/// Roots of a term's ledger that a disk holds, by size: from its entries alone.
+fn roots_of(disk: &Disk, term: u64) -> BTreeMap<u64, Digest> {
     let mut tree = Frontier::new();
     let mut roots = BTreeMap::from([(0, tree.root())]);
-    for entry in entries.values() {
+    for entry in entries_of(disk, term).values() {
         tree.append(leaf_hash(entry.as_bytes())).unwrap();
         roots.insert(tree.size(), tree.root());
     }

@@ -20,6 +20,7 @@ mod calendars;
 mod check;
 mod consent;
 mod disk;
+mod evidence;
 mod file;
 mod hostile;
 mod invariants;

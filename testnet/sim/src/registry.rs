@@ -83,6 +83,29 @@ impl Registry {
         Self::rooted_in("root")
     }
 
+    /// The chain whose leaf has this digest, a node's or an authority's.
+    pub(crate) fn chain_of(&self, leaf: &Digest) -> Option<Chain> {
+        self.chain(leaf).cloned().or_else(|| {
+            let found = self.authorities.values().find(|(it, _)| it.digest() == *leaf);
+            found.map(|(leaf, above)| Chain::new(leaf.clone(), above.clone()).unwrap())
+        })
+    }
+
+    /// A revocation list of each authority and of the root, all empty, in PEM.
+    pub(crate) fn empty_lists(&self) -> Vec<String> {
+        let authorities = self.authorities.iter().map(|(path, (certificate, _))| {
+            (certificate, key(&format!("authority {path}")))
+        });
+        let all = authorities.chain([(&self.root, self.root_key.clone())]);
+        let at = Timestamp::from_millis(NOON);
+        all.map(|(certificate, signer)| {
+            let issuer = Issuer::new(certificate, &signer).unwrap();
+            let next = at.plus_millis(30 * DAY_MS);
+            issuer.crl(1, at, next, &BTreeMap::new()).unwrap().to_pem()
+        })
+        .collect()
+    }
+
     /// With one root of this name; by another name it is another federation.
     #[must_use]
     pub fn rooted_in(name: &str) -> Self {

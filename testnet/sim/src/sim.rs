@@ -283,6 +283,20 @@ impl Sim {
     /// Runs to the end, or to the first invariant that does not hold.
     #[must_use]
     pub fn run(mut self) -> Report {
+        self.live();
+        self.into_report()
+    }
+
+    /// Runs to the end; what happened, and the files of a proof bundle about what the top told last, with
+    /// everything that every node keeps.
+    #[must_use]
+    pub fn run_for_audit(mut self) -> (Report, Vec<(String, Vec<u8>)>) {
+        self.live();
+        let files = self.evidence();
+        (self.into_report(), files)
+    }
+
+    fn live(&mut self) {
         for round in 0..self.plan.rounds {
             self.trouble_for(self.plan.trouble_ms);
             if round == 0 {
@@ -293,6 +307,9 @@ impl Sim {
                 break;
             }
         }
+    }
+
+    fn into_report(self) -> Report {
         Report {
             seed: self.plan.seed,
             trace: self.trace.digest(),

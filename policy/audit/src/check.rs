@@ -1,0 +1,364 @@
+//! The check: every statement by itself, then every sum from the leaves up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reeve_statement::cert::{Certificate, ChainError, CrlSet, RootList, StaleRule};
+use reeve_statement::cose::{Signed, Verified, Verifier, VerifyError};
+use reeve_statement::digest::{Digest, FederationId};
+use reeve_statement::key::PublicKey;
+use reeve_statement::statement::{Body, FigureId};
+use reeve_statement::table::Table;
+use reeve_statement::unit::UnitPath;
+
+use crate::bundle::Bundle;
+use crate::figure::check_figure;
+use crate::finding::{About, Code, Finding, Verdict};
+use crate::ledger::Ledgers;
+use crate::report::{Counted, Report, Tree};
+
+/// Whom the auditor believes.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// The federation of this id, whatever roots the bundle brings for it: believed if they are its
+    /// genesis list.
+    Federation(FederationId),
+    /// These roots.
+    Roots(Box<RootList>),
+    /// Nobody: the roots that come with the bundle are used, and the check says that they were not
+    /// confirmed.
+    Unconfirmed,
+}
+
+/// A statement whose signature, chain and rights hold, with its parts joined.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) verified: Verified,
+    pub(crate) table: Table,
+    pub(crate) own: Option<Table>,
+    pub(crate) manifest: reeve_statement::completeness::Manifest,
+}
+
+/// A check under way.
+pub(crate) struct Check<'a> {
+    pub(crate) bundle: &'a Bundle,
+    pub(crate) known: BTreeMap<Digest, Known>,
+    pub(crate) found: Vec<Finding>,
+    pub(crate) ledgers: Ledgers,
+    /// Statements that were looked at as parts of a figure.
+    seen: BTreeSet<Digest>,
+}
+
+/// Checks everything that a bundle is about.
+#[must_use]
+pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
+    let mut check = Check {
+        bundle,
+        known: BTreeMap::new(),
+        found: Vec::new(),
+        ledgers: Ledgers::default(),
+        seen: BTreeSet::new(),
+    };
+    for (place, reason) in &bundle.unread {
+        let text = format!("{place}: {reason}");
+        check.find(Code::Unreadable, About::default(), text);
+    }
+    let Some(roots) = check.roots(trust) else {
+        return check.report(None, Vec::new());
+    };
+    let federation = roots.federation();
+    check.statements(roots);
+    check.editions();
+    let mut trees = Vec::new();
+    for digest in &bundle.figures {
+        if let Some(tree) = check.tree(*digest, None) {
+            trees.push(tree);
+        } else if !bundle.statements.contains_key(digest) {
+            let text = format!("the bundle is about statement {digest} and does not hold it");
+            check.find(Code::NoFigure, About::default(), text);
+        }
+    }
+    if bundle.figures.is_empty() {
+        let text = "figure.txt, which says what the bundle is about, is missing or empty".to_owned();
+        check.find(Code::NoFigure, About::default(), text);
+    }
+    check.report(Some(federation), trees)
+}
+
+impl Check<'_> {
+    pub(crate) fn find(&mut self, code: Code, about: About, text: String) {
+        let finding = Finding { code, about, text };
+        if !self.found.contains(&finding) {
+            self.found.push(finding);
+        }
+    }
+
+    fn roots(&mut self, trust: &Trust) -> Option<RootList> {
+        let brought = self.bundle.roots.clone();
+        match trust {
+            Trust::Roots(roots) => return Some((**roots).clone()),
+            Trust::Federation(id) => {
+                let Some(roots) = brought else {
+                    let text = "roots.cbor is missing: give the federation's roots with --roots";
+                    self.find(Code::RootsNotConfirmed, About::default(), text.to_owned());
+                    return None;
+                };
+                if roots.federation() != *id {
+                    let text = format!("expected federation {id}, found {}", roots.federation());
+                    self.find(Code::OtherFederation, About::default(), text);
+                    return None;
+                }
+                if roots.number() > 0 {
+                    // Only the first list's digest is the federation's id.
+                    let text = "the bundle's roots are a later list, whose way from the first the \
+                                bundle does not show: give the roots with --roots";
+                    self.find(Code::RootsNotConfirmed, About::default(), text.to_owned());
+                }
+                return Some(roots);
+            }
+            Trust::Unconfirmed => {}
+        }
+        let text = match &brought {
+            Some(roots) => format!(
+                "the roots came with the bundle, of federation {}: compare this id with the one you \
+                 know, and give it with --federation",
+                roots.federation()
+            ),
+            None => "no roots: give the federation's roots with --roots".to_owned(),
+        };
+        self.find(Code::RootsNotConfirmed, About::default(), text);
+        brought
+    }
+
+    /// Signature, chain, rights, dates and parts of each statement.
+    fn statements(&mut self, roots: RootList) {
+        let lists = CrlSet::new(StaleRule::default());
+        let verifier = Verifier::new(roots, lists);
+        let mut revocations = Revocations::new(self.bundle);
+        for (digest, signed) in &self.bundle.statements {
+            let at = signed.unverified_issued_at();
+            match signed.clone().verify(&verifier, at) {
+                Err(error) => self.refuse(*digest, signed, &error),
+                Ok(verified) => {
+                    self.revocation(&mut revocations, verifier.roots(), signed, &verified);
+                    self.join(*digest, verified);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, digest: Digest, signed: &Signed, error: &VerifyError) {
+        let about = About {
+            unit: Some(signed.unverified_issuer().to_string()),
+            statement: Some(digest),
+            ..About::default()
+        };
+        self.find(code_of(error), about, error.to_string());
+    }
+
+    /// Joins the chunks of a statement's parts.
+    fn join(&mut self, digest: Digest, verified: Verified) {
+        let about = about(verified.statement(), digest);
+        let chunk = |digest: &Digest| self.bundle.chunks.get(digest).cloned();
+        let parts = match &verified.statement().body {
+            Body::Release(release) => release.table.join("table", chunk).and_then(|table| {
+                let own = release.own.as_ref().map(|own| own.join("own table", chunk)).transpose()?;
+                Ok((table, own, release.manifest.join("manifest", chunk)?))
+            }),
+            _ => Ok(Default::default()),
+        };
+        match parts {
+            Ok((table, own, manifest)) => {
+                self.known.insert(digest, Known { verified, table, own, manifest });
+            }
+            Err(error @ reeve_statement::chunk::ChunkError::Missing(_)) => {
+                self.find(Code::NoChunk, about, error.to_string());
+            }
+            Err(error) => self.find(Code::BadPart, about, error.to_string()),
+        }
+    }
+
+    fn revocation(
+        &mut self,
+        revocations: &mut Revocations<'_>,
+        roots: &RootList,
+        signed: &Signed,
+        verified: &Verified,
+    ) {
+        let Some(Ok(chain)) = signed.unverified_chain() else { return };
+        let about = about(verified.statement(), verified.digest());
+        let at = verified.statement().issued_at;
+        let certificates: Vec<&Certificate> = chain.certificates().collect();
+        let issuers = certificates.iter().skip(1).map(|above| *above.key());
+        let top = certificates.last().map(|top| top.authority_key_id());
+        let root = top.and_then(|key| roots.root_with_key(&key)).map(|root| *root.key());
+        for (certificate, issuer) in certificates.iter().zip(issuers.chain(root)) {
+            match revocations.look(certificate, &issuer) {
+                Look::NoList => {
+                    let text = format!(
+                        "no revocation list of {} is in the bundle: whether {} was revoked is not \
+                         known",
+                        certificate.issuer(),
+                        certificate.subject()
+                    );
+                    let about = About { unit: about.unit.clone(), ..About::default() };
+                    self.find(Code::NoRevocationList, about, text);
+                }
+                Look::BadList(reason) => self.find(Code::BadChain, about.clone(), reason),
+                Look::Stands => {}
+                Look::Revoked { at: since, reason } => {
+                    let earlier = at < since;
+                    let code = if earlier { Code::RevokedLater } else { Code::Revoked };
+                    let text = format!(
+                        "the certificate of {} was revoked at {since}: {reason}; the statement is \
+                         dated {at}",
+                        certificate.subject()
+                    );
+                    self.find(code, about.clone(), text);
+                }
+            }
+        }
+    }
+
+    /// No two statements as one edition of one figure, in one term.
+    fn editions(&mut self) {
+        let mut told: BTreeMap<(UnitPath, u64, FigureId, u64), Digest> = BTreeMap::new();
+        let mut twice = Vec::new();
+        for (digest, known) in &self.known {
+            let statement = known.verified.statement();
+            let Some((figure, edition)) = statement.figure() else { continue };
+            let name = (statement.issuer.clone(), statement.term, figure, edition);
+            if let Some(other) = told.insert(name, *digest) {
+                twice.push((about(statement, *digest), other));
+            }
+        }
+        for (about, other) in twice {
+            let text = format!(
+                "two different statements are signed as this edition: {} and {other}",
+                about.statement.unwrap_or(Digest::ZERO)
+            );
+            self.find(Code::TwoEditions, about, text);
+        }
+    }
+
+    /// A figure with everything below it; none if its statement is not known.
+    pub(crate) fn tree(&mut self, digest: Digest, above: Option<&UnitPath>) -> Option<Tree> {
+        let known = self.known.get(&digest)?;
+        let statement = known.verified.statement();
+        if above.is_some_and(|above| !statement.issuer.is_child_of(above)) {
+            // Said where it is an input; it is no part of this tree.
+            return None;
+        }
+        let issuer = statement.issuer.clone();
+        let tree = Tree::of(known);
+        let inputs: Vec<Digest> =
+            known.manifest.direct.iter().filter_map(|entry| entry.statement).collect();
+        if self.seen.insert(digest) {
+            check_figure(self, digest);
+        }
+        let parts = inputs.into_iter().filter_map(|input| self.tree(input, Some(&issuer)));
+        Some(Tree { parts: parts.collect(), ..tree })
+    }
+
+    fn report(mut self, federation: Option<FederationId>, trees: Vec<Tree>) -> Report {
+        let ledgers = core::mem::take(&mut self.ledgers);
+        let in_ledger = ledgers.proven();
+        for (about, text) in ledgers.forked() {
+            self.find(Code::LedgerForked, about, text);
+        }
+        self.found.sort_by_key(|found| (core::cmp::Reverse(found.code.verdict()), found.code));
+        let worst = self.found.iter().map(|found| found.code.verdict()).max();
+        let counted = Counted {
+            statements: self.bundle.statements.len(),
+            verified: self.known.len(),
+            sums: self.seen.len(),
+            in_ledger,
+        };
+        let federation = federation.map(|id| id.to_string());
+        let verdict = worst.unwrap_or(Verdict::Pass);
+        Report { verdict, federation, counted, findings: self.found, figures: trees }
+    }
+}
+
+/// What a statement is about, for findings.
+pub(crate) fn about(statement: &reeve_statement::statement::Statement, digest: Digest) -> About {
+    let figure = statement.figure();
+    About {
+        unit: Some(statement.issuer.to_string()),
+        indicator: figure.as_ref().map(|(id, _)| id.indicator.to_string()),
+        period: figure.as_ref().and_then(|(id, _)| id.period).map(|period| period.to_string()),
+        edition: figure.map(|(_, edition)| edition),
+        statement: Some(digest),
+    }
+}
+
+const fn code_of(error: &VerifyError) -> Code {
+    match error {
+        VerifyError::NoChain => Code::NoChain,
+        VerifyError::Chain(error) => code_of_chain(error),
+        VerifyError::BadSignature { .. } => Code::BadSignature,
+        VerifyError::BeforeCertificate { .. } => Code::Backdated,
+        VerifyError::WrongFederation { .. } => Code::OtherFederation,
+        VerifyError::WrongRole { .. }
+        | VerifyError::NotEntitled { .. }
+        | VerifyError::WrongIssuer { .. } => Code::NotEntitled,
+        VerifyError::WrongTerm { .. } => Code::WrongTerm,
+        VerifyError::OtherCertificate { .. } | VerifyError::KeyId { .. } => Code::BadChain,
+        VerifyError::Envelope(_)
+        | VerifyError::IssuedAtDiffers { .. }
+        | VerifyError::Payload(_)
+        | VerifyError::Version { .. } => Code::Malformed,
+    }
+}
+
+const fn code_of_chain(error: &ChainError) -> Code {
+    match error {
+        ChainError::Expired { .. } | ChainError::NotYetValid { .. } => Code::StaleCertificate,
+        ChainError::OutOfArea { .. } | ChainError::WrongIssuerUnit { .. } => Code::OutOfArea,
+        ChainError::WrongFederation { .. } => Code::OtherFederation,
+        ChainError::Revoked { .. } => Code::Revoked,
+        _ => Code::BadChain,
+    }
+}
+
+/// Revocation lists by the key that must have signed them.
+struct Revocations<'a> {
+    bundle: &'a Bundle,
+    set: CrlSet,
+    tried: BTreeSet<[u8; 32]>,
+    bad: BTreeMap<[u8; 32], String>,
+}
+
+enum Look {
+    NoList,
+    BadList(String),
+    Stands,
+    Revoked { at: reeve_statement::time::Timestamp, reason: String },
+}
+
+impl<'a> Revocations<'a> {
+    fn new(bundle: &'a Bundle) -> Self {
+        let set = CrlSet::new(StaleRule::default());
+        Self { bundle, set, tried: BTreeSet::new(), bad: BTreeMap::new() }
+    }
+
+    fn look(&mut self, certificate: &Certificate, issuer: &PublicKey) -> Look {
+        let key = issuer.to_bytes();
+        if self.tried.insert(key) {
+            let of_issuer = |list: &&reeve_statement::cert::Crl| {
+                list.issuer_key_id() == issuer.key_id()
+            };
+            for list in self.bundle.lists.iter().filter(of_issuer) {
+                if let Err(error) = self.set.insert(list.clone(), issuer) {
+                    self.bad.insert(key, error.to_string());
+                }
+            }
+        }
+        let Some(list) = self.set.list_of(issuer) else {
+            return self.bad.get(&key).map_or(Look::NoList, |bad| Look::BadList(bad.clone()));
+        };
+        match list.revoked().get(certificate.serial()) {
+            None => Look::Stands,
+            Some(found) => Look::Revoked { at: found.at, reason: found.reason.to_string() },
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! One figure, and the statements that it names: everything that its issuer did with them, done again.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use reeve_statement::catalogue::{Indicator, Measure};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::leaf_hash;
+use reeve_statement::limits::PATH_UNITS;
+use reeve_statement::register::Register;
+use reeve_statement::release::Release;
+use reeve_statement::statement::{Audience, Body, Statement};
+use reeve_statement::table::Table;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::{UnitId, UnitPath};
+
+use crate::check::{Check, Known, about};
+use crate::finding::{About, Code};
+use crate::sum::{Adding, holds, root, sum};
+
+/// What one entry of a manifest brings.
+struct Part<'a> {
+    unit: &'a UnitId,
+    /// Its table, if it is in the sum and at hand.
+    table: Option<&'a Table>,
+    /// Units below it that it excepts, in their states.
+    exceptions: Vec<(Vec<UnitId>, UnitState)>,
+    counts: Counts,
+    /// Whether everything about it is at hand.
+    known: bool,
+}
+
+type Faults = Vec<(Code, About, String)>;
+
+/// Checks a figure against its inputs, its register, its edition before and its ledger.
+pub(crate) fn check_figure(check: &mut Check<'_>, digest: Digest) {
+    let mut faults = Faults::new();
+    if let Some(known) = check.known.get(&digest) {
+        let statement = known.verified.statement();
+        let about = about(statement, digest);
+        let mut look = Look { check, known, statement, about, faults: &mut faults };
+        look.edition();
+        if let Body::Release(release) = &statement.body {
+            look.release(release);
+        }
+    }
+    prove(check, digest, &mut faults);
+    for (code, about, text) in faults {
+        check.find(code, about, text);
+    }
+}
+
+fn prove(check: &mut Check<'_>, digest: Digest, faults: &mut Faults) {
+    let Some(known) = check.known.get(&digest) else { return };
+    let about = about(known.verified.statement(), digest);
+    let Some(proofs) = check.bundle.proofs.get(&digest) else {
+        let text = "no proof that it is in its issuer's ledger is in the bundle: ask the issuer".to_owned();
+        return faults.push((Code::NoLedgerProof, about, text));
+    };
+    for proof in proofs {
+        if let Err(reason) = check.ledgers.prove(&known.verified, proof) {
+            faults.push((Code::NotInLedger, about.clone(), reason));
+        }
+    }
+}
+
+/// One figure under the lens.
+struct Look<'c, 'b> {
+    check: &'c Check<'b>,
+    known: &'c Known,
+    statement: &'c Statement,
+    about: About,
+    faults: &'c mut Faults,
+}
+
+impl<'c> Look<'c, '_> {
+    fn find(&mut self, code: Code, text: String) {
+        self.faults.push((code, self.about.clone(), text));
+    }
+
+    /// The edition follows the one that it names, if that is at hand.
+    fn edition(&mut self) {
+        let Some((figure, edition)) = self.statement.figure() else { return };
+        let previous = match &self.statement.body {
+            Body::Release(release) => release.previous,
+            Body::Notice(notice) => notice.previous,
+            _ => None,
+        };
+        if previous.is_some() != (edition > 1) {
+            let text = format!("edition {edition} {} an edition before it", match previous {
+                Some(_) => "names",
+                None => "does not name",
+            });
+            self.find(Code::EditionGap, text);
+        }
+        let Some(before) = previous.and_then(|digest| self.check.known.get(&digest)) else { return };
+        let statement = before.verified.statement();
+        let (of, number) = match statement.figure() {
+            Some((of, number)) => (Some(of), number),
+            None => (None, 0),
+        };
+        if of.as_ref() != Some(&figure)
+            || statement.issuer != self.statement.issuer
+            || number.checked_add(1) != Some(edition)
+            || statement.term > self.statement.term
+        {
+            let text = format!(
+                "expected the edition before {edition} of the same figure, found edition {number} of {}",
+                statement.issuer
+            );
+            self.find(Code::EditionGap, text);
+        }
+    }
+
+    fn release(&mut self, release: &Release) {
+        let manifest = &self.known.manifest;
+        let indicator = self.indicator(release);
+        let parts: Vec<Part<'c>> =
+            manifest.direct.iter().map(|entry| self.part(release, entry)).collect();
+        self.roots(release);
+        self.register(release);
+        self.completeness(release, &parts);
+        if !manifest.direct.is_empty() {
+            self.sum(release, indicator, &parts);
+        }
+    }
+
+    /// The indicator's definition, from a catalogue that somebody above, or the unit itself, signed.
+    fn indicator(&mut self, release: &Release) -> Option<&'c Indicator> {
+        let issuer = &self.statement.issuer;
+        let found = self.check.known.values().find_map(|known| {
+            let statement = known.verified.statement();
+            let Body::Catalogue(catalogue) = &statement.body else { return None };
+            let indicator = catalogue.find(&release.indicator)?;
+            let fits = indicator.definition() == release.definition;
+            (fits && issuer.is_within(&statement.issuer)).then_some(indicator)
+        });
+        if found.is_none() {
+            let text = format!("the definition of {} is not in the bundle's catalogues", release.indicator);
+            let about = About { indicator: self.about.indicator.clone(), ..About::default() };
+            self.faults.push((Code::NoCatalogue, about, text));
+        }
+        found
+    }
+
+    fn roots(&mut self, release: &Release) {
+        let direct = &self.known.manifest.direct;
+        let included = direct.iter().filter(|entry| entry.state.is_included());
+        let inputs: Vec<Digest> = included
+            .filter_map(|entry| Some(leaf_hash(entry.statement?.as_bytes())))
+            .collect();
+        let entries: Vec<Digest> = direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
+        if (release.inputs_root, release.manifest_root) != (root(&inputs), root(&entries)) {
+            let text = "the roots over its inputs and its manifest are not those of what it names";
+            self.find(Code::WrongRoots, text.to_owned());
+        }
+    }
+
+    /// Who was expected, by the register that the release names.
+    fn register(&mut self, release: &Release) {
+        let named: BTreeSet<&UnitId> =
+            self.known.manifest.direct.iter().map(|entry| &entry.unit).collect();
+        let Some(digest) = release.register else {
+            if !named.is_empty() {
+                let text = "it adds subordinates and names no register of them".to_owned();
+                self.find(Code::NoRegister, text);
+            }
+            return;
+        };
+        let Some((at, register)) = self.register_of(&digest) else {
+            let text = format!("the register {digest}, which says who was expected, is not in the bundle");
+            return self.find(Code::NoRegister, text);
+        };
+        let today = utc_day(self.statement.issued_at);
+        let expected: BTreeSet<&UnitId> = register
+            .entries
+            .iter()
+            .filter(|entry| entry.is_expected(release.period, today))
+            .map(|entry| &entry.unit)
+            .collect();
+        for unit in expected.difference(&named) {
+            let text = format!("{unit} is expected by the register and not in the figure's manifest");
+            self.find(Code::MissingUnit, text);
+        }
+        for unit in named.difference(&expected) {
+            let text = format!("{unit} is in the figure's manifest and not expected by the register");
+            self.find(Code::UnknownUnit, text);
+        }
+        self.shrinking(at, register);
+    }
+
+    fn register_of(&self, digest: &Digest) -> Option<(i64, &'c Register)> {
+        let statement = self.check.known.get(digest)?.verified.statement();
+        match &statement.body {
+            Body::Register(register) if statement.issuer == self.statement.issuer => {
+                Some((statement.issued_at.as_millis(), register))
+            }
+            _ => None,
+        }
+    }
+
+    /// A unit that an earlier register of the bundle names is still named: units end on a day, and are
+    /// not left out.
+    fn shrinking(&mut self, at: i64, register: &Register) {
+        let now: BTreeSet<&UnitId> = register.entries.iter().map(|entry| &entry.unit).collect();
+        let earlier = self.check.known.values().filter_map(|known| {
+            let statement = known.verified.statement();
+            let Body::Register(before) = &statement.body else { return None };
+            let ours = statement.issuer == self.statement.issuer;
+            (ours && statement.issued_at.as_millis() < at).then_some(before)
+        });
+        let gone: BTreeSet<&UnitId> = earlier
+            .flat_map(|before| before.entries.iter().map(|entry| &entry.unit))
+            .filter(|unit| !now.contains(unit))
+            .collect();
+        for unit in gone {
+            let text = format!(
+                "an earlier register names {unit}, this one does not, and says not when it ended"
+            );
+            self.find(Code::RegisterShrank, text);
+        }
+    }
+
+    fn part(&mut self, release: &Release, entry: &'c ManifestEntry) -> Part<'c> {
+        let alone = |known| Part {
+            unit: &entry.unit,
+            table: None,
+            exceptions: vec![(vec![entry.unit.clone()], entry.state)],
+            counts: entry.counts.clone(),
+            known,
+        };
+        let only = |state| entry.counts.iter().all(|(of, _)| of == state) && entry.counts.total() > 0;
+        let Some(digest) = entry.statement else {
+            if entry.state.is_included() || !only(entry.state) {
+                let text = format!("{} is {} without a statement", entry.unit, entry.state);
+                self.find(Code::WrongCompleteness, text);
+            }
+            return alone(true);
+        };
+        let Some(input) = self.check.known.get(&digest) else {
+            if !self.check.bundle.statements.contains_key(&digest) {
+                let text = format!("the statement {digest} of {} is not in the bundle", entry.unit);
+                self.find(Code::NoInput, text);
+            }
+            return alone(false);
+        };
+        self.is_named_rightly(release, entry, input);
+        let said = input.verified.statement();
+        match &said.body {
+            Body::Release(figure) if entry.state.is_included() => {
+                self.included(release, entry, figure);
+                Part {
+                    unit: &entry.unit,
+                    table: Some(&input.table),
+                    exceptions: below(entry, input),
+                    counts: figure.counts.clone(),
+                    known: true,
+                }
+            }
+            Body::Release(_) => {
+                let code = match entry.state {
+                    UnitState::Implausible | UnitState::OtherDefinition => Code::SetAside,
+                    _ => Code::WrongCompleteness,
+                };
+                let text = format!("the figure of {} is not added: {}", entry.unit, entry.state);
+                self.find(code, text);
+                alone(true)
+            }
+            Body::Notice(notice) => {
+                if notice.code.state().is_some_and(|state| state != entry.state) {
+                    let text = format!(
+                        "{} said {}, the figure counts it as {}",
+                        entry.unit,
+                        notice.code.code(),
+                        entry.state
+                    );
+                    self.find(Code::WrongCompleteness, text);
+                }
+                alone(true)
+            }
+            _ => alone(true),
+        }
+    }
+
+    /// The statement is the subordinate's, for this recipient, of this figure, in this term and edition.
+    fn is_named_rightly(&mut self, release: &Release, entry: &ManifestEntry, input: &Known) {
+        let said = input.verified.statement();
+        let figure = said.figure();
+        let right = figure.as_ref().is_some_and(|(id, edition)| {
+            id.indicator == release.indicator
+                && id.period.is_none_or(|period| period == release.period)
+                && *edition == entry.edition
+        });
+        let from = said.issuer.is_child_of(&self.statement.issuer) && *said.issuer.leaf() == entry.unit;
+        if !right || !from || said.term != entry.term {
+            let what = figure.map_or_else(
+                || "no figure".to_owned(),
+                |(id, edition)| format!("{id}, edition {edition}"),
+            );
+            let text = format!(
+                "named as {}, term {}, edition {}; it is {what}, of {}, term {}",
+                entry.unit, entry.term, entry.edition, said.issuer, said.term
+            );
+            self.find(Code::OtherInput, text);
+        }
+        let for_us = |unit: &UnitPath| *unit == self.statement.issuer;
+        if matches!(&said.audience, Audience::Unit(unit) if !for_us(unit)) {
+            let text = format!("the statement of {} was made for another recipient", entry.unit);
+            self.find(Code::WrongAudience, text);
+        }
+    }
+
+    fn included(&mut self, release: &Release, entry: &ManifestEntry, figure: &Release) {
+        if figure.definition != release.definition {
+            let text = format!("the figure of {} is added under another definition", entry.unit);
+            self.find(Code::OtherInput, text);
+        }
+        let full = figure.counts.is_complete();
+        let state = if full { UnitState::Reported } else { UnitState::Partial };
+        if entry.state != state || entry.counts != figure.counts {
+            let text = format!(
+                "{} said {} ({state}), the figure counts {} ({})",
+                entry.unit, figure.counts, entry.counts, entry.state
+            );
+            self.find(Code::WrongCompleteness, text);
+        }
+    }
+
+    fn completeness(&mut self, release: &Release, parts: &[Part<'_>]) {
+        let mut counts = Counts::default();
+        let mut exceptions: BTreeSet<(Vec<UnitId>, UnitState)> = BTreeSet::new();
+        if self.known.own.is_some() || parts.is_empty() {
+            let closed = release.sources.reported >= release.sources.expected.max(1);
+            let own = if closed { UnitState::Reported } else { UnitState::Partial };
+            counts.add(own, 1);
+            if !closed {
+                exceptions.insert((Vec::new(), own));
+            }
+        }
+        for part in parts {
+            counts.merge(&part.counts);
+            exceptions.extend(part.exceptions.iter().cloned());
+        }
+        if counts != release.counts {
+            let text = format!("it counts {}, its parts come to {counts}", release.counts);
+            self.find(Code::WrongCompleteness, text);
+        }
+        let manifest = &self.known.manifest;
+        let told: BTreeSet<_> =
+            manifest.exceptions.iter().map(|it| (it.units.clone(), it.state)).collect();
+        let all_known = parts.iter().all(|part| part.known) && manifest.unnamed == 0;
+        if all_known && told != exceptions {
+            let (told, due) = (told.len(), exceptions.len());
+            let text = format!("it names {told} units that did not report in full, its parts {due}");
+            self.find(Code::WrongCompleteness, text);
+        }
+    }
+
+    fn sum(&mut self, release: &Release, indicator: Option<&Indicator>, parts: &[Part<'_>]) {
+        let missing = self
+            .known
+            .manifest
+            .direct
+            .iter()
+            .zip(parts)
+            .any(|(entry, part)| entry.state.is_included() && part.table.is_none());
+        if missing {
+            // Said already: an input is not at hand, or is refused.
+            return;
+        }
+        let own = self.known.own.iter().map(|own| (None, own));
+        let below = parts.iter().filter_map(|part| Some((Some(part.unit), part.table?)));
+        let tables: Vec<_> = own.chain(below).collect();
+        let conditions = &release.decision.conditions;
+        let wider = conditions.rounding > 1 || conditions.min_step > 1;
+        let fits = |depth: usize, adding: Adding| {
+            sum(&tables, depth, adding).is_some_and(|sum| holds(&self.known.table, &sum, wider))
+        };
+        let right = match indicator {
+            Some(indicator) => {
+                let adding = match indicator.measure {
+                    Measure::Min(_) => Adding::Least,
+                    Measure::Max(_) => Adding::Greatest,
+                    _ => Adding::Sum,
+                };
+                fits(usize::from(indicator.area_depth), adding)
+            }
+            // Without the definition: no way of adding that there is leads to it.
+            None => (0..=PATH_UNITS).any(|depth| {
+                [Adding::Sum, Adding::Least, Adding::Greatest].into_iter().any(|way| fits(depth, way))
+            }),
+        };
+        if !right {
+            let depth = indicator.map_or(PATH_UNITS, |indicator| usize::from(indicator.area_depth));
+            let text = difference(&self.known.table, sum(&tables, depth, Adding::Sum).as_ref());
+            self.find(Code::WrongSum, text);
+        }
+    }
+}
+
+/// The day of a moment in UTC: it decides only about figures of "now".
+fn utc_day(at: Timestamp) -> Date {
+    at.to_jiff().map_or(Date::ZERO, |at| at.to_zoned(TimeZone::UTC).date())
+}
+
+/// Units below an included subordinate that did not report in full, as its superior names them.
+fn below(entry: &ManifestEntry, input: &Known) -> Vec<(Vec<UnitId>, UnitState)> {
+    let name = |below: &reeve_statement::completeness::Exception| {
+        let units = core::iter::once(&entry.unit).chain(&below.units);
+        (units.cloned().collect(), below.state)
+    };
+    input.manifest.exceptions.iter().map(name).collect()
+}
+
+/// The first difference of two tables, and their totals, in words.
+fn difference(told: &Table, sum: Option<&Table>) -> String {
+    let Some(sum) = sum else { return "its inputs add up to more than 64 bits hold".to_owned() };
+    let keys: BTreeSet<_> = told.rows.keys().chain(sum.rows.keys()).collect();
+    let differs = keys.into_iter().find(|key| told.rows.get(key) != sum.rows.get(key));
+    let row = differs.map_or_else(
+        || "rows that are not listed differ".to_owned(),
+        |key| {
+            let cell = |table: &Table| {
+                table.rows.get(key).map_or_else(|| "nothing".to_owned(), |cell| cell.value.to_string())
+            };
+            format!("row {} {:?}: told {}, its inputs {}", key.area, key.dims, cell(told), cell(sum))
+        },
+    );
+    let total = |table: &Table| {
+        table.total().map_or_else(|_| "more than 64 bits".to_owned(), |it| it.value.to_string())
+    };
+    format!("{row}; in all told {}, its inputs {}", total(told), total(sum))
+}

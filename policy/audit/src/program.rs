@@ -1,0 +1,150 @@
+//! The command line of `reeve-audit`, and of `reeve audit`, which is the same.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use reeve_statement::cert::RootList;
+use reeve_statement::digest::{Digest, FederationId};
+
+use crate::bundle::Bundle;
+use crate::check::{Trust, verify};
+use crate::finding::Verdict;
+use crate::folder::FolderError;
+use crate::report::Report;
+
+/// Exit code where something is wrong.
+pub const FINDINGS: u8 = 5;
+/// Exit code where something that is needed is not there.
+pub const CANNOT_TELL: u8 = 6;
+
+/// What an auditor can do.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check proof bundles, offline: every signature, every sum, from the leaves up.
+    Verify(VerifyArguments),
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The figure is added again from the statements of the bundles, as far down as they go: give the bundles \
+of several jurisdictions together to follow a figure to its leaves.
+
+The bundle brings the federation's roots along; they prove nothing unless you say which federation you \
+mean. Get the id, 64 hexadecimal digits, from somebody you trust, not from the bundle.
+
+Examples:
+  verify bundle/ --federation 3f9c...
+  verify nation/ region-03/ region-05/ --roots roots.cbor --html report.html
+  verify bundle/ --federation 3f9c... --json | jq .findings
+
+Exit codes: 0 everything claimed was checked and holds; 5 something is wrong; 6 nothing is wrong with \
+what is there, but something that is needed is not there; 1 a folder cannot be read; 2 wrong usage.")]
+pub struct VerifyArguments {
+    /// Folders of proof bundles
+    #[arg(required = true, value_name = "BUNDLE")]
+    bundles: Vec<PathBuf>,
+    /// The federation's id, which you know from elsewhere
+    #[arg(long, value_name = "ID", conflicts_with = "roots")]
+    federation: Option<String>,
+    /// The federation's roots (roots.cbor), which you have from elsewhere
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// Write the report as a page that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a check could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// A bundle cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The federation's id is none.
+    #[error("--federation: expected 64 hexadecimal digits, found {0:?}")]
+    Federation(String),
+    /// The roots cannot be read.
+    #[error("--roots {}: {reason}", path.display())]
+    Roots {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The page cannot be written.
+    #[error("--html {}: {error}", path.display())]
+    Html {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// What a command came to: what to print, and the verdict.
+#[derive(Debug)]
+pub struct Done {
+    /// What to print.
+    pub text: String,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl Done {
+    /// The exit code.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self.verdict {
+            Verdict::Pass => 0,
+            Verdict::Findings => FINDINGS,
+            Verdict::CannotTell => CANNOT_TELL,
+        }
+    }
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// [`AuditError`] if no check could be made.
+pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
+    let AuditCommand::Verify(arguments) = command;
+    let trust = trust(arguments)?;
+    let mut bundle = Bundle::default();
+    for folder in &arguments.bundles {
+        bundle.read_folder(folder)?;
+    }
+    let report = verify(&bundle, &trust);
+    if let Some(path) = &arguments.html {
+        let written = fs::write(path, report.html());
+        written.map_err(|error| AuditError::Html { path: path.clone(), error })?;
+    }
+    Ok(Done { text: printed(&report, arguments.json), verdict: report.verdict })
+}
+
+fn printed(report: &Report, json: bool) -> String {
+    if json {
+        // A report is made of texts and numbers.
+        let text = serde_json::to_string_pretty(report).unwrap_or_default();
+        format!("{text}\n")
+    } else {
+        report.text()
+    }
+}
+
+fn trust(arguments: &VerifyArguments) -> Result<Trust, AuditError> {
+    if let Some(id) = &arguments.federation {
+        let id = id.parse::<Digest>().map(FederationId);
+        let given = arguments.federation.clone().unwrap_or_default();
+        return id.map(Trust::Federation).map_err(|_| AuditError::Federation(given));
+    }
+    let Some(path) = &arguments.roots else { return Ok(Trust::Unconfirmed) };
+    let fail = |reason: String| AuditError::Roots { path: path.clone(), reason };
+    let bytes = fs::read(path).map_err(|error| fail(error.to_string()))?;
+    let roots = RootList::decode(&bytes).map_err(|error| fail(error.to_string()))?;
+    Ok(Trust::Roots(Box::new(roots)))
+}

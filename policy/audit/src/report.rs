@@ -1,0 +1,171 @@
+//! What a check says: as data, on a terminal, and (`html`) as a page.
+
+use core::fmt::Write as _;
+
+use reeve_statement::statement::Body;
+use serde::Serialize;
+
+use crate::check::Known;
+use crate::finding::{Finding, Verdict};
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// In a word.
+    pub verdict: Verdict,
+    /// The federation whose roots were used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub federation: Option<String>,
+    /// How much was checked.
+    pub counted: Counted,
+    /// What was found, the worst first.
+    pub findings: Vec<Finding>,
+    /// The figures that the bundle is about, with what they are made of.
+    pub figures: Vec<Tree>,
+}
+
+/// How much was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Statements in the bundle.
+    pub statements: usize,
+    /// Of them, those whose signature, chain and rights hold.
+    pub verified: usize,
+    /// Figures that were added again or are themselves summands.
+    pub sums: usize,
+    /// Statements that are shown to be in their issuers' ledgers.
+    pub in_ledger: usize,
+}
+
+/// A figure or notice, and those that it is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tree {
+    /// Who said it.
+    pub unit: String,
+    /// Digest of the statement.
+    pub statement: String,
+    /// The indicator.
+    pub indicator: String,
+    /// The period; none: every period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
+    /// The reporting term.
+    pub term: u64,
+    /// The edition.
+    pub edition: u64,
+    /// When it was signed, by the issuer's clock.
+    pub issued_at: String,
+    /// The total, as an interval where parts are not told; none for a notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+    /// Completeness in words, or why there is no figure.
+    pub state: String,
+    /// What it is made of, as far as it is at hand.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Tree>,
+}
+
+impl Tree {
+    pub(crate) fn of(known: &Known) -> Self {
+        let statement = known.verified.statement();
+        let (figure, edition) = match statement.figure() {
+            Some((figure, edition)) => (Some(figure), edition),
+            None => (None, 0),
+        };
+        let (total, state) = match &statement.body {
+            Body::Release(release) => {
+                let total = known.table.total();
+                let total = total.map_or_else(|_| "overflow".to_owned(), |it| it.value.to_string());
+                (Some(total), release.counts.to_string())
+            }
+            Body::Notice(notice) => (None, notice.code.code().replace('_', " ")),
+            _ => (None, String::new()),
+        };
+        Self {
+            unit: statement.issuer.to_string(),
+            statement: known.verified.digest().to_string(),
+            indicator: figure.as_ref().map(|id| id.indicator.to_string()).unwrap_or_default(),
+            period: figure.and_then(|id| id.period).map(|period| period.to_string()),
+            term: statement.term,
+            edition,
+            issued_at: statement.issued_at.to_string(),
+            total,
+            state,
+            parts: Vec::new(),
+        }
+    }
+}
+
+/// Most parts of one figure that the terminal shows.
+const SHOWN_PARTS: usize = 24;
+
+impl Report {
+    /// For a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for figure in &self.figures {
+            write_tree(&mut text, figure, 0);
+        }
+        if !self.figures.is_empty() {
+            text.push('\n');
+        }
+        for found in &self.findings {
+            let mark = match found.code.verdict() {
+                Verdict::Findings => "WRONG",
+                Verdict::CannotTell => "OPEN ",
+                Verdict::Pass => "NOTE ",
+            };
+            let _ = writeln!(text, "{mark} {}: {}\n      {}", found.code, found.about, found.text);
+        }
+        if !self.findings.is_empty() {
+            text.push('\n');
+        }
+        let Counted { statements, verified, sums, in_ledger } = self.counted;
+        if let Some(federation) = &self.federation {
+            let _ = writeln!(text, "Federation {federation}");
+        }
+        let _ = writeln!(
+            text,
+            "{verified} of {statements} statements are genuine, {sums} figures were checked, \
+             {in_ledger} are shown to be in their issuers' ledgers."
+        );
+        let _ = writeln!(text, "{}: {}", self.verdict, self.meaning());
+        text
+    }
+
+    /// The verdict in words.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let count = |verdict| {
+            self.findings.iter().filter(|found| found.code.verdict() == verdict).count()
+        };
+        match self.verdict {
+            Verdict::Pass => "every figure is the sum of what was signed below it, as far down as \
+                              the units that report"
+                .to_owned(),
+            Verdict::CannotTell => format!(
+                "nothing is wrong with what is here, and {} things that are needed are not here",
+                count(Verdict::CannotTell)
+            ),
+            Verdict::Findings => format!("{} things are wrong", count(Verdict::Findings)),
+        }
+    }
+}
+
+fn write_tree(text: &mut String, tree: &Tree, depth: usize) {
+    let Tree { unit, indicator, period, edition, term, total, state, .. } = tree;
+    let indent = "  ".repeat(depth);
+    let period = period.as_deref().unwrap_or("every period");
+    let told = total.as_deref().unwrap_or("no figure");
+    let what = if depth == 0 { format!("{indicator} {period}  ") } else { String::new() };
+    let later = if *term > 1 { format!(", term {term}") } else { String::new() };
+    let _ = writeln!(text, "{indent}{unit}  {what}{told}  ({state}; edition {edition}{later})");
+    for part in tree.parts.iter().take(SHOWN_PARTS) {
+        write_tree(text, part, depth + 1);
+    }
+    let more = tree.parts.len().saturating_sub(SHOWN_PARTS);
+    if more > 0 {
+        let _ = writeln!(text, "{indent}  and {more} more");
+    }
+}

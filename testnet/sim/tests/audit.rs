@@ -1,0 +1,297 @@
+//! An auditor, with all that a federation leaves behind: what is honest passes, and nothing else does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use reeve_audit::{Bundle, Code, FIGURE, LedgerProof, Report, Trust, Verdict, root, verify};
+use reeve_sim::registry::node_key;
+use reeve_sim::{Plan, Sim, Size};
+use reeve_statement::bounds::Bounds;
+use reeve_statement::cbor::to_vec;
+use reeve_statement::cert::RootList;
+use reeve_statement::completeness::UnitState;
+use reeve_statement::cose::{Signed, Verified, Verifier, sign};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::checkpoint::Checkpoint;
+use reeve_statement::ledger::leaf_hash;
+use reeve_statement::release::Release;
+use reeve_statement::statement::{Audience, Body, Statement};
+use reeve_statement::unit::UnitPath;
+
+type Files = Vec<(String, Vec<u8>)>;
+
+fn units() -> Vec<UnitPath> {
+    ["top", "top/a", "top/b", "top/a/x", "top/a/y", "top/b/z"].map(|it| it.parse().unwrap()).to_vec()
+}
+
+fn calm() -> Files {
+    let (report, files) = Sim::new(Plan::calm(3, units()), false).run_for_audit();
+    assert_eq!(report.violation, None);
+    files
+}
+
+fn check(files: &Files) -> Report {
+    let mut bundle = Bundle::default();
+    for (place, bytes) in files {
+        bundle.add(place, bytes).unwrap();
+    }
+    let roots = files.iter().find(|(place, _)| place == reeve_audit::ROOTS).unwrap();
+    verify(&bundle, &Trust::Roots(Box::new(RootList::decode(&roots.1).unwrap())))
+}
+
+#[test]
+fn what_an_honest_federation_leaves_passes() {
+    let report = check(&calm());
+    println!("{}", report.text());
+    assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.findings);
+    assert!(report.counted.in_ledger > 10 && report.counted.sums > 10, "{:?}", report.counted);
+    let figure = report.figures.iter().find(|figure| figure.parts.len() == 2).unwrap();
+    assert!(figure.parts.iter().any(|region| region.parts.len() == 2), "down to the leaves");
+}
+
+/// Whatever went wrong on the way, what honest units signed in the end holds together.
+#[test]
+fn what_trouble_leaves_has_no_findings() {
+    let mut checked = 0;
+    for seed in 0..60 {
+        let plan = Plan::of(seed, Size::SMALL);
+        // Liars are found, and revoked and restored units leave gaps that are meant to be seen.
+        if !plan.hostile.is_empty() || plan.revoked.is_some() || plan.restored.is_some() {
+            continue;
+        }
+        let (report, files) = Sim::new(plan, false).run_for_audit();
+        assert_eq!(report.violation, None);
+        let report = check(&files);
+        assert_ne!(report.verdict, Verdict::Findings, "seed {seed}: {:#?}", report.findings);
+        checked += 1;
+        if checked == 8 {
+            break;
+        }
+    }
+    assert_eq!(checked, 8);
+}
+
+/// The label of a unit's reporting node in the simulator.
+const REPORTING: &str = "1";
+
+/// How often a byte of a statement is changed at random; `REEVE_FULL` asks for more.
+const FLIPS: usize = 200;
+
+fn roots(files: &Files) -> RootList {
+    let (_, bytes) = files.iter().find(|(place, _)| place == reeve_audit::ROOTS).unwrap();
+    RootList::decode(bytes).unwrap()
+}
+
+/// The statement of a digest.
+fn opened(files: &Files, digest: Digest) -> (Verified, Signed) {
+    let place = format!("statements/{digest}.cose");
+    let (_, bytes) = files.iter().find(|(it, _)| *it == place).unwrap();
+    let signed = Signed::decode(bytes).unwrap();
+    let verifier = Verifier::new(roots(files), Default::default());
+    let at = signed.unverified_issued_at();
+    (signed.clone().verify(&verifier, at).unwrap(), signed)
+}
+
+/// The one of the top's figures that both regions are in, and its statement.
+fn figure(files: &Files) -> (Digest, Statement) {
+    let (_, text) = files.iter().find(|(place, _)| place == FIGURE).unwrap();
+    let text = core::str::from_utf8(text).unwrap();
+    let digests = text.lines().map(|line| line.parse::<Digest>().unwrap());
+    let all = digests.map(|digest| (digest, opened(files, digest).0.into_statement()));
+    let sum = |statement: &Statement| matches!(&statement.body, Body::Release(release)
+        if !inline(release).0.is_empty() && release.edition > 1
+            && inline(release).1.direct.iter().all(|entry| entry.state.is_included()));
+    all.into_iter().find(|(_, statement)| sum(statement)).expect("a figure of all leaves")
+}
+
+type Rows = std::collections::BTreeMap<reeve_statement::table::RowKey, reeve_statement::bounds::Cell>;
+
+fn inline(release: &Release) -> (&Rows, &reeve_statement::completeness::Manifest) {
+    (&release.table.inline().unwrap().rows, release.manifest.inline().unwrap())
+}
+
+/// Signs a statement in the name of its unit, as the unit itself could, under the chain of `like`.
+fn signed(files: &Files, like: Digest, statement: &Statement) -> (Digest, Vec<u8>) {
+    let chain = opened(files, like).1.unverified_chain().unwrap().unwrap();
+    let signed = sign(statement, &node_key(&statement.issuer, REPORTING), &chain).unwrap();
+    (signed.digest(), signed.to_bytes())
+}
+
+/// The top says something else, as its own node would sign it: what is found?
+fn top_says(change: impl FnOnce(&mut Statement, &mut Release)) -> BTreeSet<Code> {
+    let mut files = calm();
+    let (digest, mut statement) = figure(&files);
+    let Body::Release(mut release) = statement.body.clone() else { panic!("a release") };
+    change(&mut statement, &mut release);
+    statement.body = Body::Release(release);
+    let (changed, bytes) = signed(&files, digest, &statement);
+    files.push((format!("statements/{changed}.cose"), bytes));
+    files.retain(|(place, _)| place != FIGURE && *place != format!("statements/{digest}.cose"));
+    files.push((FIGURE.to_owned(), changed.to_string().into_bytes()));
+    codes(&files)
+}
+
+fn codes(files: &Files) -> BTreeSet<Code> {
+    let report = check(files);
+    println!("{}", report.text());
+    let wrong = report.findings.iter().filter(|it| it.code.verdict() == Verdict::Findings);
+    wrong.map(|it| it.code).collect()
+}
+
+fn rooted(release: &mut Release, change: impl FnOnce(&mut reeve_statement::completeness::Manifest)) {
+    let mut manifest = release.manifest.inline().unwrap().clone();
+    change(&mut manifest);
+    let included = manifest.direct.iter().filter(|entry| entry.state.is_included());
+    let inputs: Vec<Digest> =
+        included.map(|entry| leaf_hash(entry.statement.unwrap().as_bytes())).collect();
+    let entries: Vec<Digest> =
+        manifest.direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
+    (release.inputs_root, release.manifest_root) = (root(&inputs), root(&entries));
+    release.manifest = reeve_statement::chunk::Part::of(manifest).unwrap().0;
+}
+
+#[test]
+fn a_wrong_digit_is_named() {
+    let found = top_says(|_, release| {
+        let mut table = release.table.inline().unwrap().clone();
+        let cell = table.rows.values_mut().next().unwrap();
+        cell.value = Bounds::exact(cell.value.lo() + 1);
+        release.table = reeve_statement::chunk::Part::of(table).unwrap().0;
+    });
+    assert_eq!(found, BTreeSet::from([Code::WrongSum]));
+}
+
+#[test]
+fn a_unit_left_out_is_named() {
+    let found = top_says(|_, release| rooted(release, |manifest| drop(manifest.direct.pop())));
+    assert!(found.contains(&Code::MissingUnit) && found.contains(&Code::WrongSum), "{found:?}");
+    assert!(!found.contains(&Code::WrongRoots), "{found:?}");
+}
+
+#[test]
+fn completeness_that_was_changed_is_named() {
+    let found = top_says(|_, release| release.counts.add(UnitState::Reported, 1));
+    assert_eq!(found, BTreeSet::from([Code::WrongCompleteness]));
+    let found = top_says(|_, release| release.manifest_root = Digest::ZERO);
+    assert_eq!(found, BTreeSet::from([Code::WrongRoots]));
+}
+
+#[test]
+fn a_gap_in_the_editions_is_named() {
+    let found = top_says(|_, release| release.edition += 5);
+    assert_eq!(found, BTreeSet::from([Code::EditionGap]));
+    let found = top_says(|_, release| release.previous = None);
+    assert_eq!(found, BTreeSet::from([Code::EditionGap]));
+}
+
+#[test]
+fn a_certificate_that_had_ended_is_named() {
+    let found = top_says(|statement, _| {
+        statement.issued_at = statement.issued_at.plus_millis(400 * 86_400_000);
+    });
+    assert_eq!(found, BTreeSet::from([Code::StaleCertificate]));
+}
+
+#[test]
+fn a_statement_for_another_recipient_is_named() {
+    let mut files = calm();
+    let (digest, statement) = figure(&files);
+    let Body::Release(release) = &statement.body else { panic!("a release") };
+    let region = inline(release).1.direct[0].statement.unwrap();
+    let mut said = opened(&files, region).0.into_statement();
+    said.audience = Audience::Unit("top/b".parse().unwrap());
+    let (other, bytes) = signed(&files, region, &said);
+    files.push((format!("statements/{other}.cose"), bytes));
+    let mut release = release.clone();
+    rooted(&mut release, |manifest| manifest.direct[0].statement = Some(other));
+    let statement = Statement { body: Body::Release(release), ..statement };
+    let (changed, bytes) = signed(&files, digest, &statement);
+    files.push((format!("statements/{changed}.cose"), bytes));
+    files.retain(|(place, _)| place != FIGURE);
+    files.push((FIGURE.to_owned(), changed.to_string().into_bytes()));
+    let found = codes(&files);
+    assert!(found.contains(&Code::WrongAudience), "{found:?}");
+    // Both versions are in the bundle: the region and the top told two people two things.
+    assert!(found.contains(&Code::TwoEditions), "{found:?}");
+}
+
+#[test]
+fn a_register_that_shrank_is_named() {
+    let mut files = calm();
+    let (digest, statement) = figure(&files);
+    let Body::Release(release) = &statement.body else { panic!("a release") };
+    let named = release.register.unwrap();
+    let mut register = opened(&files, named).0.into_statement();
+    let Body::Register(list) = &mut register.body else { panic!("a register") };
+    list.version += 1;
+    list.entries.pop();
+    register.issued_at = register.issued_at.plus_millis(1_000);
+    let (shorter, bytes) = signed(&files, named, &register);
+    files.push((format!("statements/{shorter}.cose"), bytes));
+    let mut release = release.clone();
+    release.register = Some(shorter);
+    let statement = Statement { body: Body::Release(release), ..statement };
+    let (changed, bytes) = signed(&files, digest, &statement);
+    files.push((format!("statements/{changed}.cose"), bytes));
+    files.retain(|(place, _)| place != FIGURE);
+    files.push((FIGURE.to_owned(), changed.to_string().into_bytes()));
+    let found = codes(&files);
+    assert!(found.contains(&Code::RegisterShrank) && found.contains(&Code::UnknownUnit), "{found:?}");
+}
+
+#[test]
+fn a_ledger_with_two_roots_is_named() {
+    let files = calm();
+    let (digest, statement) = figure(&files);
+    let place = format!("ledger/{digest}.tlog-proof");
+    let at = files.iter().position(|(it, _)| *it == place).unwrap();
+    let proof: LedgerProof = core::str::from_utf8(&files[at].1).unwrap().parse().unwrap();
+    let mut forked = files.clone();
+    let mut head = Checkpoint::parse_unverified(&proof.checkpoint).unwrap();
+    head.root = Digest::of(b"another");
+    let checkpoint = head.sign(&node_key(&statement.issuer, REPORTING));
+    forked[at].1 = LedgerProof { checkpoint, ..proof.clone() }.to_string().into_bytes();
+    assert_eq!(codes(&forked), BTreeSet::from([Code::LedgerForked, Code::NotInLedger]));
+    let mut moved = files;
+    moved[at].1 = LedgerProof { index: proof.index ^ 1, ..proof }.to_string().into_bytes();
+    assert_eq!(codes(&moved), BTreeSet::from([Code::NotInLedger]));
+}
+
+#[test]
+fn no_change_of_a_byte_passes() {
+    let files = calm();
+    let statements: Vec<usize> = files
+        .iter()
+        .enumerate()
+        .filter(|(_, (place, _))| place.starts_with("statements/"))
+        .map(|(at, _)| at)
+        .collect();
+    let flips = if std::env::var_os("REEVE_FULL").is_some() { 10_000 } else { FLIPS };
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let needed = needed(&files);
+    for _ in 0..flips {
+        let at = statements[random.random_range(0..statements.len())];
+        let mut changed = files.clone();
+        let bytes = &mut changed[at].1;
+        let byte = random.random_range(0..bytes.len());
+        bytes[byte] ^= 1 << random.random_range(0..8);
+        let report = check(&changed);
+        let part_of = needed.iter().any(|digest| files[at].0.contains(&digest.to_string()));
+        // Statements that no figure stands on are read too, so even there a change is found.
+        assert_ne!(report.verdict, Verdict::Pass, "byte {byte} of {} ({part_of})", files[at].0);
+    }
+}
+
+/// Digests of the statements that the figures stand on.
+fn needed(files: &Files) -> BTreeSet<Digest> {
+    fn below(tree: &reeve_audit::Tree, all: &mut BTreeSet<Digest>) {
+        all.insert(tree.statement.parse().unwrap());
+        tree.parts.iter().for_each(|part| below(part, all));
+    }
+    let mut all = BTreeSet::new();
+    check(files).figures.iter().for_each(|tree| below(tree, &mut all));
+    all
+}
