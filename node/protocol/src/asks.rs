@@ -167,8 +167,12 @@ impl Node {
             }
             Question::Status => (Action::ReadStatus, node()),
             Question::Metrics => (Action::ReadMetrics, node()),
-            Question::Sent { .. } | Question::Statement(_) => (Action::ReadSent, node()),
-            Question::Checkpoint | Question::Inclusion { .. } => (Action::ReadLedger, node()),
+            Question::Sent { .. } | Question::Statement(_) | Question::Chunk(_) => {
+                (Action::ReadSent, node())
+            }
+            Question::Checkpoint | Question::Inclusion { .. } | Question::Evidence => {
+                (Action::ReadLedger, node())
+            }
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
             Question::ChangeEntry(_) | Question::SetCalendar { .. } => {
@@ -287,6 +291,10 @@ impl Node {
             Question::Status => Answer::Status(Box::new(self.view_status())),
             Question::Metrics => Answer::Metrics(self.context.counters.clone()),
             Question::Checkpoint => Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key)),
+            Question::Evidence => Answer::Evidence {
+                catalogue: self.reports.catalogue.as_ref().map(|(digest, _)| *digest),
+                lists: self.trust.lists().map(|signed| signed.list.clone()).collect(),
+            },
             Question::Catalogue => Answer::Catalogue(
                 self.reports.catalogue.as_ref().map(|(_, catalogue)| Box::new(catalogue.clone())),
             ),
@@ -364,6 +372,10 @@ impl Node {
             }
             Question::Statement(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::statement(&digest)]));
+                self.asked_loads.insert(load, AskedLoad::Statement(ask));
+            }
+            Question::Chunk(digest) => {
+                let load = self.context.load(Load::Get(vec![rows::chunk(&digest)]));
                 self.asked_loads.insert(load, AskedLoad::Statement(ask));
             }
             Question::Inclusion { term, index, size } => {

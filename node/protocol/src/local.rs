@@ -157,6 +157,10 @@ pub enum Question {
     },
     /// A statement issued or received, as signed bytes.
     Statement(Digest),
+    /// A chunk of a statement issued or received.
+    Chunk(Digest),
+    /// What an auditor needs besides statements.
+    Evidence,
     /// The newest ledger checkpoint.
     Checkpoint,
     /// A proof that a statement is in the ledger.
@@ -332,6 +336,13 @@ pub enum Answer {
     Statement(Option<Vec<u8>>),
     /// A signed note.
     Checkpoint(String),
+    /// What an auditor needs besides statements.
+    Evidence {
+        /// Digest of the statement with the catalogue in force; none: there is none.
+        catalogue: Option<Digest>,
+        /// The revocation lists at hand (DER).
+        lists: Vec<Vec<u8>>,
+    },
     /// A proof's hashes, from the leaf up.
     Proof(Vec<Digest>),
     /// The catalogue, or none.

@@ -109,6 +109,15 @@ impl From<&IssuedRow> for IssuedEntry {
     }
 }
 
+/// What an auditor needs besides statements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Digest of the statement with the catalogue in force.
+    pub catalogue: Option<String>,
+    /// The revocation lists at hand, in PEM.
+    pub lists: Vec<String>,
+}
+
 /// A proof that a statement is in the ledger (RFC 6962 section 2.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {

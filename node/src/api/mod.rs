@@ -18,9 +18,9 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    ActView, AdoptRequest, Adoptions, CalendarEntry, CatalogueView, IndicatorView, IssuedEntry,
-    MemberRequest, Periods, PolicyState, PopulationEntry, Proof, ProposalView, Published,
-    RegisterChange, RegisterUnit, SentEntry,
+    ActView, AdoptRequest, Adoptions, CalendarEntry, CatalogueView, Evidence, IndicatorView,
+    IssuedEntry, MemberRequest, Periods, PolicyState, PopulationEntry, Proof, ProposalView,
+    Published, RegisterChange, RegisterUnit, SentEntry,
 };
 pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};

@@ -22,6 +22,8 @@ pub enum Exit {
     Unreachable = 4,
     /// Done, and something was found that somebody must look at.
     Findings = 5,
+    /// Done, and something that is needed to tell was not there.
+    CannotTell = 6,
 }
 
 impl From<Exit> for ExitCode {
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Declined => 3,
             Exit::Unreachable => 4,
             Exit::Findings => 5,
+            Exit::CannotTell => 6,
         })
     }
 }
@@ -74,6 +77,9 @@ pub enum CommandError {
     /// Done; these were found.
     #[error("{0}")]
     Findings(String),
+    /// Done; so much could not be told.
+    #[error("{0}")]
+    CannotTell(String),
 }
 
 impl CommandError {
@@ -93,6 +99,7 @@ impl CommandError {
             Self::Import(_) => Exit::Findings,
             Self::Usage(_) => Exit::Usage,
             Self::Findings(_) => Exit::Findings,
+            Self::CannotTell(_) => Exit::CannotTell,
         }
     }
 }

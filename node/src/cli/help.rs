@@ -10,6 +10,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Records", &["import", "record", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
+    ("Evidence", &["proof", "audit"]),
     ("Who takes part", &["register", "invite", "admit", "certificate", "token"]),
     ("This program", &["completions", "man"]),
 ];
@@ -29,7 +30,8 @@ Exit codes:
   2  the command line is wrong
   3  declined: policy, or a right that the token lacks
   4  the node is not running or cannot be reached
-  5  done, but something was found: mistakes in a file, rejected rows, a damaged store";
+  5  done, but something was found: mistakes in a file, rejected rows, a damaged store
+  6  done, but something that is needed to tell is not there (`audit`)";
 
 /// Adds the grouped list of commands and what comes after the options.
 pub(super) fn dress(command: Command) -> Command {

@@ -8,6 +8,7 @@
 pub mod admit;
 mod adopt;
 mod asking;
+mod audit;
 mod backup;
 mod catalogue;
 pub mod certificate;
@@ -29,6 +30,7 @@ mod ledger;
 mod man;
 mod output;
 mod policy;
+mod proof;
 mod query;
 mod record;
 mod register;
@@ -168,6 +170,10 @@ pub enum Command {
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
     Sent(sent::Arguments),
+    /// Put everything that shows a figure to be what was signed into a folder
+    Proof(proof::Arguments),
+    /// Check proof bundles offline, as an auditor
+    Audit(audit::Arguments),
     /// Check, explain, preview or replace the policy; adopt what a catalogue proposes
     Policy(policy::Arguments),
     /// Declare an emergency response level for an area, or end it
@@ -243,6 +249,8 @@ impl Command {
             Self::Report(arguments) => report::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
+            Self::Proof(arguments) => proof::run(&arguments, global, output),
+            Self::Audit(arguments) => audit::run(&arguments, output),
             Self::Declare(arguments) => declare::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),
             Self::Ledger(arguments) => ledger::run(&arguments, global, output),

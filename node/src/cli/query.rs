@@ -94,7 +94,11 @@ pub(super) fn run(
     output.show(&figure, || describe(&figure, output.locale()))
 }
 
-fn newest(client: &Client, indicator: &str, locale: &Locale) -> Result<String, CommandError> {
+pub(super) fn newest(
+    client: &Client,
+    indicator: &str,
+    locale: &Locale,
+) -> Result<String, CommandError> {
     let path = format!("/v1/indicators/{indicator}/periods?limit=1");
     let periods: Periods = client.get(&path)?;
     periods

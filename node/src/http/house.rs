@@ -13,6 +13,7 @@ use reeve_protocol::local::{Answer, Failure, Question};
 use reeve_protocol::wire::SignedList;
 use reeve_statement::catalogue::Titles;
 use reeve_statement::cbor;
+use reeve_statement::cert::Crl;
 use reeve_statement::digest::Digest;
 use serde::Deserialize;
 
@@ -21,9 +22,9 @@ use super::fault::Fault;
 use super::register::names;
 use super::service::Service;
 use crate::api::{
-    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, FOLDER_PROOF, IMAGE, IssuedEntry,
-    MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof, ProposalView, Published,
-    SentEntry, StatusView, TOML,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, Evidence, FOLDER_PROOF, IMAGE,
+    IssuedEntry, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof,
+    ProposalView, Published, SentEntry, StatusView, TOML,
 };
 
 type Shared = State<Arc<Service>>;
@@ -238,6 +239,32 @@ pub(super) async fn statement(
     match service.ask(&who, Question::Statement(digest)).await? {
         Answer::Statement(Some(bytes)) => Ok(typed(COSE, bytes)),
         Answer::Statement(None) => Err(Fault::NotFound("statement of that digest", "")),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn chunk(
+    State(service): Shared,
+    Who(who): Who,
+    Path(digest): Path<String>,
+) -> Result<Response, Fault> {
+    let digest: Digest = parameter("digest", &digest)?;
+    match service.ask(&who, Question::Chunk(digest)).await? {
+        Answer::Statement(Some(bytes)) => Ok(typed(CBOR, bytes)),
+        Answer::Statement(None) => Err(Fault::NotFound("chunk of that digest", "")),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn evidence(
+    State(service): Shared,
+    Who(who): Who,
+) -> Result<Document<Evidence>, Fault> {
+    match service.ask(&who, Question::Evidence).await? {
+        Answer::Evidence { catalogue, lists } => Ok(Document(Evidence {
+            catalogue: catalogue.map(|digest| digest.to_string()),
+            lists: lists.iter().filter_map(|der| Some(Crl::from_der(der).ok()?.to_pem())).collect(),
+        })),
         _ => Err(Fault::OtherAnswer),
     }
 }

@@ -79,6 +79,8 @@ routes! {
     Token post "/v1/close" imports::close, "Close periods without records: a nil report";
     Token get "/v1/sent" house::sent, "What left the house, the newest first: ?before=&limit=";
     Token get "/v1/statements/{digest}" house::statement, "A statement, as signed";
+    Token get "/v1/chunks/{digest}" house::chunk, "A chunk of a statement";
+    Token get "/v1/evidence" house::evidence, "What an auditor needs besides statements: catalogue and revocation lists";
     Token get "/v1/ledger/checkpoint" house::checkpoint, "The newest ledger checkpoint";
     Token get "/v1/ledger/proof" house::proof, "That a statement is in the ledger: ?index=&size=";
     Token get "/v1/issued" house::issued, "Certificates that the authority issued: ?from=&limit=";

@@ -66,8 +66,12 @@ impl Fake {
             Question::Close { kind: of, .. } => (Action::ClosePeriod, kind(of)),
             Question::Status => (Action::ReadStatus, node),
             Question::Metrics => (Action::ReadMetrics, node),
-            Question::Sent { .. } | Question::Statement(_) => (Action::ReadSent, node),
-            Question::Checkpoint | Question::Inclusion { .. } => (Action::ReadLedger, node),
+            Question::Sent { .. } | Question::Statement(_) | Question::Chunk(_) => {
+                (Action::ReadSent, node)
+            }
+            Question::Checkpoint | Question::Inclusion { .. } | Question::Evidence => {
+                (Action::ReadLedger, node)
+            }
             Question::Register => (Action::ReadRegister, node),
             Question::Permission(action) => (*action, node),
             Question::SetPolicy(_) => (Action::ChangePolicy, node),
@@ -111,7 +115,8 @@ impl Asker for Fake {
             Question::Checkpoint => Answer::Checkpoint("note".to_owned()),
             Question::Register => Answer::Register(Vec::new()),
             Question::Catalogue => Answer::Catalogue(None),
-            Question::Statement(_) => Answer::Statement(None),
+            Question::Statement(_) | Question::Chunk(_) => Answer::Statement(None),
+            Question::Evidence => Answer::Evidence { catalogue: None, lists: Vec::new() },
             _ => Answer::Done,
         }
     }

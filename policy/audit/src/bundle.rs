@@ -123,7 +123,8 @@ impl Bundle {
     }
 
     fn add_roots(&mut self, roots: RootList) -> Result<(), BundleError> {
-        if let Some(known) = self.roots.as_ref().filter(|it| it.federation() != roots.federation()) {
+        if let Some(known) = self.roots.as_ref().filter(|it| it.federation() != roots.federation())
+        {
             return Err(BundleError::TwoFederations {
                 one: known.federation().to_string(),
                 other: roots.federation().to_string(),

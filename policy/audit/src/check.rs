@@ -29,6 +29,16 @@ pub enum Trust {
     Unconfirmed,
 }
 
+/// How a check is made.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Whom the auditor believes.
+    pub trust: Trust,
+    /// Whether a revocation list of every authority must be at hand: one that is withheld could hide a
+    /// revocation.
+    pub require_lists: bool,
+}
+
 /// A statement whose signature, chain and rights hold, with its parts joined.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -50,7 +60,7 @@ pub(crate) struct Check<'a> {
 
 /// Checks everything that a bundle is about.
 #[must_use]
-pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
+pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
     let mut check = Check {
         bundle,
         known: BTreeMap::new(),
@@ -62,11 +72,11 @@ pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
         let text = format!("{place}: {reason}");
         check.find(Code::Unreadable, About::default(), text);
     }
-    let Some(roots) = check.roots(trust) else {
+    let Some(roots) = check.roots(&rules.trust) else {
         return check.report(None, Vec::new());
     };
     let federation = roots.federation();
-    check.statements(roots);
+    check.statements(roots, rules.require_lists);
     check.editions();
     let mut trees = Vec::new();
     for digest in &bundle.figures {
@@ -78,7 +88,8 @@ pub fn verify(bundle: &Bundle, trust: &Trust) -> Report {
         }
     }
     if bundle.figures.is_empty() {
-        let text = "figure.txt, which says what the bundle is about, is missing or empty".to_owned();
+        let text =
+            "figure.txt, which says what the bundle is about, is missing or empty".to_owned();
         check.find(Code::NoFigure, About::default(), text);
     }
     check.report(Some(federation), trees)
@@ -130,7 +141,7 @@ impl Check<'_> {
     }
 
     /// Signature, chain, rights, dates and parts of each statement.
-    fn statements(&mut self, roots: RootList) {
+    fn statements(&mut self, roots: RootList, require_lists: bool) {
         let lists = CrlSet::new(StaleRule::default());
         let verifier = Verifier::new(roots, lists);
         let mut revocations = Revocations::new(self.bundle);
@@ -143,6 +154,16 @@ impl Check<'_> {
                     self.join(*digest, verified);
                 }
             }
+        }
+        let missing = revocations.missing;
+        if let Some(first) = missing.first() {
+            let text = format!(
+                "no revocation list of {} authorities is in the bundle, such as {first}: whether they \
+                 revoked anything is not known",
+                missing.len()
+            );
+            let code = if require_lists { Code::ListsRequired } else { Code::NoRevocationList };
+            self.find(code, About::default(), text);
         }
     }
 
@@ -161,7 +182,8 @@ impl Check<'_> {
         let chunk = |digest: &Digest| self.bundle.chunks.get(digest).cloned();
         let parts = match &verified.statement().body {
             Body::Release(release) => release.table.join("table", chunk).and_then(|table| {
-                let own = release.own.as_ref().map(|own| own.join("own table", chunk)).transpose()?;
+                let own =
+                    release.own.as_ref().map(|own| own.join("own table", chunk)).transpose()?;
                 Ok((table, own, release.manifest.join("manifest", chunk)?))
             }),
             _ => Ok(Default::default()),
@@ -193,16 +215,7 @@ impl Check<'_> {
         let root = top.and_then(|key| roots.root_with_key(&key)).map(|root| *root.key());
         for (certificate, issuer) in certificates.iter().zip(issuers.chain(root)) {
             match revocations.look(certificate, &issuer) {
-                Look::NoList => {
-                    let text = format!(
-                        "no revocation list of {} is in the bundle: whether {} was revoked is not \
-                         known",
-                        certificate.issuer(),
-                        certificate.subject()
-                    );
-                    let about = About { unit: about.unit.clone(), ..About::default() };
-                    self.find(Code::NoRevocationList, about, text);
-                }
+                Look::NoList => drop(revocations.missing.insert(certificate.issuer().to_owned())),
                 Look::BadList(reason) => self.find(Code::BadChain, about.clone(), reason),
                 Look::Stands => {}
                 Look::Revoked { at: since, reason } => {
@@ -326,6 +339,8 @@ struct Revocations<'a> {
     set: CrlSet,
     tried: BTreeSet<[u8; 32]>,
     bad: BTreeMap<[u8; 32], String>,
+    /// Authorities without a list.
+    missing: BTreeSet<String>,
 }
 
 enum Look {
@@ -338,15 +353,14 @@ enum Look {
 impl<'a> Revocations<'a> {
     fn new(bundle: &'a Bundle) -> Self {
         let set = CrlSet::new(StaleRule::default());
-        Self { bundle, set, tried: BTreeSet::new(), bad: BTreeMap::new() }
+        Self { bundle, set, tried: BTreeSet::new(), bad: BTreeMap::new(), missing: BTreeSet::new() }
     }
 
     fn look(&mut self, certificate: &Certificate, issuer: &PublicKey) -> Look {
         let key = issuer.to_bytes();
         if self.tried.insert(key) {
-            let of_issuer = |list: &&reeve_statement::cert::Crl| {
-                list.issuer_key_id() == issuer.key_id()
-            };
+            let of_issuer =
+                |list: &&reeve_statement::cert::Crl| list.issuer_key_id() == issuer.key_id();
             for list in self.bundle.lists.iter().filter(of_issuer) {
                 if let Err(error) = self.set.insert(list.clone(), issuer) {
                     self.bad.insert(key, error.to_string());

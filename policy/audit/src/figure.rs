@@ -57,7 +57,8 @@ fn prove(check: &mut Check<'_>, digest: Digest, faults: &mut Faults) {
     let Some(known) = check.known.get(&digest) else { return };
     let about = about(known.verified.statement(), digest);
     let Some(proofs) = check.bundle.proofs.get(&digest) else {
-        let text = "no proof that it is in its issuer's ledger is in the bundle: ask the issuer".to_owned();
+        let text = "no proof that it is in its issuer's ledger is in the bundle: ask the issuer"
+            .to_owned();
         return faults.push((Code::NoLedgerProof, about, text));
     };
     for proof in proofs {
@@ -90,13 +91,18 @@ impl<'c> Look<'c, '_> {
             _ => None,
         };
         if previous.is_some() != (edition > 1) {
-            let text = format!("edition {edition} {} an edition before it", match previous {
-                Some(_) => "names",
-                None => "does not name",
-            });
+            let text = format!(
+                "edition {edition} {} an edition before it",
+                match previous {
+                    Some(_) => "names",
+                    None => "does not name",
+                }
+            );
             self.find(Code::EditionGap, text);
         }
-        let Some(before) = previous.and_then(|digest| self.check.known.get(&digest)) else { return };
+        let Some(before) = previous.and_then(|digest| self.check.known.get(&digest)) else {
+            return;
+        };
         let statement = before.verified.statement();
         let (of, number) = match statement.figure() {
             Some((of, number)) => (Some(of), number),
@@ -139,7 +145,10 @@ impl<'c> Look<'c, '_> {
             (fits && issuer.is_within(&statement.issuer)).then_some(indicator)
         });
         if found.is_none() {
-            let text = format!("the definition of {} is not in the bundle's catalogues", release.indicator);
+            let text = format!(
+                "the definition of {} is not in the bundle's catalogues",
+                release.indicator
+            );
             let about = About { indicator: self.about.indicator.clone(), ..About::default() };
             self.faults.push((Code::NoCatalogue, about, text));
         }
@@ -149,9 +158,8 @@ impl<'c> Look<'c, '_> {
     fn roots(&mut self, release: &Release) {
         let direct = &self.known.manifest.direct;
         let included = direct.iter().filter(|entry| entry.state.is_included());
-        let inputs: Vec<Digest> = included
-            .filter_map(|entry| Some(leaf_hash(entry.statement?.as_bytes())))
-            .collect();
+        let inputs: Vec<Digest> =
+            included.filter_map(|entry| Some(leaf_hash(entry.statement?.as_bytes()))).collect();
         let entries: Vec<Digest> = direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
         if (release.inputs_root, release.manifest_root) != (root(&inputs), root(&entries)) {
             let text = "the roots over its inputs and its manifest are not those of what it names";
@@ -171,7 +179,8 @@ impl<'c> Look<'c, '_> {
             return;
         };
         let Some((at, register)) = self.register_of(&digest) else {
-            let text = format!("the register {digest}, which says who was expected, is not in the bundle");
+            let text =
+                format!("the register {digest}, which says who was expected, is not in the bundle");
             return self.find(Code::NoRegister, text);
         };
         let today = utc_day(self.statement.issued_at);
@@ -182,11 +191,13 @@ impl<'c> Look<'c, '_> {
             .map(|entry| &entry.unit)
             .collect();
         for unit in expected.difference(&named) {
-            let text = format!("{unit} is expected by the register and not in the figure's manifest");
+            let text =
+                format!("{unit} is expected by the register and not in the figure's manifest");
             self.find(Code::MissingUnit, text);
         }
         for unit in named.difference(&expected) {
-            let text = format!("{unit} is in the figure's manifest and not expected by the register");
+            let text =
+                format!("{unit} is in the figure's manifest and not expected by the register");
             self.find(Code::UnknownUnit, text);
         }
         self.shrinking(at, register);
@@ -232,7 +243,8 @@ impl<'c> Look<'c, '_> {
             counts: entry.counts.clone(),
             known,
         };
-        let only = |state| entry.counts.iter().all(|(of, _)| of == state) && entry.counts.total() > 0;
+        let only =
+            |state| entry.counts.iter().all(|(of, _)| of == state) && entry.counts.total() > 0;
         let Some(digest) = entry.statement else {
             if entry.state.is_included() || !only(entry.state) {
                 let text = format!("{} is {} without a statement", entry.unit, entry.state);
@@ -294,7 +306,8 @@ impl<'c> Look<'c, '_> {
                 && id.period.is_none_or(|period| period == release.period)
                 && *edition == entry.edition
         });
-        let from = said.issuer.is_child_of(&self.statement.issuer) && *said.issuer.leaf() == entry.unit;
+        let from =
+            said.issuer.is_child_of(&self.statement.issuer) && *said.issuer.leaf() == entry.unit;
         if !right || !from || said.term != entry.term {
             let what = figure.map_or_else(
                 || "no figure".to_owned(),
@@ -354,7 +367,8 @@ impl<'c> Look<'c, '_> {
         let all_known = parts.iter().all(|part| part.known) && manifest.unnamed == 0;
         if all_known && told != exceptions {
             let (told, due) = (told.len(), exceptions.len());
-            let text = format!("it names {told} units that did not report in full, its parts {due}");
+            let text =
+                format!("it names {told} units that did not report in full, its parts {due}");
             self.find(Code::WrongCompleteness, text);
         }
     }
@@ -390,7 +404,9 @@ impl<'c> Look<'c, '_> {
             }
             // Without the definition: no way of adding that there is leads to it.
             None => (0..=PATH_UNITS).any(|depth| {
-                [Adding::Sum, Adding::Least, Adding::Greatest].into_iter().any(|way| fits(depth, way))
+                [Adding::Sum, Adding::Least, Adding::Greatest]
+                    .into_iter()
+                    .any(|way| fits(depth, way))
             }),
         };
         if !right {
@@ -424,9 +440,18 @@ fn difference(told: &Table, sum: Option<&Table>) -> String {
         || "rows that are not listed differ".to_owned(),
         |key| {
             let cell = |table: &Table| {
-                table.rows.get(key).map_or_else(|| "nothing".to_owned(), |cell| cell.value.to_string())
+                table
+                    .rows
+                    .get(key)
+                    .map_or_else(|| "nothing".to_owned(), |cell| cell.value.to_string())
             };
-            format!("row {} {:?}: told {}, its inputs {}", key.area, key.dims, cell(told), cell(sum))
+            format!(
+                "row {} {:?}: told {}, its inputs {}",
+                key.area,
+                key.dims,
+                cell(told),
+                cell(sum)
+            )
         },
     );
     let total = |table: &Table| {

@@ -119,8 +119,10 @@ codes! {
     NoCatalogue = "no_catalogue" CannotTell,
     /// No proof that the statement is in its issuer's ledger is in the bundle.
     NoLedgerProof = "no_ledger_proof" CannotTell,
-    /// An authority's revocation list is not in the bundle.
-    NoRevocationList = "no_revocation_list" CannotTell,
+    /// Revocation lists are required, and not in the bundle.
+    ListsRequired = "lists_required" CannotTell,
+    /// Revocation lists are not in the bundle.
+    NoRevocationList = "no_revocation_list" Pass,
     /// Signed before its certificate was revoked, by its own date.
     RevokedLater = "revoked_later" Pass,
     /// A unit's figure was set aside by its superior.

@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, PROOFS, ROOTS, STATEMENTS};
+use crate::bundle::{
+    Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, PROOFS, ROOTS, STATEMENTS,
+};
 
 /// Why a folder could not be read.
 #[derive(Debug, thiserror::Error)]

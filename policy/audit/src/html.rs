@@ -99,11 +99,7 @@ fn branch(page: &mut String, tree: &Tree, open: bool) {
         return;
     }
     let open = if open { " open" } else { "" };
-    let _ = write!(
-        page,
-        "<details{open}><summary>{line}</summary><code>{}</code>",
-        tree.statement
-    );
+    let _ = write!(page, "<details{open}><summary>{line}</summary><code>{}</code>", tree.statement);
     for part in &tree.parts {
         branch(page, part, false);
     }

@@ -19,9 +19,10 @@ mod report;
 mod sum;
 
 pub use bundle::{
-    Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, MAX_FILES, PROOFS, ROOTS, STATEMENTS,
+    Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, MAX_FILES, PROOFS, ROOTS,
+    STATEMENTS,
 };
-pub use check::{Trust, verify};
+pub use check::{Rules, Trust, verify};
 pub use finding::{About, Code, Finding, Verdict};
 pub use folder::FolderError;
 pub use proof::{LedgerProof, ProofTextError};

@@ -8,7 +8,7 @@ use reeve_statement::cert::RootList;
 use reeve_statement::digest::{Digest, FederationId};
 
 use crate::bundle::Bundle;
-use crate::check::{Trust, verify};
+use crate::check::{Rules, Trust, verify};
 use crate::finding::Verdict;
 use crate::folder::FolderError;
 use crate::report::Report;
@@ -51,6 +51,9 @@ pub struct VerifyArguments {
     /// The federation's roots (roots.cbor), which you have from elsewhere
     #[arg(long, value_name = "FILE")]
     roots: Option<PathBuf>,
+    /// A revocation list of every authority must be in the bundles
+    #[arg(long)]
+    require_lists: bool,
     /// Write the report as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -118,7 +121,7 @@ pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
     for folder in &arguments.bundles {
         bundle.read_folder(folder)?;
     }
-    let report = verify(&bundle, &trust);
+    let report = verify(&bundle, &Rules { trust, require_lists: arguments.require_lists });
     if let Some(path) = &arguments.html {
         let written = fs::write(path, report.html());
         written.map_err(|error| AuditError::Html { path: path.clone(), error })?;

@@ -1,12 +1,13 @@
 //! What a check says: as data, on a terminal, and (`html`) as a page.
 
 use core::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use reeve_statement::statement::Body;
 use serde::Serialize;
 
 use crate::check::Known;
-use crate::finding::{Finding, Verdict};
+use crate::finding::{Code, Finding, Verdict};
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,6 +97,9 @@ impl Tree {
     }
 }
 
+/// Most findings of one kind that the terminal shows.
+const SHOWN_OF_A_CODE: usize = 10;
+
 /// Most parts of one figure that the terminal shows.
 const SHOWN_PARTS: usize = 24;
 
@@ -110,13 +114,23 @@ impl Report {
         if !self.figures.is_empty() {
             text.push('\n');
         }
+        let mut shown: BTreeMap<Code, usize> = BTreeMap::new();
         for found in &self.findings {
+            let of_code = shown.entry(found.code).or_default();
+            *of_code += 1;
+            if *of_code > SHOWN_OF_A_CODE {
+                continue;
+            }
             let mark = match found.code.verdict() {
                 Verdict::Findings => "WRONG",
                 Verdict::CannotTell => "OPEN ",
                 Verdict::Pass => "NOTE ",
             };
             let _ = writeln!(text, "{mark} {}: {}\n      {}", found.code, found.about, found.text);
+        }
+        for (code, count) in shown.iter().filter(|(_, count)| **count > SHOWN_OF_A_CODE) {
+            let more = count - SHOWN_OF_A_CODE;
+            let _ = writeln!(text, "      and {more} more of {code}; --json and --html have all");
         }
         if !self.findings.is_empty() {
             text.push('\n');
@@ -137,9 +151,8 @@ impl Report {
     /// The verdict in words.
     #[must_use]
     pub fn meaning(&self) -> String {
-        let count = |verdict| {
-            self.findings.iter().filter(|found| found.code.verdict() == verdict).count()
-        };
+        let count =
+            |verdict| self.findings.iter().filter(|found| found.code.verdict() == verdict).count();
         match self.verdict {
             Verdict::Pass => "every figure is the sum of what was signed below it, as far down as \
                               the units that report"

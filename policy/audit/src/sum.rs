@@ -84,7 +84,9 @@ fn combine(a: Cell, b: Cell, adding: Adding) -> Option<Cell> {
     };
     let value = match adding {
         Adding::Sum => add(a.value, b.value)?,
-        Adding::Least => Bounds::between(a.value.lo().min(b.value.lo()), a.value.hi().min(b.value.hi()))?,
+        Adding::Least => {
+            Bounds::between(a.value.lo().min(b.value.lo()), a.value.hi().min(b.value.hi()))?
+        }
         Adding::Greatest => {
             Bounds::between(a.value.lo().max(b.value.lo()), a.value.hi().max(b.value.hi()))?
         }
@@ -109,9 +111,11 @@ pub fn holds(told: &Table, sum: &Table, wider: bool) -> bool {
         && told.rows.keys().eq(sum.rows.keys())
         && told.unlisted.keys().eq(sum.unlisted.keys())
         && told.rows.values().zip(sum.rows.values()).all(|(told, sum)| within(told, sum))
-        && told.unlisted.values().zip(sum.unlisted.values()).all(|(told, sum)| {
-            told.rows == sum.rows && within(&told.each, &sum.each)
-        })
+        && told
+            .unlisted
+            .values()
+            .zip(sum.unlisted.values())
+            .all(|(told, sum)| told.rows == sum.rows && within(&told.each, &sum.each))
 }
 
 /// Merkle root over leaf hashes, as RFC 9162 section 2.1.1 defines it, by halving.
@@ -128,7 +132,7 @@ pub fn root(leaves: &[Digest]) -> Digest {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -149,7 +153,10 @@ mod tests {
         assert_eq!(two, table(&[("a", "f", 3), ("a/x", "f", 1), ("b", "f", 4)]));
         assert_eq!(sum(&parts, 1, Adding::Sum).unwrap(), table(&[("a", "f", 4), ("b", "f", 4)]));
         assert_eq!(sum(&parts, 0, Adding::Sum).unwrap(), table(&[(".", "f", 8)]));
-        assert_eq!(sum(&parts, 0, Adding::Greatest).unwrap().rows.values().next().unwrap().value.hi(), 4);
+        assert_eq!(
+            sum(&parts, 0, Adding::Greatest).unwrap().rows.values().next().unwrap().value.hi(),
+            4
+        );
         let most = table(&[(".", "f", i64::MAX)]);
         assert_eq!(sum(&[(None, &most), (None, &one)], 0, Adding::Sum), None);
     }
@@ -162,7 +169,10 @@ mod tests {
         let other = table(&[(".", "m", 7)]);
         let told = sum(&[(None, &one), (None, &other)], 0, Adding::Sum).unwrap();
         let of = |dim: &str| told.rows[&RowKey { area: Area::own(), dims: vec![dim.to_owned()] }];
-        assert_eq!((of("f").value, of("m").value), (Bounds::exact(9), Bounds::between(7, 11).unwrap()));
+        assert_eq!(
+            (of("f").value, of("m").value),
+            (Bounds::exact(9), Bounds::between(7, 11).unwrap())
+        );
         assert_eq!(told.unlisted[&Area::own()].rows, 1);
     }
 

@@ -93,9 +93,10 @@ impl Registry {
 
     /// A revocation list of each authority and of the root, all empty, in PEM.
     pub(crate) fn empty_lists(&self) -> Vec<String> {
-        let authorities = self.authorities.iter().map(|(path, (certificate, _))| {
-            (certificate, key(&format!("authority {path}")))
-        });
+        let authorities = self
+            .authorities
+            .iter()
+            .map(|(path, (certificate, _))| (certificate, key(&format!("authority {path}"))));
         let all = authorities.chain([(&self.root, self.root_key.clone())]);
         let at = Timestamp::from_millis(NOON);
         all.map(|(certificate, signer)| {

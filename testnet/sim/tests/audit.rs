@@ -1,12 +1,18 @@
 //! An auditor, with all that a federation leaves behind: what is honest passes, and nothing else does.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeSet;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use reeve_audit::{Bundle, Code, FIGURE, LedgerProof, Report, Trust, Verdict, root, verify};
+use reeve_audit::{Bundle, Code, FIGURE, LedgerProof, Report, Rules, Trust, Verdict, root, verify};
 use reeve_sim::registry::node_key;
 use reeve_sim::{Plan, Sim, Size};
 use reeve_statement::bounds::Bounds;
@@ -24,7 +30,9 @@ use reeve_statement::unit::UnitPath;
 type Files = Vec<(String, Vec<u8>)>;
 
 fn units() -> Vec<UnitPath> {
-    ["top", "top/a", "top/b", "top/a/x", "top/a/y", "top/b/z"].map(|it| it.parse().unwrap()).to_vec()
+    ["top", "top/a", "top/b", "top/a/x", "top/a/y", "top/b/z"]
+        .map(|it| it.parse().unwrap())
+        .to_vec()
 }
 
 fn calm() -> Files {
@@ -39,7 +47,8 @@ fn check(files: &Files) -> Report {
         bundle.add(place, bytes).unwrap();
     }
     let roots = files.iter().find(|(place, _)| place == reeve_audit::ROOTS).unwrap();
-    verify(&bundle, &Trust::Roots(Box::new(RootList::decode(&roots.1).unwrap())))
+    let trust = Trust::Roots(Box::new(RootList::decode(&roots.1).unwrap()));
+    verify(&bundle, &Rules { trust, require_lists: true })
 }
 
 #[test]
@@ -101,13 +110,16 @@ fn figure(files: &Files) -> (Digest, Statement) {
     let text = core::str::from_utf8(text).unwrap();
     let digests = text.lines().map(|line| line.parse::<Digest>().unwrap());
     let all = digests.map(|digest| (digest, opened(files, digest).0.into_statement()));
-    let sum = |statement: &Statement| matches!(&statement.body, Body::Release(release)
+    let sum = |statement: &Statement| {
+        matches!(&statement.body, Body::Release(release)
         if !inline(release).0.is_empty() && release.edition > 1
-            && inline(release).1.direct.iter().all(|entry| entry.state.is_included()));
+            && inline(release).1.direct.iter().all(|entry| entry.state.is_included()))
+    };
     all.into_iter().find(|(_, statement)| sum(statement)).expect("a figure of all leaves")
 }
 
-type Rows = std::collections::BTreeMap<reeve_statement::table::RowKey, reeve_statement::bounds::Cell>;
+type Rows =
+    std::collections::BTreeMap<reeve_statement::table::RowKey, reeve_statement::bounds::Cell>;
 
 fn inline(release: &Release) -> (&Rows, &reeve_statement::completeness::Manifest) {
     (&release.table.inline().unwrap().rows, release.manifest.inline().unwrap())
@@ -141,7 +153,10 @@ fn codes(files: &Files) -> BTreeSet<Code> {
     wrong.map(|it| it.code).collect()
 }
 
-fn rooted(release: &mut Release, change: impl FnOnce(&mut reeve_statement::completeness::Manifest)) {
+fn rooted(
+    release: &mut Release,
+    change: impl FnOnce(&mut reeve_statement::completeness::Manifest),
+) {
     let mut manifest = release.manifest.inline().unwrap().clone();
     change(&mut manifest);
     let included = manifest.direct.iter().filter(|entry| entry.state.is_included());
@@ -239,7 +254,10 @@ fn a_register_that_shrank_is_named() {
     files.retain(|(place, _)| place != FIGURE);
     files.push((FIGURE.to_owned(), changed.to_string().into_bytes()));
     let found = codes(&files);
-    assert!(found.contains(&Code::RegisterShrank) && found.contains(&Code::UnknownUnit), "{found:?}");
+    assert!(
+        found.contains(&Code::RegisterShrank) && found.contains(&Code::UnknownUnit),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -1,0 +1,348 @@
+//! `reeve proof`: everything at hand that shows a figure to be what was signed, as a folder.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reeve_audit::{CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS};
+use reeve_statement::cert::{CrlSet, StaleRule};
+use reeve_statement::cose::{Signed, Verifier};
+use reeve_statement::digest::Digest;
+use reeve_statement::ledger::InclusionProof;
+use reeve_statement::ledger::checkpoint::Checkpoint;
+use reeve_statement::statement::{Body, Statement};
+use serde::Serialize;
+
+use super::asking::Node;
+use super::identity::failed;
+use super::query::newest;
+use super::{CommandError, Global, Output};
+use crate::api::{Evidence, Figure, Proof, SentEntry};
+use crate::client::{Client, ClientError, escaped};
+use crate::house::House;
+
+/// Entries of what was sent that are asked for at once: as many as the node answers.
+const PAGE: usize = 1_000;
+
+/// Most earlier editions that are followed.
+const EDITIONS: usize = 10_000;
+
+/// Which figure, and where to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The folder holds the figure's statement, the statements that it is made of, the register and the
+catalogue that they stand on, the federation's roots, revocation lists, and proofs that what this unit
+signed is in its ledger; never a record. What units below gave to others than this unit is not at hand
+here: they make a bundle of their own, and all are checked together:
+
+  reeve audit verify nation/ region-03/ --federation ID
+
+Examples:
+  reeve proof confirmed_by_day --period 2020-03-01 -o bundle/
+  reeve proof beds_free --history -o bundle/")]
+pub struct Arguments {
+    /// The indicator; `reeve catalogue show` lists them
+    indicator: String,
+    /// The period: 2020-03-01, 2020-W10, 2020-03 or now; else the newest that has a figure
+    #[arg(long)]
+    period: Option<String>,
+    /// The folder to make; it must not be there yet
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// With all earlier editions of the figure
+    #[arg(long)]
+    history: bool,
+    #[command(flatten)]
+    node: Node,
+}
+
+/// What was put together.
+#[derive(Debug, Serialize)]
+struct Made {
+    folder: PathBuf,
+    figure: String,
+    period: String,
+    edition: u64,
+    federation: String,
+    statements: usize,
+    /// Statements that are named and are not at hand here.
+    not_here: usize,
+    /// Statements of this unit that are shown to be in its ledger.
+    in_ledger: usize,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let folder = &arguments.output;
+    if folder.exists() {
+        return Err(CommandError::Usage(format!(
+            "{} is there already: name a folder that is not, so that bundles do not mix",
+            folder.display()
+        )));
+    }
+    let client = arguments.node.client(global)?;
+    let indicator = escaped(&arguments.indicator);
+    let period = match &arguments.period {
+        Some(period) => period.clone(),
+        None => newest(&client, &indicator, output.locale())?,
+    };
+    let figure: Figure =
+        client.get(&format!("/v1/figures/{indicator}?period={}", escaped(&period)))?;
+    let digest = figure.statement.as_deref().and_then(|digest| digest.parse::<Digest>().ok());
+    let digest = digest.ok_or_else(|| {
+        CommandError::Failed(format!(
+            "nothing was signed yet of {} {period}: there is nothing to prove",
+            arguments.indicator
+        ))
+    })?;
+    let house = House::open(&global.home).map_err(failed)?;
+    let roots = house.identity().map_err(failed)?.roots.clone();
+    let federation = roots.federation().to_string();
+    let mut collecting = Collecting::new(&client, Verifier::new(roots.clone(), lists()));
+    collecting.file(FIGURE.to_owned(), format!("{digest}\n").into_bytes());
+    collecting.file(ROOTS.to_owned(), roots.encode());
+    collecting.everything(digest, arguments.history)?;
+    collecting.prove()?;
+    let made = Made {
+        folder: folder.clone(),
+        figure: arguments.indicator.clone(),
+        period,
+        edition: figure.edition,
+        federation,
+        statements: collecting.statements.len(),
+        not_here: collecting.not_here,
+        in_ledger: collecting.in_ledger,
+    };
+    collecting.file("README.txt".to_owned(), readme(&made).into_bytes());
+    write(folder, &collecting.files)?;
+    output.show(&made, || describe(&made))
+}
+
+/// None: what is asked for is collected, and the auditor decides about it.
+fn lists() -> CrlSet {
+    CrlSet::new(StaleRule::default())
+}
+
+/// A bundle on its way.
+struct Collecting<'c> {
+    client: &'c Client,
+    verifier: Verifier,
+    files: BTreeMap<String, Vec<u8>>,
+    statements: BTreeMap<Digest, Statement>,
+    not_here: usize,
+    in_ledger: usize,
+}
+
+impl<'c> Collecting<'c> {
+    const fn new(client: &'c Client, verifier: Verifier) -> Self {
+        Self {
+            client,
+            verifier,
+            files: BTreeMap::new(),
+            statements: BTreeMap::new(),
+            not_here: 0,
+            in_ledger: 0,
+        }
+    }
+
+    fn file(&mut self, place: String, bytes: Vec<u8>) {
+        self.files.insert(place, bytes);
+    }
+
+    fn in_folder(&mut self, (folder, ending): (&str, &str), name: &str, bytes: Vec<u8>) {
+        self.files.insert(format!("{folder}/{name}.{ending}"), bytes);
+    }
+
+    /// The statement and all that it names, as far as the node has it.
+    fn everything(&mut self, figure: Digest, history: bool) -> Result<(), CommandError> {
+        let evidence: Evidence = self.client.get("/v1/evidence")?;
+        for (number, list) in evidence.lists.into_iter().enumerate() {
+            self.in_folder(LISTS, &number.to_string(), list.into_bytes());
+        }
+        let catalogue = evidence.catalogue.and_then(|digest| digest.parse::<Digest>().ok());
+        let mut wanted: VecDeque<Digest> = catalogue.into_iter().chain([figure]).collect();
+        let mut asked = BTreeSet::new();
+        let mut before = 0;
+        while let Some(digest) = wanted.pop_front() {
+            if !asked.insert(digest) {
+                continue;
+            }
+            let Some(statement) = self.statement(&digest)? else {
+                self.not_here += 1;
+                continue;
+            };
+            if let Body::Release(release) = &statement.body {
+                self.chunks(release.table.chunk_digests())?;
+                self.chunks(release.manifest.chunk_digests())?;
+                if let Some(own) = &release.own {
+                    self.chunks(own.chunk_digests())?;
+                }
+                wanted.extend(release.register);
+                let manifest = release.manifest.join("manifest", |digest| {
+                    self.files.get(&format!("{}/{digest}.{}", CHUNKS.0, CHUNKS.1)).cloned()
+                });
+                let direct = manifest.map(|manifest| manifest.direct).unwrap_or_default();
+                wanted.extend(direct.iter().filter_map(|entry| entry.statement));
+            }
+            let previous = match &statement.body {
+                Body::Release(release) => release.previous,
+                Body::Notice(notice) => notice.previous,
+                _ => None,
+            };
+            let first = self.statements.get(&figure).unwrap_or(&statement);
+            let own = first.issuer == statement.issuer;
+            if history && own && before < EDITIONS {
+                before += 1;
+                wanted.extend(previous);
+            }
+            self.statements.insert(digest, statement);
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, digest: &Digest) -> Result<Option<Statement>, CommandError> {
+        let path = format!("/v1/statements/{digest}");
+        let Some(bytes) = found(self.client.bytes(&path, "application/cose"))? else {
+            return Ok(None);
+        };
+        let unsound = |reason: String| {
+            CommandError::Failed(format!(
+                "statement {digest}, as the node keeps it, does not verify: {reason}; \
+                 `reeve verify` tells more"
+            ))
+        };
+        let signed = Signed::decode(&bytes).map_err(|error| unsound(error.to_string()))?;
+        let at = signed.unverified_issued_at();
+        let verified = signed.verify(&self.verifier, at);
+        let verified = verified.map_err(|error| unsound(error.to_string()))?;
+        self.in_folder(STATEMENTS, &digest.to_string(), bytes);
+        Ok(Some(verified.into_statement()))
+    }
+
+    fn chunks(&mut self, digests: &[Digest]) -> Result<(), CommandError> {
+        for digest in digests {
+            let path = format!("/v1/chunks/{digest}");
+            match found(self.client.bytes(&path, crate::api::CBOR))? {
+                Some(bytes) => self.in_folder(CHUNKS, &digest.to_string(), bytes),
+                None => self.not_here += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// That what this unit signed is in its ledger. The ledger of the present term is proved; of an
+    /// earlier one no checkpoint is signed any more.
+    fn prove(&mut self) -> Result<(), CommandError> {
+        let note = self.client.bytes("/v1/ledger/checkpoint", "text/plain")?;
+        let checkpoint = String::from_utf8_lossy(&note).into_owned();
+        let head = Checkpoint::parse_unverified(&checkpoint)
+            .map_err(|error| CommandError::Failed(error.to_string()))?;
+        let mut left: BTreeSet<Digest> = self.statements.keys().copied().collect();
+        let mut before = None;
+        loop {
+            let place = before.map(|index: u64| format!("&before={index}")).unwrap_or_default();
+            let entries: Vec<SentEntry> =
+                self.client.get(&format!("/v1/sent?limit={PAGE}{place}"))?;
+            before = entries.last().map(|entry| entry.index);
+            for entry in entries {
+                let digest = entry.statement.parse::<Digest>().ok();
+                let Some(digest) = digest.filter(|digest| left.remove(digest)) else { continue };
+                self.prove_one(&digest, entry.index, head.size, &checkpoint)?;
+            }
+            if left.is_empty() || before.is_none_or(|index| index == 0) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn prove_one(
+        &mut self,
+        digest: &Digest,
+        index: u64,
+        size: u64,
+        checkpoint: &str,
+    ) -> Result<(), CommandError> {
+        let proof: Proof =
+            self.client.get(&format!("/v1/ledger/proof?index={index}&size={size}"))?;
+        let hashes = proof.hashes.iter().filter_map(|hash| hash.parse().ok()).collect();
+        let proof = LedgerProof {
+            index,
+            path: InclusionProof { hashes },
+            checkpoint: checkpoint.to_owned(),
+        };
+        self.in_folder(PROOFS, &digest.to_string(), proof.to_string().into_bytes());
+        self.in_ledger += 1;
+        Ok(())
+    }
+}
+
+/// What the node answered; none where it has no such thing.
+fn found(answer: Result<Vec<u8>, ClientError>) -> Result<Option<Vec<u8>>, CommandError> {
+    match answer {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ClientError::Problem(problem)) if problem.status == 404 => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes the files beside the folder first, so that it is there whole or not at all.
+fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CommandError> {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".unfinished");
+    let unfinished = folder.with_file_name(name);
+    let failed = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |reason| CommandError::File { doing, path, reason }
+    };
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(failed("cannot remove", &unfinished))?;
+    }
+    fs::create_dir_all(&unfinished).map_err(failed("cannot make", &unfinished))?;
+    for (place, bytes) in files {
+        let path = unfinished.join(place);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed("cannot make", parent))?;
+        }
+        fs::write(&path, bytes).map_err(failed("cannot write", &path))?;
+    }
+    fs::rename(&unfinished, folder).map_err(failed("cannot make", folder))
+}
+
+fn describe(made: &Made) -> String {
+    let Made { folder, figure, period, edition, statements, not_here, in_ledger, .. } = made;
+    let missing = match not_here {
+        0 => String::new(),
+        some => format!("\n{some} statements that it names are not here: their units have them"),
+    };
+    format!(
+        "{figure} {period}, edition {edition}, in {}: {statements} statements, {in_ledger} of them \
+         shown to be in this unit's ledger{missing}\n\nreeve audit verify {} --federation {}",
+        folder.display(),
+        folder.display(),
+        made.federation
+    )
+}
+
+fn readme(made: &Made) -> String {
+    format!(
+        "A proof bundle: {figure} {period}, edition {edition}.\n\n\
+         figure.txt      digest of the statement that this is about: SHA-256 of the signed bytes\n\
+        \x20               with an empty unprotected header\n\
+         roots.cbor      the roots of federation {federation}\n\
+         statements/     signed statements (COSE_Sign1, RFC 9052), each with its certificate chain\n\
+         chunks/         parts of large statements\n\
+         revocation/     revocation lists (RFC 5280)\n\
+         ledger/         proofs that a statement is in its issuer's ledger (C2SP tlog-proof)\n\n\
+         To check it, offline, with nothing else:\n\n\
+        \x20   reeve-audit verify . --federation ID\n\n\
+         where ID is the federation's id as you know it from elsewhere, not from this file.\n\
+         docs/verify.md of the program says how to check a statement by hand, with openssl.\n",
+        figure = made.figure,
+        period = made.period,
+        edition = made.edition,
+        federation = made.federation,
+    )
+}
