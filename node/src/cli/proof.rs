@@ -104,6 +104,7 @@ pub(super) fn run(
     let mut collecting = Collecting::new(&client, Verifier::new(roots.clone(), lists()));
     collecting.file(FIGURE.to_owned(), format!("{digest}\n").into_bytes());
     collecting.file(ROOTS.to_owned(), roots.encode());
+    collecting.file("roots.pem".to_owned(), roots.to_pem().into_bytes());
     collecting.everything(digest, arguments.history)?;
     collecting.prove()?;
     let made = Made {
@@ -331,7 +332,7 @@ fn readme(made: &Made) -> String {
         "A proof bundle: {figure} {period}, edition {edition}.\n\n\
          figure.txt      digest of the statement that this is about: SHA-256 of the signed bytes\n\
         \x20               with an empty unprotected header\n\
-         roots.cbor      the roots of federation {federation}\n\
+         roots.cbor      the roots of federation {federation}; roots.pem: the same for other programs\n\
          statements/     signed statements (COSE_Sign1, RFC 9052), each with its certificate chain\n\
          chunks/         parts of large statements\n\
          revocation/     revocation lists (RFC 5280)\n\

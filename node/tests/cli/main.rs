@@ -28,6 +28,7 @@ mod languages;
 mod ledger;
 mod letters;
 mod policy;
+mod proof;
 mod records;
 mod routes;
 mod run;

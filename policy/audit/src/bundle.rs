@@ -8,7 +8,7 @@
 //! | `chunks/*.cbor` | parts of large statements, which name them by digest |
 //! | `revocation/*.crl` | revocation lists (PEM) |
 //! | `ledger/*.tlog-proof` | that a statement is in its issuer's ledger (C2SP `tlog-proof`) |
-//! | `README.txt`, `by-hand/*` | for people and other programs; not read here |
+//! | `README.txt`, `roots.pem` | for people and other programs; not read here |
 //!
 //! No file's name is believed: what a statement or chunk is, its own bytes say. So bundles of several
 //! jurisdictions are joined by reading all their files.
