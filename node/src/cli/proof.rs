@@ -33,9 +33,7 @@ const EDITIONS: usize = 10_000;
 The folder holds the figure's statement, the statements that it is made of, the register and the
 catalogue that they stand on, the federation's roots, revocation lists, and proofs that what this unit
 signed is in its ledger; never a record. What units below gave to others than this unit is not at hand
-here: they make a bundle of their own, and all are checked together:
-
-  reeve audit verify nation/ region-03/ --federation ID
+here: they make bundles of their own, and `reeve audit verify` checks all of them together.
 
 Examples:
   reeve proof confirmed_by_day --period 2020-03-01 -o bundle/

@@ -99,6 +99,8 @@ const CASES: &[Case] = &[
     ),
     get("/v1/sent", AUDITOR, ""),
     get("/v1/statements/{digest}", AUDITOR, ""),
+    get("/v1/chunks/{digest}", AUDITOR, ""),
+    get("/v1/evidence", AUDITOR, ""),
     get("/v1/ledger/checkpoint", AUDITOR, ""),
     get("/v1/ledger/proof", AUDITOR, "?index=0&size=1"),
     get("/v1/issued", AUDITOR, ""),
