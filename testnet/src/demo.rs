@@ -338,6 +338,7 @@ async fn enter(town: &Town, topology: &Topology, year: i16) -> Result<(), DemoEr
             unit: path.leaf().clone(),
             names: names.to_vec(),
             population: Some(Some(Population { persons, year, source })),
+            time_zone: None,
         };
         match town.ask(&superior, Role::Operator, Question::ChangeEntry(change)).await? {
             Answer::Done => {}

@@ -18,6 +18,7 @@ use crate::ledger::node_key;
 use crate::local::{Answer, Ask, Failure, Question};
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::register::registered;
 use crate::report::VerifiedFor;
 use crate::rows::{self, IssuedRow, SentRow};
 use crate::trust::Standing;
@@ -175,9 +176,10 @@ impl Node {
             }
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
-            Question::ChangeEntry(_) | Question::SetCalendar { .. } => {
-                (Action::PublishRegister, node())
-            }
+            Question::ChangeEntry(_)
+            | Question::ChangeRegister(_)
+            | Question::ReceiveUnit { .. }
+            | Question::SetCalendar { .. } => (Action::PublishRegister, node()),
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::Declare(_) => (Action::DeclareResponse, node()),
             Question::TakeList(_)
@@ -222,6 +224,8 @@ impl Node {
             | Question::Close { .. }
             | Question::ChangeEntry(_)
             | Question::SetCalendar { .. }
+            | Question::ChangeRegister(_)
+            | Question::ReceiveUnit { .. }
             | Question::Publish(_)
             | Question::Declare(_)
             | Question::TakeLetter(_)
@@ -310,6 +314,10 @@ impl Node {
                 Ok(()) => Answer::Done,
                 Err(failure) => Answer::Failed(failure),
             },
+            Question::ChangeRegister(act) => registered(self.change_register(act)),
+            Question::ReceiveUnit { unit, statement } => {
+                return self.take_transfer(ask, unit, statement);
+            }
             Question::Admit { chain, names, time_zone } => {
                 match self.admit(&chain, names, time_zone) {
                     Ok(()) => Answer::Done,

@@ -85,11 +85,15 @@ pub enum Bug {
     KeepReporting,
     /// Reports in another node's place and takes nothing of its office over.
     LeaveTheOffice,
+    /// Expects for ever whom its register named first.
+    ExpectForEver,
+    /// Takes units that have ended out of its register.
+    ForgetUnits,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -127,6 +131,8 @@ impl Bug {
         Self::TellAllTheSame,
         Self::KeepReporting,
         Self::LeaveTheOffice,
+        Self::ExpectForEver,
+        Self::ForgetUnits,
     ];
 }
 

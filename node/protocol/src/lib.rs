@@ -44,6 +44,7 @@ mod members;
 mod node;
 mod peers;
 pub mod refusal;
+pub mod register;
 mod renewal;
 mod report;
 pub mod rows;

@@ -26,6 +26,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::consent::{Act, Adopt, Proposal};
 use crate::declared::Declared;
 use crate::effect::NodeKey;
+use crate::register::{RegisterAct, RegisterFault};
 use crate::rows::{ImportRow, IssuedRow, SentRow};
 use crate::situation::SituationView;
 use crate::trust::Standing;
@@ -186,6 +187,15 @@ pub enum Question {
         /// When it works; none: nothing is said.
         calendar: Option<Calendar>,
     },
+    /// Merge, split, rename, move or end subordinates.
+    ChangeRegister(RegisterAct),
+    /// Take a unit that another superior let go.
+    ReceiveUnit {
+        /// The unit.
+        unit: UnitId,
+        /// The other superior's signed register.
+        statement: Vec<u8>,
+    },
     /// Take a catalogue that an authority of this unit signed.
     Publish(Vec<u8>),
     /// Take a declaration that an authority of this unit signed.
@@ -283,6 +293,8 @@ pub struct EntryChange {
     pub names: Vec<(String, String)>,
     /// Its population, or that it is not known; none: as it is.
     pub population: Option<Option<Population>>,
+    /// Its time zone; none: as it is.
+    pub time_zone: Option<String>,
 }
 
 /// What is answered.
@@ -356,6 +368,8 @@ pub enum Answer {
     },
     /// The register.
     Register(Vec<reeve_statement::register::RegisterEntry>),
+    /// The register was changed, and says so in the statement of this digest.
+    Registered(Digest),
     /// Policy declined.
     Declined(Declined),
     /// The ask cannot be fulfilled.
@@ -474,6 +488,9 @@ pub enum Failure {
     /// The register has no such unit.
     #[error("no unit {0} in this unit's register; see `reeve register show`")]
     UnknownUnit(UnitId),
+    /// The register cannot be changed so.
+    #[error("the register was not changed: {0}")]
+    Register(RegisterFault),
     /// Another node of this home reports, and keeps the register.
     #[error("this node does not report for its unit; change the register at the node that does")]
     NotReporting,

@@ -1,25 +1,22 @@
-//! Who belongs to this node: admitting peers, the register of subordinates, the catalogue in force.
+//! Who belongs to this node: admitting peers, the catalogue in force.
 
 use reeve_crdt::indicator::{Engine, EngineError};
 use reeve_crdt::twin::ShardId;
-use reeve_statement::calendar::Calendar;
 use reeve_statement::catalogue::{Catalogue, Titles};
-use reeve_statement::cbor::{from_slice, to_vec};
+use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::Chain;
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::limits::STATEMENT_BYTES;
-use reeve_statement::register::{Register, RegisterEntry};
-use reeve_statement::statement::{Audience, Body, Onward};
+use reeve_statement::statement::Body;
 use reeve_statement::unit::UnitId;
 
 use crate::asks::AskedLoad;
 use crate::effect::{Load, NodeKey};
 use crate::home::Task;
-use crate::local::{EntryChange, Failure};
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::{Newcomer, Subscription};
+use crate::report::Subscription;
 use crate::rows::{self, MemberRow};
 use crate::trust::{Standing, standing};
 
@@ -51,151 +48,6 @@ impl Node {
             self.hear_of_home_terms();
         }
         Ok(())
-    }
-
-    /// Changes what the register says of a subordinate.
-    pub(crate) fn change_entry(&mut self, change: EntryChange) -> Result<(), Failure> {
-        let EntryChange { unit, names, population } = change;
-        let unknown = || Failure::UnknownUnit(unit.clone());
-        let (previous, mut register) = self.reports.register.clone().ok_or_else(unknown)?;
-        let entry = register.entries.iter_mut().find(|entry| entry.unit == unit);
-        let entry = entry.ok_or_else(unknown)?;
-        if self.settings.term.is_none() {
-            return Err(Failure::NotReporting);
-        }
-        if !self.may_sign() {
-            return Err(Failure::Refused(Refusal::Unreconciled));
-        }
-        let before = entry.clone();
-        for (language, name) in names {
-            entry.names.0.retain(|(tag, _)| *tag != language);
-            if !name.is_empty() {
-                entry.names.0.push((language, name));
-            }
-        }
-        entry.names.0.sort();
-        if let Some(population) = population {
-            entry.population = population;
-        }
-        if *entry == before {
-            return Ok(());
-        }
-        register.previous = Some(previous);
-        self.sign_register(register).map_err(Failure::Refused)
-    }
-
-    /// Says when a subordinate, or all of them, work.
-    pub(crate) fn set_calendar(
-        &mut self,
-        unit: Option<UnitId>,
-        calendar: Option<Calendar>,
-    ) -> Result<(), Failure> {
-        let (previous, mut register) = self.register_to_change();
-        let place = match unit {
-            None => &mut register.calendar,
-            Some(unit) => {
-                let entry = register.entries.iter_mut().find(|entry| entry.unit == unit);
-                &mut entry.ok_or(Failure::UnknownUnit(unit))?.calendar
-            }
-        };
-        if self.settings.term.is_none() {
-            return Err(Failure::NotReporting);
-        }
-        if !self.may_sign() {
-            return Err(Failure::Refused(Refusal::Unreconciled));
-        }
-        if *place == calendar {
-            return Ok(());
-        }
-        *place = calendar;
-        register.previous = previous;
-        self.sign_register(register).map_err(Failure::Refused)?;
-        self.ask_subordinates_anew();
-        self.expect_periods();
-        Ok(())
-    }
-
-    /// The register, with the calendar that holds for each subordinate.
-    pub(crate) fn view_register(&self) -> Vec<RegisterEntry> {
-        let Some((_, register)) = &self.reports.register else { return Vec::new() };
-        let joined = |entry: &RegisterEntry| RegisterEntry {
-            calendar: register.calendar_of(&entry.unit),
-            ..entry.clone()
-        };
-        register.entries.iter().map(joined).collect()
-    }
-
-    /// Enters a subordinate into the register, signs and logs the new version.
-    pub(crate) fn enter(
-        &mut self,
-        unit: UnitId,
-        names: Titles,
-        time_zone: Option<String>,
-    ) -> Result<(), Refusal> {
-        let (previous, mut register) = self.register_to_change();
-        // Only the reporting node keeps the register.
-        if self.settings.term.is_none() || register.entries.iter().any(|entry| entry.unit == unit) {
-            return Ok(());
-        }
-        if !self.may_sign() {
-            let newcomer = Newcomer { unit, names, time_zone };
-            self.context.persist(newcomer.key(), Some(to_vec(&newcomer)));
-            self.reports.newcomers.insert(newcomer.unit.clone(), newcomer);
-            return Ok(());
-        }
-        register.previous = previous;
-        register.entries.push(RegisterEntry {
-            unit,
-            names,
-            valid_from: None,
-            valid_to: None,
-            predecessors: Vec::new(),
-            population: None,
-            time_zone,
-            calendar: None,
-        });
-        register.entries.sort_by(|a, b| a.unit.cmp(&b.unit));
-        self.sign_register(register)
-    }
-
-    /// The register, with the digest of its statement; an empty one if there is none.
-    fn register_to_change(&self) -> (Option<Digest>, Register) {
-        match &self.reports.register {
-            Some((digest, register)) => (Some(*digest), register.clone()),
-            None => {
-                (None, Register { version: 0, previous: None, entries: Vec::new(), calendar: None })
-            }
-        }
-    }
-
-    /// Signs and logs the next version; from then on it says who is expected.
-    fn sign_register(&mut self, mut register: Register) -> Result<(), Refusal> {
-        register.version = register.version.saturating_add(1);
-        let body = Body::Register(register.clone());
-        let issued = self.issue(Audience::Federation, Onward::Anyone, body, None);
-        let (digest, _) = issued.ok_or(Refusal::ClockSkew)?;
-        let row = to_vec(&(digest, &register));
-        self.context.persist(rows::key(rows::META, &[b"register"]), Some(row));
-        self.reports.register = Some((digest, register));
-        self.mark_everything_due();
-        Ok(())
-    }
-
-    /// Enters those that were admitted before this node could sign.
-    pub(crate) fn enter_newcomers(&mut self) {
-        for (_, newcomer) in core::mem::take(&mut self.reports.newcomers) {
-            self.context.persist(newcomer.key(), None);
-            let Newcomer { unit, names, time_zone } = newcomer;
-            if let Err(refusal) = self.enter(unit, names, time_zone) {
-                self.context.counters.count("not_entered", refusal.label());
-            }
-        }
-    }
-
-    pub(crate) fn restore_register(&mut self, value: &[u8]) -> Option<()> {
-        let row: (Digest, Register) = from_slice("register", value, value.len()).ok()?;
-        self.reports.register = Some(row);
-        Some(())
     }
 
     /// Whether every admitted node of a subordinate was revoked.
@@ -300,7 +152,11 @@ impl Node {
             Signed::decode(bytes).ok().and_then(|s| s.verify(self.trust.verifier(), now).ok());
         let Some(verified) = verified else { return };
         let statement = verified.statement();
-        if let Body::Request(request) = &statement.body {
+        // A unit that moved is asked anew, by another superior.
+        let above = self.settings.unit.parent();
+        if let Body::Request(request) = &statement.body
+            && above.as_ref() == Some(&statement.issuer)
+        {
             self.reports.subscription = Some(Subscription {
                 digest,
                 request: request.clone(),

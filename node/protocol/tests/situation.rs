@@ -205,7 +205,7 @@ fn people_are_counted_where_the_register_knows_them() {
         let population = Some(Some(Population { persons, year, source }));
         let unit = subordinate(unit);
         let names = vec![("en".to_owned(), "North".to_owned())];
-        let change = EntryChange { unit, names, population };
+        let change = EntryChange { unit, names, population, time_zone: None };
         assert!(matches!(
             world.ask(nation, operator(), Question::ChangeEntry(change)),
             Answer::Done
@@ -224,7 +224,8 @@ fn people_are_counted_where_the_register_knows_them() {
     assert_eq!(look(&mut world, nation, "cases").coverage, known);
     // A figure beyond the population is set aside, and its people with it.
     let population = Some(Some(Population { persons: 1, year: 2023, source: "slip".to_owned() }));
-    let change = EntryChange { unit: subordinate("03"), names: Vec::new(), population };
+    let change =
+        EntryChange { unit: subordinate("03"), names: Vec::new(), population, time_zone: None };
     world.ask(nation, operator(), Question::ChangeEntry(change));
     let view = look(&mut world, nation, "cases");
     assert_eq!(view.counts.of(UnitState::Implausible), 1);
@@ -238,6 +239,7 @@ fn the_register_is_changed_by_whom_it_belongs_to() {
         unit: subordinate(unit),
         names: vec![("en".to_owned(), "North".to_owned())],
         population: None,
+        time_zone: None,
     };
     let answer = world.ask(nation, operator(), Question::ChangeEntry(change("99")));
     assert!(matches!(answer, Answer::Failed(Failure::UnknownUnit(_))), "{answer:?}");

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use reeve_protocol::consent::{Act, Consent, Proposal};
 use reeve_protocol::rows::{IssuedRow, SentRow};
 use reeve_statement::adoption::Adopted;
-use reeve_statement::calendar::{Calendar, DueDays, Weekdays};
+use reeve_statement::calendar::DueDays;
 use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
-use reeve_statement::register::{Population, RegisterEntry};
 use serde::{Deserialize, Serialize};
 
 use super::figure::{measure, titles};
@@ -127,99 +126,6 @@ pub struct Proof {
     pub size: u64,
     /// The hashes, from the leaf up.
     pub hashes: Vec<String>,
-}
-
-/// One unit of the register.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RegisterUnit {
-    /// Its unit id.
-    pub unit: String,
-    /// Its names by language.
-    pub names: BTreeMap<String, String>,
-    /// Its first day.
-    pub valid_from: Option<String>,
-    /// Its last day.
-    pub valid_to: Option<String>,
-    /// Units that it came from.
-    pub predecessors: Vec<String>,
-    /// Persons living there; none: not known.
-    pub population: Option<PopulationEntry>,
-    /// Its time zone.
-    pub time_zone: Option<String>,
-    /// When it works, with what the register says for all.
-    pub calendar: CalendarEntry,
-}
-
-/// When a unit works.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CalendarEntry {
-    /// Days of the week, `mon` to `sun`; none: nothing is said, which means Monday to Friday.
-    #[serde(default)]
-    pub weekdays: Vec<String>,
-    /// Days on which it does not.
-    #[serde(default)]
-    pub holidays: Vec<String>,
-}
-
-impl From<&Calendar> for CalendarEntry {
-    fn from(calendar: &Calendar) -> Self {
-        let names = calendar.weekdays.into_iter().flat_map(Weekdays::names);
-        Self {
-            weekdays: names.map(str::to_owned).collect(),
-            holidays: calendar.holidays.iter().map(|day| day.0.to_string()).collect(),
-        }
-    }
-}
-
-impl From<&RegisterEntry> for RegisterUnit {
-    fn from(entry: &RegisterEntry) -> Self {
-        let day = |day: Option<reeve_statement::register::Day>| day.map(|day| day.0.to_string());
-        Self {
-            unit: entry.unit.to_string(),
-            names: titles(&entry.names),
-            valid_from: day(entry.valid_from),
-            valid_to: day(entry.valid_to),
-            predecessors: entry.predecessors.iter().map(ToString::to_string).collect(),
-            population: entry.population.as_ref().map(PopulationEntry::from),
-            time_zone: entry.time_zone.clone(),
-            calendar: entry.calendar.as_ref().map(CalendarEntry::from).unwrap_or_default(),
-        }
-    }
-}
-
-/// How many people live in a unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PopulationEntry {
-    /// Persons.
-    pub persons: u64,
-    /// Year of the number.
-    pub year: u16,
-    /// Who published it.
-    pub source: String,
-}
-
-impl From<&Population> for PopulationEntry {
-    fn from(population: &Population) -> Self {
-        let Population { persons, year, source } = population;
-        Self { persons: *persons, year: *year, source: source.clone() }
-    }
-}
-
-/// What is to be changed of a unit in the register.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegisterChange {
-    /// Names by language; other languages keep theirs, an empty name is taken out.
-    #[serde(default)]
-    pub names: BTreeMap<String, String>,
-    /// Its population; none: as it is.
-    #[serde(default)]
-    pub population: Option<PopulationEntry>,
-    /// Whether the population is to be taken out: it is not known.
-    #[serde(default)]
-    pub population_unknown: bool,
 }
 
 /// A node to be admitted.

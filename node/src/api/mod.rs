@@ -11,6 +11,7 @@ mod house;
 mod letter;
 mod problem;
 mod records;
+mod register;
 mod situation;
 mod status;
 
@@ -18,14 +19,16 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    ActView, AdoptRequest, Adoptions, CalendarEntry, CatalogueView, Evidence, IndicatorView,
-    IssuedEntry, MemberRequest, Periods, PolicyState, PopulationEntry, Proof, ProposalView,
-    Published, RegisterChange, RegisterUnit, SentEntry,
+    ActView, AdoptRequest, Adoptions, CatalogueView, Evidence, IndicatorView, IssuedEntry,
+    MemberRequest, Periods, PolicyState, Proof, ProposalView, Published, SentEntry,
 };
 pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};
 pub use records::{
     BeginImport, Begun, Closing, Ended, Operation, RecordView, Records, WriteRequest, Written,
+};
+pub use register::{
+    CalendarEntry, PopulationEntry, RegisterChange, RegisterOrder, RegisterUnit, Registered,
 };
 #[cfg(test)]
 pub(crate) use situation::tests::indication;

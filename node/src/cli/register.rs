@@ -6,26 +6,40 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use super::asking::Node;
-use super::{CommandError, Global, Output, Style, plain, table};
+use super::{CommandError, Global, Output, Style, files, plain, table};
 use crate::api::{
-    CalendarEntry, PopulationEntry, Published, RegisterChange, RegisterUnit, number_text,
+    CalendarEntry, PopulationEntry, Published, RegisterChange, RegisterOrder, RegisterUnit,
+    Registered, number_text,
 };
-use crate::client::escaped;
+use crate::client::{Client, escaped};
 
 /// What to do with the register.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A unit enters the register when it joins (`reeve invite`). Each change is signed by this node as the
-register's next version. Populations tell how many people a figure stands for (`reeve situation`); a
-figure about persons that is greater than its unit's population is set aside as implausible.
+register's next version, and stands in the ledger. Populations tell how many people a figure stands for
+(`reeve situation`); a figure about persons that is greater than its unit's population is set aside as
+implausible.
+
+Who is expected to report is read as of each period, so history stays under the id of the unit that it
+is of: --from is the first day of what is new. What happened before is reported, late or corrected, by the
+units that were there then. New units join with `reeve invite`. A unit id is never used again.
+
+A unit moves to another superior in two steps. Here, `move` lets it go and saves the register that says
+so; there, `receive` takes it on the word of that file. Then it is invited there, and joins in its folder.
 
 Examples:
   reeve register show
   reeve register set 016 --population 1106303 --year 2023 --source Istat
   reeve register set 016 --name it=Bergamo --name 'zh=贝加莫'
-  reeve register set 016 --population-unknown
   reeve register calendar --weekdays mon,tue,wed,thu,fri --holidays national.txt
-  reeve register calendar 016 --holidays bergamo.txt")]
+  reeve register calendar 016 --holidays bergamo.txt
+  reeve register rename 016 --name it='Bergamo Alta' --from 2027-01-01
+  reeve register merge 016 017 --into 101 --name it='Bergamo e Brescia' --from 2027-01-01
+  reeve register split 101 --into 102 --into 103 --from 2028-01-01
+  reeve register move 016 --to it/05 --from 2027-01-01 --save 016.register
+  reeve register receive 016 016.register
+  reeve register end 016 --from 2027-01-01")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -38,10 +52,108 @@ pub struct Arguments {
 pub enum Action {
     /// Show the register
     Show,
-    /// Change a unit's names or population
+    /// Change a unit's names, population or time zone
     Set(Set),
     /// Say when a unit, or all of them, work: on which days of the week, but for which holidays
     Calendar(CalendarOf),
+    /// Let units become one, new or there already
+    Merge(Merge),
+    /// Let a unit become several
+    Split(Split),
+    /// Give a unit other names from a day on
+    Rename(Rename),
+    /// Let a unit go to another superior
+    Move(Move),
+    /// Take a unit that another superior let go
+    Receive(Receive),
+    /// Let a unit end that nobody continues
+    End(End),
+    /// Take back that a unit ended
+    Reopen {
+        /// Id of the unit
+        unit: String,
+    },
+}
+
+/// Units that become one.
+#[derive(Debug, clap::Args)]
+pub struct Merge {
+    /// Ids of the units
+    #[arg(required = true)]
+    units: Vec<String>,
+    /// Id of the unit that they become: a new one, or one that is in the register
+    #[arg(long, value_name = "UNIT")]
+    into: String,
+    /// Its name in a language; may be given several times
+    #[arg(long = "name", value_name = "LANGUAGE=NAME", value_parser = name)]
+    names: Vec<(String, String)>,
+    /// The first day of the new unit
+    #[arg(long, value_name = "DAY")]
+    from: String,
+}
+
+/// A unit that becomes several.
+#[derive(Debug, clap::Args)]
+pub struct Split {
+    /// Id of the unit
+    unit: String,
+    /// Id of a new unit; give each
+    #[arg(long, value_name = "UNIT", required = true)]
+    into: Vec<String>,
+    /// The unit goes on beside the new ones, and is smaller
+    #[arg(long)]
+    stays: bool,
+    /// The first day of the new units
+    #[arg(long, value_name = "DAY")]
+    from: String,
+}
+
+/// Other names.
+#[derive(Debug, clap::Args)]
+pub struct Rename {
+    /// Id of the unit
+    unit: String,
+    /// Name in a language; others stay, `LANGUAGE=` takes one out; may be given several times
+    #[arg(long = "name", value_name = "LANGUAGE=NAME", value_parser = name, required = true)]
+    names: Vec<(String, String)>,
+    /// The first day of the new name; else it always had it
+    #[arg(long, value_name = "DAY")]
+    from: Option<String>,
+}
+
+/// A unit that goes.
+#[derive(Debug, clap::Args)]
+pub struct Move {
+    /// Id of the unit
+    unit: String,
+    /// Path of the superior that it goes to, such as it/05
+    #[arg(long, value_name = "PATH")]
+    to: String,
+    /// The first day on which it stands there
+    #[arg(long, value_name = "DAY")]
+    from: String,
+    /// Save the signed register here, for the other superior
+    #[arg(long, value_name = "FILE")]
+    save: PathBuf,
+}
+
+/// A unit that comes.
+#[derive(Debug, clap::Args)]
+pub struct Receive {
+    /// Id of the unit
+    unit: String,
+    /// The register that the other superior saved
+    file: PathBuf,
+}
+
+/// A unit that ends.
+#[derive(Debug, clap::Args)]
+pub struct End {
+    /// Id of the unit
+    unit: String,
+    /// The first day without it
+    #[arg(long, value_name = "DAY")]
+    from: String,
 }
 
 /// Whose calendar, and what it says.
@@ -85,6 +197,9 @@ pub struct Set {
     /// Name of the unit in a language; `LANGUAGE=` takes it out; may be given several times
     #[arg(long = "name", value_name = "LANGUAGE=NAME", value_parser = name)]
     names: Vec<(String, String)>,
+    /// Its time zone, such as Europe/Rome
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
 }
 
 fn name(text: &str) -> Result<(String, String), String> {
@@ -124,6 +239,76 @@ pub(super) fn run(
                 calendar.unit.as_ref().map_or_else(|| "all units".to_owned(), |it| plain(it));
             output.show(&done, || format!("The register says so of {whom} now."))
         }
+        Action::Move(order) => order.run(&client, output),
+        Action::Receive(order) => order.run(&client, output),
+        Action::Merge(Merge { units, into, names, from }) => {
+            let (units, names) = (units.clone(), names.iter().cloned().collect());
+            let (into, from) = (into.clone(), from.clone());
+            let next = format!("{} joins with `reeve invite`, if it is new.", plain(&into));
+            carry_out(&client, output, &RegisterOrder::Merge { units, into, names, from }, &next)
+        }
+        Action::Split(Split { unit, into, stays, from }) => {
+            let (unit, into, from) = (unit.clone(), into.clone(), from.clone());
+            let order = RegisterOrder::Split { unit, into, stays: *stays, from };
+            carry_out(&client, output, &order, "The new units join with `reeve invite`.")
+        }
+        Action::Rename(Rename { unit, names, from }) => {
+            let (names, from) = (names.iter().cloned().collect(), from.clone());
+            let order = RegisterOrder::Rename { unit: unit.clone(), names, from };
+            carry_out(&client, output, &order, "Its certificates do not name it so, and stay.")
+        }
+        Action::End(End { unit, from }) => {
+            let order = RegisterOrder::End { unit: unit.clone(), from: from.clone() };
+            let next = "Figures of later periods say that it left the register.";
+            carry_out(&client, output, &order, next)
+        }
+        Action::Reopen { unit } => {
+            let order = RegisterOrder::Reopen { unit: unit.clone() };
+            carry_out(&client, output, &order, "It is expected as before.")
+        }
+    }
+}
+
+fn carry_out(
+    client: &Client,
+    output: &Output,
+    order: &RegisterOrder,
+    next: &str,
+) -> Result<(), CommandError> {
+    let done: Registered = client.send("POST", "/v1/register", order)?;
+    output.show(&done, || format!("The register says so: statement {}. {next}", done.statement))
+}
+
+impl Move {
+    fn run(&self, client: &Client, output: &Output) -> Result<(), CommandError> {
+        let Self { unit, to, from, save } = self;
+        let order = RegisterOrder::Move { unit: unit.clone(), to: to.clone(), from: from.clone() };
+        let done: Registered = client.send("POST", "/v1/register", &order)?;
+        let path = format!("/v1/statements/{}", escaped(&done.statement));
+        let signed = client.bytes(&path, "application/cose")?;
+        let failed =
+            |reason| CommandError::File { doing: "cannot write", path: save.clone(), reason };
+        std::fs::write(save, signed).map_err(failed)?;
+        output.show(&done, || {
+            format!(
+                "{unit} is expected here for periods that end before {from}, and no longer for later ones.\n\
+                 Carry {file} to {to}, where `reeve register receive {unit} FILE` takes it and \
+                 `reeve invite {unit}` lets it join.",
+                unit = plain(unit),
+                to = plain(to),
+                from = plain(from),
+                file = save.display(),
+            )
+        })
+    }
+}
+
+impl Receive {
+    fn run(&self, client: &Client, output: &Output) -> Result<(), CommandError> {
+        let statement = hex::encode(files::read_bytes(&self.file)?);
+        let order = RegisterOrder::Receive { unit: self.unit.clone(), statement };
+        let next = "It joins with `reeve invite`, in the folder that it has.";
+        carry_out(client, output, &order, next)
     }
 }
 
@@ -164,12 +349,17 @@ impl Set {
             }
             _ => None,
         };
-        if population.is_none() && !self.population_unknown && self.names.is_empty() {
-            let usage = "expected --population, --population-unknown or --name";
+        let said = population.is_some() || self.population_unknown || !self.names.is_empty();
+        if !said && self.time_zone.is_none() {
+            let usage = "expected --population, --population-unknown, --name or --time-zone";
             return Err(CommandError::Usage(usage.to_owned()));
         }
-        let names = self.names.iter().cloned().collect();
-        Ok(RegisterChange { names, population, population_unknown: self.population_unknown })
+        Ok(RegisterChange {
+            names: self.names.iter().cloned().collect(),
+            population,
+            population_unknown: self.population_unknown,
+            time_zone: self.time_zone.clone(),
+        })
     }
 }
 
@@ -178,7 +368,8 @@ fn describe(units: &[RegisterUnit]) -> String {
         return "No unit reports to this one; `reeve invite` lets one join.".to_owned();
     }
     let rows: Vec<Vec<String>> = units.iter().map(row).collect();
-    let headings = ["unit", "names", "population", "of", "from", "until", "works"];
+    let headings =
+        ["unit", "names", "population", "of", "from", "until", "works", "continues", "moved"];
     let mut text = format!("{}\n", table(&headings, &[2], &rows));
     let unknown = units.iter().filter(|unit| unit.population.is_none()).count();
     if unknown > 0 {
@@ -199,8 +390,20 @@ fn row(unit: &RegisterUnit) -> Vec<String> {
         None => ("unknown".to_owned(), "-".to_owned()),
     };
     let names = names.collect::<Vec<_>>().join(", ");
-    let (from, to) = (day(&unit.valid_from), day(&unit.valid_to));
-    vec![unit.unit.clone(), names, persons, of, from, to, works(&unit.calendar)]
+    let continues = unit.predecessors.join(", ");
+    let came = unit.came_from.iter().map(|from| format!("from {from}"));
+    let moved: Vec<String> = came.chain(unit.went_to.iter().map(|to| format!("to {to}"))).collect();
+    vec![
+        unit.unit.clone(),
+        names,
+        persons,
+        of,
+        day(&unit.valid_from),
+        day(&unit.valid_to),
+        works(&unit.calendar),
+        if continues.is_empty() { "-".to_owned() } else { continues },
+        if moved.is_empty() { "-".to_owned() } else { moved.join(", ") },
+    ]
 }
 
 fn works(calendar: &CalendarEntry) -> String {

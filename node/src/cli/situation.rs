@@ -22,7 +22,7 @@ const UNITS_SHOWN: usize = 12;
 const INDICATORS_SHOWN: usize = 4;
 
 /// What units are said to be, those first that somebody must call.
-const STATES: [UnitState; 13] = [
+const STATES: [UnitState; 14] = [
     UnitState::Unreachable,
     UnitState::Late,
     UnitState::NeverReported,
@@ -36,6 +36,7 @@ const STATES: [UnitState; 13] = [
     UnitState::Partial,
     UnitState::Awaited,
     UnitState::NotDue,
+    UnitState::Left,
 ];
 
 /// What to look at.

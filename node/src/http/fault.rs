@@ -274,6 +274,7 @@ fn told_failure(failure: &Failure) -> Told {
         | Failure::OtherArea(_) => (S::NOT_FOUND, "not_found", "Not here"),
         Failure::NoTwin => (S::CONFLICT, "no_twin", "This node keeps no records"),
         Failure::NotReporting => (S::CONFLICT, "not_reporting", "Another node keeps the register"),
+        Failure::Register(_) => (S::CONFLICT, "register", "The register stays as it is"),
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),
         Failure::OtherDefinition(_) => (S::CONFLICT, "other_definition", "Changed meanwhile"),
         Failure::LegalBasis(_) => (S::BAD_REQUEST, "legal_basis", "Not a legal basis"),

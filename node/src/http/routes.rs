@@ -54,7 +54,8 @@ routes! {
     Token get "/v1/status" house::status, "Who is connected, what is late, how the store fares";
     Token get "/v1/schema" house::schema, "The schema, in TOML";
     Token get "/v1/register" register::register, "The register of subordinates";
-    Token patch "/v1/register/{unit}" register::change, "Change a subordinate's names or population";
+    Token patch "/v1/register/{unit}" register::change, "Change a subordinate's names, population or time zone";
+    Token post "/v1/register" register::act, "Merge, split, rename, move, receive or end subordinates";
     Token put "/v1/calendar" register::set_calendar_of_all, "Say when all subordinates work";
     Token put "/v1/calendar/{unit}" register::set_calendar, "Say when a subordinate works";
     Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";

@@ -14,6 +14,7 @@ use reeve_policy::authz::{
 };
 use reeve_protocol::counters::Counters;
 use reeve_protocol::local::{Answer, Question, Written};
+use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
@@ -114,6 +115,9 @@ impl Asker for Fake {
             Question::Sent { .. } => Answer::Sent(Vec::new()),
             Question::Checkpoint => Answer::Checkpoint("note".to_owned()),
             Question::Register => Answer::Register(Vec::new()),
+            Question::ChangeRegister(_) | Question::ReceiveUnit { .. } => {
+                Answer::Registered(Digest::ZERO)
+            }
             Question::Catalogue => Answer::Catalogue(None),
             Question::Statement(_) | Question::Chunk(_) => Answer::Statement(None),
             Question::Evidence => Answer::Evidence { catalogue: None, lists: Vec::new() },

@@ -203,6 +203,21 @@ impl<'c> Look<'c, '_> {
         self.shrinking(at, register);
     }
 
+    /// Who left the register before the period: as the register says, else as the figure does.
+    fn left(&self, release: &Release) -> BTreeSet<UnitId> {
+        let register = release.register.and_then(|digest| self.register_of(&digest));
+        if let Some((_, register)) = register {
+            let left = register.left(release.period, utc_day(self.statement.issued_at));
+            return left.into_iter().map(|entry| entry.unit.clone()).collect();
+        }
+        let named = self.known.manifest.exceptions.iter();
+        let direct = named.filter_map(|it| match it.units.as_slice() {
+            [unit] if it.state == UnitState::Left => Some(unit.clone()),
+            _ => None,
+        });
+        direct.collect()
+    }
+
     fn register_of(&self, digest: &Digest) -> Option<(i64, &'c Register)> {
         let statement = self.check.known.get(digest)?.verified.statement();
         match &statement.body {
@@ -356,6 +371,10 @@ impl<'c> Look<'c, '_> {
         for part in parts {
             counts.merge(&part.counts);
             exceptions.extend(part.exceptions.iter().cloned());
+        }
+        for unit in self.left(release) {
+            counts.add(UnitState::Left, 1);
+            exceptions.insert((vec![unit], UnitState::Left));
         }
         if counts != release.counts {
             let text = format!("it counts {}, its parts come to {counts}", release.counts);

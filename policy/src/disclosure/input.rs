@@ -103,9 +103,11 @@ pub enum Standing<'a> {
     },
     /// It has not answered: awaited, late, never reported or revoked.
     Nothing(UnitState),
+    /// It left the register and is not expected for the period; whatever it said of it is not added.
+    Left,
 }
 
-/// A direct subordinate that the register expects for the period.
+/// A direct subordinate that the register expects for the period, or that left it.
 #[derive(Debug, Clone, Copy)]
 pub struct Subordinate<'a> {
     /// The unit.

@@ -149,7 +149,8 @@ pub fn roll_up(
     for subordinate in ordered(subordinates)? {
         adding.subordinate(subordinate)?;
     }
-    adding.finish(own.sources(), !subordinates.is_empty())
+    let expected = |it: &Subordinate<'_>| !matches!(it.standing, Standing::Left);
+    adding.finish(own.sources(), subordinates.iter().any(expected))
 }
 
 fn ordered<'a, 'b>(
@@ -247,6 +248,10 @@ impl<'a> Adding<'a> {
                 self.direct.push(ManifestEntry { unit, state, statement, term, edition, counts });
                 Ok(())
             }
+            Standing::Left => {
+                self.missing(subordinate, UnitState::Left);
+                Ok(())
+            }
             Standing::Nothing(state) => {
                 // A figure cannot be included that is not there.
                 let state = if state.is_included() { UnitState::Awaited } else { state };
@@ -294,7 +299,11 @@ impl<'a> Adding<'a> {
     /// Refuses statements that the caller mixed up.
     fn check(&self, unit: &UnitId, input: &Input) -> Result<(), RollUpError> {
         let release = &input.release;
-        let ours = input.issuer.is_child_of(self.issuer) && input.issuer.leaf() == unit;
+        // Its path was held against this unit's when it was accepted, and may have changed since: when
+        // this unit moved to another superior, whatever stands below it moved with it.
+        let above = input.issuer.parent();
+        let ours = above.is_some_and(|above| above.leaf() == self.issuer.leaf())
+            && input.issuer.leaf() == unit;
         let same = release.indicator == self.about.indicator && release.period == self.about.period;
         if !ours || !same {
             let Release { indicator, period, .. } = release;

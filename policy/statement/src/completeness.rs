@@ -69,6 +69,9 @@ states! {
     Withdrawn = 12 "withdrawn" "withdrawn",
     /// Nothing after its deadline, and its superior cannot reach it.
     Unreachable = 13 "unreachable" "unreachable",
+    /// It was in its superior's register, and is not expected any more: it was merged, split, moved to
+    /// another superior, or ended.
+    Left = 16 "left" "left the register",
 }
 
 impl UnitState {
@@ -120,10 +123,11 @@ impl Counts {
         self.0.get(&state).copied().unwrap_or(0)
     }
 
-    /// All units.
+    /// All units that are expected. Those that left the register are counted beside them.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.values().fold(0, |sum, units| sum.saturating_add(*units))
+        let expected = self.0.iter().filter(|(state, _)| **state != UnitState::Left);
+        expected.fold(0, |sum, (_, units)| sum.saturating_add(*units))
     }
 
     /// Units whose figure is in the sum.

@@ -50,9 +50,11 @@ impl Sim {
             // A catalogue may have come only now.
             self.adopt_everything();
             self.settle_calendars();
+            let moving = self.finish_moves();
             let wrong = self.figures_wrong();
             match wrong {
-                None => break,
+                None if !moving || self.now >= end => break,
+                None => self.run_until(self.now + LOOK_MS),
                 Some((invariant, what)) if self.now >= end => {
                     self.note_everybody();
                     return self.violated(invariant, Err(what));
@@ -100,6 +102,9 @@ impl Sim {
             let leaf = !self.plan.units.iter().any(|other| other.is_child_of(unit));
             for (indicator, kind) in INDICATORS {
                 for day in DAYS {
+                    if !self.is_expected(unit, day) {
+                        continue;
+                    }
                     if let Err(what) = self.relaxed_at_rest(unit, indicator, day) {
                         return Some(("the_stricter_rules_bind_again", what));
                     }
@@ -200,7 +205,7 @@ impl Sim {
         let direct = sum.as_ref().map(|known| known.manifest.direct.as_slice()).unwrap_or_default();
         for below in self.plan.units.iter().filter(|below| below.is_child_of(unit)) {
             // What a liar, a stopped or a revoked unit said last is not for its superior to hold.
-            if !self.is_sound_up(below) {
+            if !self.is_sound_up(below) || !self.is_expected(below, day) {
                 continue;
             }
             let last = self.seen.last_of(below, &id).map(|known| known.digest);
@@ -364,6 +369,7 @@ impl Sim {
     fn check_rest(&mut self) {
         self.check_view();
         self.check_ledgers();
+        self.check_registers();
         for unit in self.plan.units.clone() {
             let at = self.reporter(&unit);
             let Some(status) = self.status(at) else { return };

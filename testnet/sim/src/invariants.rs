@@ -5,17 +5,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use reeve_protocol::NodeKey;
 use reeve_statement::bounds::{Bounds, Cell};
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
+use reeve_statement::register::Register;
 use reeve_statement::release::Release;
 use reeve_statement::statement::FigureId;
 use reeve_statement::table::{RowKey, Table};
-use reeve_statement::unit::UnitPath;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::known::{Held, Seen};
 use crate::model::{CANARY, STRICT};
+use crate::registers::expects;
 
 /// Names an edition: issuer, figure, term, number.
 pub(crate) type EditionName = (UnitPath, FigureId, u64, u64);
@@ -36,6 +39,42 @@ pub(crate) struct Told {
     exact: BTreeMap<(UnitPath, String, RowKey), BTreeSet<i64>>,
     /// The own table that was told in each window, of each unit and period.
     windows: BTreeMap<(UnitPath, FigureId, i64), Table>,
+}
+
+/// A register names everybody whom the version before it named.
+pub(crate) fn invariant_a_register_forgets_nobody(
+    before: &Register,
+    register: &Register,
+    unit: &UnitPath,
+) -> Found {
+    register.follows(before).map_err(|error| format!("the register of {unit}: {error}"))
+}
+
+/// On each day each unit that is in a register is expected by one superior, from the first day that one
+/// names until it ends.
+pub(crate) fn invariant_one_superior_expects_each_unit(
+    registers: &BTreeMap<UnitPath, Register>,
+    unit: &UnitId,
+    day: &str,
+) -> Found {
+    let expecting = registers.iter().filter(|(_, register)| expects(register, unit, day));
+    let expecting: Vec<String> = expecting.map(|(superior, _)| superior.to_string()).collect();
+    let on: Date = day.parse().unwrap();
+    let entries = registers.values().flat_map(|register| &register.entries);
+    let begun = entries.filter(|it| it.unit == *unit && it.valid_from.is_none_or(|at| at.0 <= on));
+    let last = begun.max_by_key(|entry| entry.valid_from);
+    // Whoever goes to a superior that is not looked at is expected by that one.
+    let elsewhere = |to: &UnitPath| !registers.contains_key(to);
+    let due = last.is_some_and(|entry| match (&entry.valid_to, &entry.went_to) {
+        (Some(to), None) => on <= to.0,
+        (Some(to), Some(superior)) => on <= to.0 || !elsewhere(superior),
+        (None, _) => true,
+    });
+    if expecting.len() == usize::from(due) {
+        Ok(())
+    } else {
+        Err(format!("{unit} on {day} is expected by {expecting:?}; somebody is to: {due}"))
+    }
 }
 
 /// No two different statements have one issuer, figure, term and edition.

@@ -8,6 +8,7 @@ use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
+use reeve_statement::register::{Day, Register, RegisterEntry};
 use reeve_statement::statement::FigureId;
 use reeve_statement::table::{Area, RowKey, Table, Unlisted};
 use reeve_statement::unit::UnitPath;
@@ -199,4 +200,40 @@ fn what_is_wrong_at_rest_is_found() {
     assert!(invariant_an_older_copy_is_noticed(false, &unit()).is_err());
     assert!(invariant_queues_are_bounded(8, 8, "deliveries").is_ok());
     assert!(invariant_queues_are_bounded(9, 8, "deliveries").is_err());
+}
+
+#[test]
+fn a_register_that_forgets_or_expects_twice_is_noticed() {
+    let entry = |from: &str, to: &str, went_to: &str| {
+        let day = |text: &str| text.parse().ok().map(Day);
+        RegisterEntry {
+            valid_from: day(from),
+            valid_to: day(to),
+            went_to: went_to.parse().ok(),
+            ..RegisterEntry::new("u1".parse().unwrap())
+        }
+    };
+    let register = |version, entries: &[RegisterEntry]| Register {
+        version,
+        previous: None,
+        entries: entries.to_vec(),
+        calendar: None,
+    };
+    let open = register(1, &[entry("", "", "")]);
+    let forgets = |after| invariant_a_register_forgets_nobody(&open, &after, &unit());
+    assert!(forgets(register(2, &[])).is_err());
+    assert!(forgets(register(2, &[entry("", "2026-03-01", "")])).is_ok());
+
+    let expected = |one: &[RegisterEntry], other: &[RegisterEntry]| {
+        let paths = ["top", "top/u2"].map(|path| path.parse().unwrap());
+        let all = paths.into_iter().zip([register(1, one), register(1, other)]).collect();
+        let unit = "u1".parse().unwrap();
+        let day = |day: &&str| invariant_one_superior_expects_each_unit(&all, &unit, day).is_ok();
+        ["2026-02-28", "2026-03-01"].iter().filter(|it| day(it)).count()
+    };
+    let (moved, taken) = (entry("", "2026-02-28", "top/u2"), entry("2026-03-01", "", ""));
+    assert_eq!(expected(core::slice::from_ref(&moved), core::slice::from_ref(&taken)), 2);
+    assert_eq!(expected(core::slice::from_ref(&moved), &[]), 1, "nobody expects it");
+    assert_eq!(expected(&[entry("", "", "")], &[taken]), 1, "both expect it");
+    assert_eq!(expected(&[entry("", "2026-02-28", "")], &[]), 2, "it ended");
 }

@@ -6,10 +6,11 @@ use std::rc::Rc;
 use reeve_protocol::NodeKey;
 use reeve_statement::completeness::Manifest;
 use reeve_statement::digest::Digest;
+use reeve_statement::register::Register;
 use reeve_statement::release::Release;
 use reeve_statement::statement::{Body, FigureId, Statement};
 use reeve_statement::table::Table;
-use reeve_statement::unit::{UnitId, UnitPath};
+use reeve_statement::unit::UnitPath;
 
 /// A statement whose signature holds.
 #[derive(Debug)]
@@ -67,8 +68,8 @@ pub(crate) struct Seen {
     pub(crate) last: BTreeMap<(UnitPath, FigureId), Rc<Known>>,
     /// Roots of the ledgers that were shown, by ledger and size.
     pub(crate) heads: BTreeMap<(String, u64), Digest>,
-    /// Whom each register names.
-    pub(crate) registers: BTreeMap<Digest, BTreeSet<UnitId>>,
+    /// Every register that an honest unit issued.
+    pub(crate) registers: BTreeMap<Digest, Register>,
 }
 
 impl Seen {
@@ -105,8 +106,7 @@ impl Seen {
     /// Takes note of an edition that an honest unit issued.
     pub(crate) fn note_issued(&mut self, issued: &Rc<Known>) {
         if let Body::Register(register) = &issued.statement.body {
-            let units = register.entries.iter().map(|entry| entry.unit.clone()).collect();
-            self.registers.insert(issued.digest, units);
+            self.registers.insert(issued.digest, register.clone());
         }
         let Some((id, edition)) = issued.statement.figure() else { return };
         let name = (issued.statement.issuer.clone(), id);

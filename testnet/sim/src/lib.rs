@@ -30,6 +30,7 @@ mod model;
 mod network;
 mod observe;
 mod plan;
+mod registers;
 pub mod registry;
 mod scale;
 mod setup;

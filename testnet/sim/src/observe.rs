@@ -1,6 +1,7 @@
 //! What is seen at each step, held against the invariants: frames as they leave, statements as they
 //! are issued, answers as they are given.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use reeve_protocol::effect::{Channel, NodeKey};
@@ -14,6 +15,7 @@ use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::ledger::leaf_hash;
+use reeve_statement::register::{Register, RegisterEntry};
 use reeve_statement::release::Release;
 use reeve_statement::statement::Body;
 use reeve_statement::time::Timestamp;
@@ -209,6 +211,9 @@ impl Sim {
             // What an authority signed is published here and verified by whoever takes it.
             let Some(known) = signed.and_then(|signed| self.know(at, signed)) else { continue };
             self.seen.note_issued(&known);
+            if let Body::Register(register) = &known.statement.body {
+                self.observe_register(&known, register);
+            }
             self.observe_issued(at, &known);
         }
     }
@@ -238,7 +243,7 @@ impl Sim {
                 unit.child(below.clone()).is_ok_and(|below| self.is_above_a_liar(&below))
             };
             let register = release.register.and_then(|it| self.seen.registers.get(&it));
-            let expected = register.cloned().unwrap_or_default();
+            let expected = register.map(|it| named_by(it, release)).unwrap_or_default();
             [
                 (
                     "completeness_is_earned",
@@ -409,4 +414,12 @@ impl Sim {
         // Of a term that the superior has not heard of yet, it cannot tell what is missing.
         seen.zip(image).is_some_and(|(seen, image)| Some(seen.term) == term && seen.size > image)
     }
+}
+
+/// Whom a register expects for a release's period, and who left before it.
+fn named_by(register: &Register, release: &Release) -> (BTreeSet<UnitId>, BTreeSet<UnitId>) {
+    // Only the present depends on the day, and no figure here is of the present.
+    let today = release.period.last_day().unwrap_or_default();
+    let units = |entries: Vec<&RegisterEntry>| entries.iter().map(|it| it.unit.clone()).collect();
+    (units(register.expected(release.period, today)), units(register.left(release.period, today)))
 }

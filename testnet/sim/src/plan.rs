@@ -74,6 +74,8 @@ pub struct Faults {
     pub short_of_space: u32,
     /// Whether the unit that is restored begins anew, as `reeve restore` lets it; 0: its store was copied.
     pub begins_anew: u32,
+    /// Units merged, split, renamed, moved or ended, of 1,000 seconds.
+    pub registers: u32,
 }
 
 /// A run, drawn from a seed.
@@ -133,6 +135,7 @@ impl Plan {
         plan.draw_calendars();
         plan.draw_hand_over();
         plan.draw_storage();
+        plan.draw_registers();
         plan
     }
 
@@ -200,6 +203,14 @@ impl Plan {
         self.faults.adoptions = some(700);
         self.faults.declarations = some(300);
         self.faults.classes = some(1);
+    }
+
+    /// Drawn apart, too.
+    fn draw_registers(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x4e61_57e4);
+        if random.random_bool(0.5) {
+            self.faults.registers = random.random_range(1..=200);
+        }
     }
 
     /// Drawn apart, too.

@@ -31,10 +31,10 @@ struct Due {
 }
 
 /// Completeness counts nobody as reported whose statement, for this figure, had not come and been
-/// verified; it names everybody who is expected, and adds up.
+/// verified; it names everybody whom the register expects, and who left it, and adds up.
 pub(crate) fn invariant_completeness_is_earned(
     told: &Known,
-    expected: &BTreeSet<UnitId>,
+    (expected, left): &(BTreeSet<UnitId>, BTreeSet<UnitId>),
     lies: &dyn Fn(&UnitId) -> bool,
     received: Received<'_>,
 ) -> Found {
@@ -52,6 +52,10 @@ pub(crate) fn invariant_completeness_is_earned(
         if own != UnitState::Reported {
             exceptions.insert((Vec::new(), own));
         }
+    }
+    for unit in left {
+        counts.add(UnitState::Left, 1);
+        exceptions.insert((vec![unit.clone()], UnitState::Left));
     }
     for entry in &told.manifest.direct {
         let due =

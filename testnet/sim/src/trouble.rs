@@ -108,6 +108,7 @@ impl Sim {
         self.adopt_something();
         self.declare_something();
         self.change_some_calendar();
+        self.change_some_register();
     }
 
     /// One direction between two nodes is cut, or both.

@@ -59,6 +59,10 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(25_000);
             plan.hand_over(plan.units[0].clone());
         }
+        Bug::ExpectForEver | Bug::ForgetUnits => {
+            plan.faults.registers = 500;
+            plan.trouble_ms = plan.trouble_ms.max(10_000);
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -130,4 +134,6 @@ found! {
     tells_all_classes_the_same TellAllTheSame,
     keeps_reporting KeepReporting,
     leaves_the_office LeaveTheOffice,
+    expects_for_ever ExpectForEver,
+    forgets_units_that_ended ForgetUnits,
 }

@@ -21,6 +21,7 @@ use crate::job::Job;
 use crate::letters::Heard as HeardBy;
 use crate::node::Node;
 use crate::refusal::Refusal;
+use crate::register::registered;
 use crate::report::{FUTURE_MS, Heard};
 use crate::rows::{self, HeadRow, HeardRow};
 use crate::trust::{Standing, refusal_of};
@@ -48,6 +49,13 @@ pub(crate) enum VerifiedFor {
         ask: crate::effect::AskId,
         /// What it must be.
         kind: StatementKind,
+    },
+    /// Another superior's register, by which a unit comes here: the person waits for the answer.
+    Transfer {
+        /// Who.
+        ask: crate::effect::AskId,
+        /// The unit.
+        unit: UnitId,
     },
 }
 
@@ -180,6 +188,13 @@ impl Node {
                     Err(Refusal::OutOfPlace)
                 };
                 self.reply_taken(ask, taken);
+            }
+            (VerifiedFor::Transfer { ask, unit }, Ok(verified)) => {
+                let answer = registered(self.receive_unit(&unit, &verified));
+                self.context.reply(ask, answer);
+            }
+            (VerifiedFor::Transfer { ask, .. }, Err(error)) => {
+                self.reply_taken(ask, Err(refusal_of_verify(&error)));
             }
             (
                 VerifiedFor::Delivery { inbound, peer, .. } | VerifiedFor::Ask { inbound, peer },

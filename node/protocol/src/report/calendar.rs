@@ -191,7 +191,7 @@ impl Node {
             return;
         };
         let now = self.context.now().wall;
-        let below = self.expected(indicator, period);
+        let below = self.expected(period);
         let of_units = below.into_iter().map(|entry| self.deadline_of(entry, indicator, period));
         let all = of_units.chain([self.deadline(indicator, period)]).flatten();
         let deadlines: BTreeSet<Timestamp> = all.filter(|at| *at > now).collect();

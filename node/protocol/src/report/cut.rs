@@ -23,7 +23,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::notice::{Notice, NoticeCode};
 use reeve_statement::period::{Period, Step};
-use reeve_statement::register::{Register, RegisterEntry};
+use reeve_statement::register::RegisterEntry;
 use reeve_statement::release::{Release, RevisionReason, Sources};
 use reeve_statement::statement::{Audience, Body, FigureId, Onward};
 use reeve_statement::table::{Area, Table};
@@ -199,6 +199,13 @@ impl Node {
         let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
         let fits = |it: &&Indicator| id.period.is_some_and(|period| period.step() == it.step);
         match indicator.filter(fits) {
+            // What the superior did not ask for belongs to another one, or to nobody above.
+            Some(_)
+                if id.class == Reports::class()
+                    && id.period.is_some_and(|period| !self.is_asked_for(period)) =>
+            {
+                Outcome::Nothing
+            }
             Some(indicator) if !self.is_adopted(indicator) => Outcome::NotAdopted,
             _ => self.outcome(id, look),
         }
@@ -278,7 +285,7 @@ impl Node {
         let forgets = self.settings.bugs.has(Bug::ForgetTold);
         let told = self.reports.disclosure.get(&key).filter(|_| !forgets);
         let state = told.unwrap_or(&fresh);
-        let expected = self.expected(indicator, period);
+        let expected = self.expected(period);
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();
         let silent = match self.is_due(indicator, period) {
@@ -375,7 +382,7 @@ impl Node {
                 Some((&entry.unit, self.pretended(id, &entry.unit, heard)?))
             })
             .collect();
-        let subordinates: Vec<Subordinate<'_>> = expected
+        let mut subordinates: Vec<Subordinate<'_>> = expected
             .iter()
             .map(|entry| {
                 let standing = match inputs.get(&entry.unit) {
@@ -394,12 +401,18 @@ impl Node {
                 }
             })
             .collect();
-        let all = subordinates.len();
-        let summed =
-            if self.settings.bugs.has(Bug::LeaveOneOut) { all.saturating_sub(1) } else { all };
-        let subordinates = subordinates.get(..summed).unwrap_or_default();
+        if self.settings.bugs.has(Bug::LeaveOneOut) {
+            subordinates.pop();
+        }
+        let left = self.left(period);
+        subordinates.extend(left.iter().map(|entry| Subordinate {
+            unit: &entry.unit,
+            standing: Said::Left,
+            possible: None,
+            stands_for: 1,
+        }));
         let issuer = &self.settings.unit;
-        roll_up(permit, indicator, period, issuer, own, subordinates, state)
+        roll_up(permit, indicator, period, issuer, own, &subordinates, state)
             .map_err(|error| roll_up_label(&error))
     }
 
@@ -441,17 +454,6 @@ impl Node {
         bare.personal = false;
         bare.floors = Floors { superior: 1, neighbour: 1, public: 1 };
         Cow::Owned(bare)
-    }
-
-    /// Subordinates that the register expects for the period.
-    pub(super) fn expected(&self, _indicator: &Indicator, period: Period) -> Vec<&RegisterEntry> {
-        let today = self.today();
-        self.reports
-            .register
-            .iter()
-            .flat_map(|(_, register): &(Digest, Register)| &register.entries)
-            .filter(|entry| entry.is_expected(period, today))
-            .collect()
     }
 
     /// The own unprotected figure; none if this node has no records or closures for it.

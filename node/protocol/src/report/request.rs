@@ -52,7 +52,7 @@ impl Node {
         if catalogue_version == 0 || !reports || self.lacks_office() {
             return None;
         }
-        Some(Request {
+        let request = Request {
             class: Reports::class(),
             indicators: Vec::new(),
             from: None,
@@ -64,7 +64,8 @@ impl Node {
             response_level: 0,
             catalogue_version,
             calendar: self.calendar_of(unit.leaf()),
-        })
+        };
+        Some(self.narrowed(request, unit.leaf()))
     }
 
     fn send_ask(&mut self, peer: NodeKey, bytes: Vec<u8>) {

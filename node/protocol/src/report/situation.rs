@@ -73,7 +73,7 @@ impl Node {
         } else {
             None
         };
-        let expected = self.expected(definition, period);
+        let expected = self.expected(period);
         Ok(SituationView {
             unit: self.settings.unit.clone(),
             is_leaf: self.reports.register.as_ref().is_none_or(|(_, it)| it.entries.is_empty()),
@@ -150,8 +150,10 @@ impl Node {
     /// Nobody has spoken of the period: who is expected to.
     fn silence(&self, indicator: &Indicator, period: Period) -> Standing {
         let mut standing = Standing::default();
-        for entry in self.expected(indicator, period) {
-            let state = self.silent_state(entry, indicator, period);
+        let silent = |entry| self.silent_state(entry, indicator, period);
+        let expected = self.expected(period).into_iter().map(|entry| (entry, silent(entry)));
+        let left = self.left(period).into_iter().map(|entry| (entry, UnitState::Left));
+        for (entry, state) in expected.chain(left) {
             standing.counts.add(state, 1);
             let (units, state) = (vec![entry.unit.clone()], state);
             standing.manifest.exceptions.push(Exception { units, state });

@@ -51,6 +51,7 @@ texts! {
     StateImplausible "state.implausible": "implausible", "数据不合理", "non plausibile", "unplausibel";
     StateWithdrawn "state.withdrawn": "withdrawn", "已撤回", "ritirato", "zurückgezogen";
     StateUnreachable "state.unreachable": "unreachable", "无法联系", "irraggiungibile", "nicht erreichbar";
+    StateLeft "state.left": "left the register", "已退出名册", "uscito dal registro", "nicht mehr im Verzeichnis";
 
     // Why a unit tells no figure.
     NoticeDeclined "notice.declined": "policy declines to tell it", "政策拒绝提供", "la policy rifiuta di comunicarlo", "die Richtlinie lehnt die Auskunft ab";
@@ -273,6 +274,7 @@ texts! {
     ProblemStopping "problem.stopping": "The node is stopping", "节点正在停止", "Il nodo si sta fermando", "Der Knoten hält an";
     ProblemNoTwin "problem.no_twin": "This node keeps no records", "本节点不保存记录", "Questo nodo non tiene record", "Dieser Knoten führt keine Datensätze";
     ProblemNoWriter "problem.no_writer": "This node may not write", "本节点不得写入", "Questo nodo non può scrivere", "Dieser Knoten darf nicht schreiben";
+    ProblemRegister "problem.register": "The register stays as it is", "名册未作更改", "Il registro resta com'è", "Das Verzeichnis bleibt, wie es ist";
     ProblemNotReporting "problem.not_reporting": "Another node keeps the register", "名册由另一节点保管", "Un altro nodo tiene il registro delle unità", "Ein anderer Knoten führt das Verzeichnis";
     ProblemExists "problem.exists": "Here already with other content", "已存在且内容不同", "C'è già, con altro contenuto", "Schon da, mit anderem Inhalt";
     ProblemNoSpace "problem.no_space": "The disk is full", "磁盘已满", "Il disco è pieno", "Die Platte ist voll";

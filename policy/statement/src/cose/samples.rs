@@ -3,7 +3,7 @@
 
 use super::{Envelope, STATEMENT_TYPE, Signed, Verifier};
 use crate::bounds::{Bounds, Cell};
-use crate::catalogue::{Catalogue, RecipientClass};
+use crate::catalogue::{Catalogue, RecipientClass, Titles};
 use crate::cbor;
 use crate::cert::testing::{DAY_MILLIS, Line, NOW};
 use crate::cert::{Chain, CrlSet};
@@ -13,7 +13,7 @@ use crate::digest::Digest;
 use crate::key::SecretKey;
 use crate::names::IndicatorId;
 use crate::notice::{Notice, NoticeCode};
-use crate::register::{Declaration, Register};
+use crate::register::{Day, Declaration, Population, Register, RegisterEntry};
 use crate::release::{Conditions, Decision, Release, Sources};
 use crate::request::Request;
 use crate::statement::{Audience, Body, Onward, Statement, VERSION};
@@ -98,7 +98,23 @@ pub(super) fn catalogue() -> Body {
 }
 
 pub(super) fn register() -> Body {
-    Body::Register(Register { version: 1, previous: None, entries: Vec::new(), calendar: None })
+    let day = |text: &str| Some(Day(text.parse().unwrap()));
+    let moved = RegisterEntry {
+        names: Titles(vec![("en".to_owned(), "Mill Town".to_owned())]),
+        valid_to: day("2026-02-24"),
+        population: Some(Population { persons: 1_204, year: 2025, source: "Census".to_owned() }),
+        time_zone: Some("Europe/Rome".to_owned()),
+        went_to: Some("it/05".parse().unwrap()),
+        ..RegisterEntry::new("a".parse().unwrap())
+    };
+    let merged = RegisterEntry {
+        valid_from: day("2026-02-25"),
+        predecessors: vec!["b".parse().unwrap(), "c".parse().unwrap()],
+        came_from: Some("it/05".parse().unwrap()),
+        ..RegisterEntry::new("d".parse().unwrap())
+    };
+    let previous = Some(Digest::of(b"register 1"));
+    Body::Register(Register { version: 2, previous, entries: vec![moved, merged], calendar: None })
 }
 
 pub(super) fn declaration() -> Body {

@@ -1,0 +1,244 @@
+//! The register: units are merged, split, renamed, moved and ended, in the middle of a week too, and every
+//! record is counted once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod world;
+
+use jiff::civil::Date;
+use reeve_protocol::NodeKey;
+use reeve_protocol::local::{Answer, Failure, FigureView, Question};
+use reeve_protocol::register::{RegisterAct, RegisterFault};
+use reeve_statement::catalogue::Titles;
+use reeve_statement::completeness::UnitState;
+use reeve_statement::digest::Digest;
+use reeve_statement::names::IndicatorId;
+use reeve_statement::register::RegisterEntry;
+use world::{CATALOGUE, World, operator, subordinate, unit};
+
+/// By day and by week; the week of all days here ends with 1 March.
+const BY_WEEK: &str = r#"
+[indicator.cases_by_week]
+title = { en = "Cases by week" }
+kind = "case"
+period = { field = "reported_on", step = "week" }
+measure = "count"
+area_depth = 3
+basis = "residence"
+"#;
+
+const MONDAY: &str = "2026-02-23";
+const TUESDAY: &str = "2026-02-24";
+const WEDNESDAY: &str = "2026-02-25";
+const FRIDAY: &str = "2026-02-27";
+const WEEK: &str = "2026-W09";
+
+struct Districts {
+    world: World,
+    nation: NodeKey,
+    regions: [NodeKey; 2],
+    a: NodeKey,
+    b: NodeKey,
+}
+
+/// A nation, two regions, districts a and b of the first. Each has one case on Monday, b one on Tuesday.
+fn districts() -> Districts {
+    let mut world = World::new();
+    let nation = world.add("it");
+    world.publish_catalogue(nation, "it", &format!("{CATALOGUE}{BY_WEEK}"));
+    let regions = [world.add("it/03"), world.add("it/05")];
+    let (a, b) = (world.add("it/03/a"), world.add("it/03/b"));
+    world.put_case(a, "a1", MONDAY, "f");
+    world.put_case(b, "b1", MONDAY, "f");
+    world.put_case(b, "b2", TUESDAY, "m");
+    world.pass(2_000);
+    Districts { world, nation, regions, a, b }
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+impl Districts {
+    fn act(&mut self, at: NodeKey, act: RegisterAct) -> Answer {
+        let answer = self.world.ask(at, operator(), Question::ChangeRegister(act));
+        self.world.pass(2_000);
+        answer
+    }
+
+    fn acts(&mut self, at: NodeKey, act: RegisterAct) -> Digest {
+        match self.act(at, act) {
+            Answer::Registered(statement) => statement,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn look(&mut self, at: NodeKey, period: &str) -> Option<FigureView> {
+        let indicator = if period.contains('W') { "cases_by_week" } else { "cases" };
+        let indicator = IndicatorId::new(indicator).unwrap();
+        let question = Question::Figure { indicator, period: period.parse().unwrap(), area: None };
+        match self.world.ask(at, operator(), question) {
+            Answer::Figure(view) => view.map(|view| *view),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The nation's total of a period, how many units it includes of how many, and how many left.
+    fn told(&mut self, period: &str) -> (i64, u64, u64, u64) {
+        let view = self.look(self.nation, period).unwrap();
+        let total = view.total.map_or(0, |cell| cell.value.lo());
+        let counts = &view.counts;
+        (total, counts.included(), counts.total(), counts.of(UnitState::Left))
+    }
+
+    fn register(&mut self, at: NodeKey) -> Vec<RegisterEntry> {
+        match self.world.ask(at, operator(), Question::Register) {
+            Answer::Register(entries) => entries,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn merge(units: &[&str], into: &str) -> RegisterAct {
+    RegisterAct::Merge {
+        units: units.iter().map(|unit| subordinate(unit)).collect(),
+        into: subordinate(into),
+        names: Titles(vec![("en".to_owned(), "Both".to_owned())]),
+        from: day(WEDNESDAY),
+    }
+}
+
+#[test]
+fn districts_that_merge_in_the_middle_of_a_week_are_counted_once() {
+    let mut it = districts();
+    assert_eq!(it.told(WEEK), (3, 2, 3, 0), "the other region has no districts and awaits nobody");
+    it.acts(it.regions[0], merge(&["a", "b"], "c"));
+    let c = it.world.add("it/03/c");
+    for n in 0..4 {
+        it.world.put_case(c, &format!("c{n}"), FRIDAY, "f");
+    }
+    it.world.pass(2_000);
+    assert_eq!(it.told(MONDAY), (2, 2, 3, 0), "history stays with those it is of");
+    assert_eq!(it.told(FRIDAY), (4, 1, 2, 2), "the two left, and are named");
+    assert_eq!(it.told(WEEK), (7, 3, 4, 0), "the week has a part of each");
+    let view = it.look(it.nation, FRIDAY).unwrap();
+    let left = view.exceptions.iter().filter(|it| it.state == UnitState::Left);
+    let left: Vec<String> = left.map(|it| format!("{}/{}", it.units[0], it.units[1])).collect();
+    assert_eq!(left, ["03/a", "03/b"], "seen two levels up");
+
+    // Late: a case of Monday is found in the old district's records, and corrected there.
+    it.world.put_case(it.a, "a2", MONDAY, "m");
+    // A mistake: the old district is not expected any more, and is not asked.
+    it.world.put_case(it.b, "b9", FRIDAY, "m");
+    it.world.pass(2_000);
+    assert_eq!(it.told(MONDAY).0, 3);
+    assert_eq!(it.told(FRIDAY), (4, 1, 2, 2));
+    // The new district is not asked for days on which it was not there.
+    it.world.put_case(c, "c9", TUESDAY, "m");
+    it.world.pass(2_000);
+    assert_eq!(it.told(TUESDAY).0, 1);
+}
+
+#[test]
+fn a_district_that_takes_in_another_goes_on_under_its_id() {
+    let mut it = districts();
+    it.acts(it.regions[0], merge(&["a", "b"], "a"));
+    it.world.put_case(it.a, "a2", FRIDAY, "f");
+    it.world.pass(2_000);
+    assert_eq!(it.told(FRIDAY), (1, 1, 2, 1));
+    assert_eq!(it.told(WEEK), (4, 2, 3, 0));
+    let entries = it.register(it.regions[0]);
+    assert_eq!(entries.len(), 3, "a before, a after, b");
+    assert_eq!(entries[1].predecessors, [subordinate("b")]);
+    assert_eq!(entries[1].names.text("en"), Some("Both"));
+    assert_eq!(entries[0].names.text("en"), None, "it was called otherwise before");
+}
+
+#[test]
+fn a_district_that_splits_in_the_middle_of_a_week_is_counted_once() {
+    let mut it = districts();
+    let into = ["d", "e"].map(|unit| (subordinate(unit), Titles::default())).to_vec();
+    let split =
+        RegisterAct::Split { unit: subordinate("b"), into, stays: false, from: day(WEDNESDAY) };
+    it.acts(it.regions[0], split.clone());
+    let (d, e) = (it.world.add("it/03/d"), it.world.add("it/03/e"));
+    it.world.put_case(d, "d1", FRIDAY, "f");
+    it.world.put_case(e, "e1", FRIDAY, "f");
+    it.world.pass(2_000);
+    assert_eq!(it.told(TUESDAY), (1, 1, 3, 0), "a and the other region say nothing of Tuesday");
+    assert_eq!(it.told(FRIDAY), (2, 2, 4, 1));
+    assert_eq!(it.told(WEEK), (5, 4, 5, 0));
+    match it.act(it.regions[0], split) {
+        Answer::Failed(Failure::Register(RegisterFault::Ended { until, .. })) => {
+            assert_eq!(until, day(WEDNESDAY));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_district_that_ends_is_missed_and_can_be_had_back() {
+    let mut it = districts();
+    let b = subordinate("b");
+    it.acts(it.regions[0], RegisterAct::End { unit: b.clone(), from: day(TUESDAY) });
+    assert_eq!(it.told(TUESDAY), (0, 0, 2, 1), "a register that shrinks is seen");
+    let view = it.look(it.nation, TUESDAY).unwrap();
+    assert!(!view.counts.is_complete());
+    it.acts(it.regions[0], RegisterAct::Reopen { unit: b.clone() });
+    assert_eq!(it.told(TUESDAY), (1, 1, 3, 0));
+    let again = it.act(it.regions[0], RegisterAct::Reopen { unit: b });
+    assert!(matches!(again, Answer::Failed(Failure::Register(RegisterFault::Open(_)))));
+}
+
+#[test]
+fn a_new_name_holds_from_its_day_on() {
+    let mut it = districts();
+    let named = |name: &str, from: Option<&str>| RegisterAct::Rename {
+        unit: subordinate("a"),
+        names: vec![("en".to_owned(), name.to_owned())],
+        from: from.map(day),
+    };
+    it.acts(it.regions[0], named("Old", None));
+    it.acts(it.regions[0], named("New", Some(WEDNESDAY)));
+    let names: Vec<_> = it
+        .register(it.regions[0])
+        .iter()
+        .filter(|entry| entry.unit.as_str() == "a")
+        .map(|entry| (entry.names.text("en").map(str::to_owned), entry.valid_to.is_some()))
+        .collect();
+    assert_eq!(names, [(Some("Old".to_owned()), true), (Some("New".to_owned()), false)]);
+    assert_eq!(it.told(WEEK), (3, 2, 3, 0), "it is one unit, and expected once");
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_changes_nothing() {
+    let mut it = districts();
+    let before = it.register(it.regions[0]);
+    let end =
+        |unit: &str, from: &str| RegisterAct::End { unit: subordinate(unit), from: day(from) };
+    let refused = |answer: Answer| match answer {
+        Answer::Failed(failure) => failure.to_string(),
+        other => panic!("{other:?}"),
+    };
+    for (act, says) in [
+        (end("x", MONDAY), "no unit x"),
+        (merge(&["a"], "a"), "1 to 64 units"),
+        (merge(&["a", "b"], "03"), "never given to another"),
+        (
+            RegisterAct::Move { unit: subordinate("a"), to: unit("it/03"), from: day(MONDAY) },
+            "another superior",
+        ),
+    ] {
+        let answer = it.act(it.regions[0], act);
+        assert!(refused(answer).contains(says), "{says}");
+    }
+    assert_eq!(it.register(it.regions[0]), before);
+    it.acts(it.regions[0], merge(&["a", "b"], "c"));
+    let answer = it.act(it.regions[0], end("c", MONDAY));
+    assert!(refused(answer).contains("expected a later day"));
+}
