@@ -96,7 +96,7 @@ impl Node {
         let Ok(chain) = Chain::from_cbor(&node.chain) else { return false };
         let Ok(verified) = self.trust.verify_any(&chain, now) else { return false };
         let key = NodeKey(verified.key().to_bytes());
-        if verified.role() != Role::Node || key == self.key {
+        if verified.role() != Role::Node || key == self.key || !self.knows_authorities(&chain) {
             return false;
         }
         let unit = verified.unit();

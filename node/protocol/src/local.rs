@@ -668,6 +668,8 @@ pub struct Status {
     pub superseded_by: Option<u64>,
     /// The latest term that any node of this unit is known to have been appointed for.
     pub home_term: Option<u64>,
+    /// Authorities around this node whose keys changed.
+    pub authorities: Vec<crate::authorities::AuthorityStatus>,
     /// Ledgers of this unit's earlier terms that are in this store: term and size.
     pub past_ledgers: Vec<(u64, u64)>,
     /// Whether its store is short of space, so that nothing that makes it grow is taken.

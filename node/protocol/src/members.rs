@@ -34,6 +34,7 @@ impl Node {
         let key = NodeKey(verified.key().to_bytes());
         let verified = self.trust.verify(&parsed, key, now)?;
         let unit = verified.unit().clone();
+        self.follow_authorities(&parsed)?;
         match standing(&self.settings.unit, &unit) {
             Some(Standing::Subordinate) => self.enter(unit.leaf().clone(), names, time_zone)?,
             Some(Standing::Home | Standing::Superior) => {}

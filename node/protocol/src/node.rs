@@ -13,6 +13,7 @@ use reeve_statement::unit::UnitId;
 
 use crate::around::{AROUND, Around};
 use crate::asks::AskedLoad;
+use crate::authorities::{KNOWN, KnownAuthority};
 use crate::bugs::Bug;
 use crate::consent::Acts;
 use crate::context::Context;
@@ -58,6 +59,8 @@ pub struct Node {
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
     pub(crate) around: Around,
+    /// Which key each authority around has, by unit.
+    pub(crate) authorities: BTreeMap<UnitId, KnownAuthority>,
     pub(crate) shares: Shares,
     pub(crate) reports: Reports,
     pub(crate) letters: Letters,
@@ -178,6 +181,7 @@ impl Node {
             trust,
             peers: Peers::default(),
             around: Around::default(),
+            authorities: BTreeMap::new(),
             shares: Shares::default(),
             reports: Reports::default(),
             letters: Letters::default(),
@@ -303,6 +307,7 @@ impl Node {
                 self.restore_heard_mark(key.strip_prefix(HEARD_MARK)?, value)?;
             }
             rows::FROM_BACKUP => self.restore_from_backup(value)?,
+            _ if key.starts_with(KNOWN) => self.restore_authority(value)?,
             _ if key.starts_with(AROUND) => self.restore_around(value)?,
             OFFICE_TOLD => self.restore_office_told(value)?,
             b"log" => (self.home.incarnation, self.home.log.end) = pair_of(value)?,
@@ -395,6 +400,7 @@ impl Node {
             let format = rows::FORMAT.to_be_bytes().to_vec();
             self.context.persist(rows::format_key(), Some(format));
         }
+        self.follow_own_authorities();
         self.hear_of_home_terms();
         self.resume_by_letter();
         self.enter_found();

@@ -355,6 +355,7 @@ impl Node {
         if !self.peers.connected.contains_key(&peer) {
             return Err(Refusal::OutOfPlace);
         }
+        self.follow_authorities(&presented)?;
         self.keep_renewed(peer, &chain, &presented);
         if standing == Standing::Home {
             self.take_writers(&hello.writers);

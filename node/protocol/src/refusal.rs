@@ -99,6 +99,8 @@ refusals! {
     BadDeclaration = 31 "bad_declaration" "a declaration has no name or level, ends before it begins, or is longer than 366 days",
     /// Another node of the unit reports for it by now.
     NotReporting = 32 "not_reporting" "another node reports for this unit by now; reports go to that one",
+    /// An authority of the chain has another key than is known of it, and does not say how it came to it.
+    OtherAuthority = 33 "other_authority" "an authority has another key than before, and its certificate does not say how it came to it; compare keys over another channel",
 }
 
 impl Refusal {

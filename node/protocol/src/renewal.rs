@@ -85,6 +85,7 @@ impl Node {
             first.then(|| self.trust.root_with_key(&certificate.authority_key_id())).flatten()
         };
         authority.is_some_and(|it| certificate.is_signed_by(it.key()))
+            || self.is_of_own_authority(certificate)
             || root().is_some_and(|it| certificate.is_signed_by(it.key()))
     }
 
@@ -94,6 +95,9 @@ impl Node {
         let chain = Chain::from_cbor(bytes).map_err(|_| Refusal::Malformed)?;
         let verified = self.trust.verify_any(&chain, self.context.now().wall)?;
         let own = *verified.unit() == self.settings.unit;
+        if own || verified.role() != Role::Authority {
+            self.follow_authorities(&chain)?;
+        }
         let for_this =
             own && verified.role() == Role::Node && NodeKey(verified.key().to_bytes()) == self.key;
         let appoints = for_this && verified.term() > self.settings.term;
@@ -131,6 +135,7 @@ impl Node {
             if *verified.unit() != self.settings.unit {
                 return Err(Refusal::OutOfArea);
             }
+            self.follow_authorities(&chain)?;
             match verified.role() {
                 Role::Authority => self.adopt_anchors(chain.certificates()),
                 Role::Node
@@ -191,6 +196,7 @@ impl Node {
         };
         let now = self.context.now().wall;
         self.trust.verify(&chain, self.key, now)?;
+        self.follow_authorities(&chain)?;
         self.settings.chain = chain;
         if let Some(writer) = self.settings.writer.chain.re_anchored(&renewed) {
             self.settings.writer.chain = writer;

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use reeve_protocol::authorities::AuthorityStatus;
 use reeve_protocol::declared::Declared;
 use reeve_protocol::local::{ForkStatus, PeerStatus, Status, SubordinateStatus};
+use reeve_statement::cert::Followed;
 use reeve_statement::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +209,9 @@ pub struct StatusView {
     /// The latest reporting term that any node of the unit is known to have been appointed for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub home_term: Option<u64>,
+    /// Authorities around this node whose keys changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorities: Vec<AuthorityView>,
     /// Ledgers of the unit's earlier terms that it keeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past_ledgers: Vec<PastLedger>,
@@ -238,6 +243,41 @@ pub struct RefusedBy {
     pub code: String,
     /// The refusal in words.
     pub reason: String,
+}
+
+/// An authority whose key changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorityView {
+    /// Its unit.
+    pub unit: String,
+    /// Its key now.
+    pub key: String,
+    /// The key before.
+    pub previous: String,
+    /// `handed_on`, or why its superior replaced it: `lost`, `compromised`, `joined_anew`.
+    pub how: String,
+    /// When its superior replaced it; none: it was handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_at: Option<String>,
+    /// When this node noticed.
+    pub noticed_at: String,
+}
+
+impl From<&AuthorityStatus> for AuthorityView {
+    fn from(status: &AuthorityStatus) -> Self {
+        let (how, replaced_at) = match status.change.way {
+            Followed::HandedOn => ("handed_on".to_owned(), None),
+            Followed::Replaced { loss, at } => (loss.to_string().replace(' ', "_"), Some(at)),
+        };
+        Self {
+            unit: status.unit.to_string(),
+            key: hex::encode(status.key),
+            previous: hex::encode(&status.previous),
+            how,
+            replaced_at: time(replaced_at),
+            noticed_at: status.change.noticed_at.to_string(),
+        }
+    }
 }
 
 /// The ledger of an earlier reporting term.
@@ -334,6 +374,7 @@ impl StatusView {
             }),
             superseded_by: status.superseded_by,
             home_term: status.home_term,
+            authorities: status.authorities.iter().map(AuthorityView::from).collect(),
             past_ledgers: status
                 .past_ledgers
                 .iter()

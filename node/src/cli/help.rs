@@ -11,7 +11,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Figures", &["situation", "query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
     ("Evidence", &["proof", "audit"]),
-    ("Who takes part", &["register", "invite", "admit", "certificate", "token"]),
+    ("Who takes part", &["register", "invite", "admit", "certificate", "authority", "token"]),
     ("This program", &["completions", "man"]),
 ];
 

@@ -9,6 +9,7 @@ pub mod admit;
 mod adopt;
 mod asking;
 mod audit;
+mod authority;
 mod backup;
 mod catalogue;
 pub mod certificate;
@@ -34,6 +35,7 @@ mod proof;
 mod query;
 mod record;
 mod register;
+mod rekey;
 mod report;
 mod request;
 mod restore;
@@ -186,6 +188,8 @@ pub enum Command {
     Invite(InviteArguments),
     /// Show, revoke or renew certificates
     Certificate(CertificateArguments),
+    /// Change the authority key, split it into shares, carry it to another node
+    Authority(AuthorityArguments),
     /// Make, list or revoke access tokens of the local API
     Token(token::Arguments),
     /// Print a completion script for a shell
@@ -226,6 +230,20 @@ pub struct CertificateArguments {
     node: asking::Node,
 }
 
+/// The arguments of `reeve authority`, and which node is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  reeve authority rekey /media/stick/016.rekey
+  reeve authority split --shares 5 --needed 3 --into /media/safe
+  reeve authority export /media/stick/authority.papers")]
+pub struct AuthorityArguments {
+    #[command(flatten)]
+    authority: authority::Arguments,
+    #[command(flatten)]
+    node: asking::Node,
+}
+
 impl Command {
     fn run(self, global: &Global, output: &Output) -> Result<(), CommandError> {
         match self {
@@ -262,6 +280,10 @@ impl Command {
             Self::Certificate(arguments) => {
                 let node = OwnNode { node: &arguments.node, global };
                 certificate::run(&arguments.certificate, global, output, &node)
+            }
+            Self::Authority(arguments) => {
+                let node = OwnNode { node: &arguments.node, global };
+                authority::run(&arguments.authority, global, output, &node)
             }
             Self::Token(arguments) => token::run(&arguments, global, output),
             Self::Completions(arguments) => completions::run(&arguments, output),

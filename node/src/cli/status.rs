@@ -11,6 +11,9 @@ use crate::api::{PeerView, StatusView, SubordinateView};
 /// Days before a certificate's end from which on it is marked.
 const WARN_DAYS: i64 = 30;
 
+/// Digits of a key that the text shows; `--json` has all.
+const KEY_DIGITS: usize = 16;
+
 /// Names of a list that the text shows; `--json` has all.
 const NAMES_SHOWN: usize = 8;
 
@@ -159,6 +162,18 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
     }
     if status.needs_letter {
         lines.push((None, Style::Doubtful.of(locale.say(Text::NeedsLetter))));
+    }
+    for authority in &status.authorities {
+        let key: String = authority.key.chars().take(KEY_DIGITS).collect();
+        let told =
+            [plain(&authority.unit), key, plain(&authority.noticed_at), plain(&authority.how)];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = if authority.replaced_at.is_some() {
+            Style::Bad.of(&locale.fill(Text::AuthorityReplaced, &told))
+        } else {
+            locale.fill(Text::AuthorityHandedOn, &told)
+        };
+        lines.push((Some(Text::LabelAuthority), told));
     }
     for past in &status.past_ledgers {
         let places = [past.size.to_string(), past.term.to_string()];

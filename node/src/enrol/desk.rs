@@ -103,6 +103,8 @@ pub struct EnrolDesk {
     lists: Vec<SignedList>,
     authority: Option<Authority>,
     open: BTreeMap<InviteId, Open>,
+    /// The last certificate of each subordinate's authority.
+    certified: BTreeMap<UnitPath, Certificate>,
     /// The last reporting term that was given to a unit at this desk.
     given: BTreeMap<UnitPath, u64>,
 }
@@ -122,6 +124,7 @@ impl EnrolDesk {
             lists: house.lists()?.iter().map(crate::house::HeldList::signed).collect(),
             authority: None,
             open: BTreeMap::new(),
+            certified: certified(house)?,
             given: BTreeMap::new(),
         })
     }
@@ -133,6 +136,7 @@ impl EnrolDesk {
     pub fn follow(&mut self, house: &House) -> Result<(), HouseError> {
         self.node_chain = house.identity()?.node.clone();
         self.lists = house.lists()?.iter().map(crate::house::HeldList::signed).collect();
+        self.certified.extend(certified(house)?);
         Ok(())
     }
 
@@ -242,6 +246,7 @@ impl EnrolDesk {
         let request = application.request()?;
         let (_, step) = self.certify_authority(&open, term, authority, &request, clerk)?;
         self.given.insert(unit.clone(), term);
+        self.certified.extend(step.issued.first().map(|it| (unit.clone(), it.clone())));
         Ok((Admitted::new(unit, &step.answer, &self.node_chain), step.issued))
     }
 
@@ -361,6 +366,8 @@ impl EnrolDesk {
         if let Some(open) = self.open.get_mut(invite) {
             if let Answer::Authority { term, .. } = &step.answer {
                 self.given.insert(open.unit.clone(), *term);
+                let issued = step.issued.first().map(|it| (open.unit.clone(), it.clone()));
+                self.certified.extend(issued);
             }
             let (answer, issued) = (step.answer.clone(), step.issued.clone());
             open.done = Some(Done { asked, answer, issued, key });
@@ -377,9 +384,11 @@ impl EnrolDesk {
         clerk: &mut Clerk<'_>,
     ) -> Result<(PublicKey, Step), EnrolRefusal> {
         let request = read_request(request, Role::Authority, &open.unit)?;
-        let chain = authority
-            .subordinate(open.unit.leaf(), &open.level, *request.key(), clerk)
-            .map_err(|_| EnrolRefusal::Failed)?;
+        let chain = match self.certified.get(&open.unit) {
+            Some(held) => authority.subordinate_anew(held, &open.level, *request.key(), clerk),
+            None => authority.subordinate(open.unit.leaf(), &open.level, *request.key(), clerk),
+        };
+        let chain = chain.map_err(|_| EnrolRefusal::Failed)?;
         let encoded = chain.to_cbor();
         let welcome = self.welcome(open, encoded.len());
         let answer = Answer::Authority { chain: Bytes(encoded), welcome, term };
@@ -450,6 +459,17 @@ impl EnrolDesk {
         let admission = Admission { chain: chain.to_cbor(), names: open.names.clone(), time_zone };
         Ok(Step { answer: Answer::Admitted, issued: Vec::new(), admission: Some(admission) })
     }
+}
+
+/// The last certificate of each authority that was issued in a house.
+fn certified(house: &House) -> Result<BTreeMap<UnitPath, Certificate>, HouseError> {
+    let mut issued = house.issued()?;
+    issued.sort_by_key(|it| it.validity().not_before);
+    let authorities = issued.into_iter().filter_map(|it| {
+        let claims = it.claims().filter(|claims| claims.role == Role::Authority)?;
+        Some((claims.unit.clone(), it))
+    });
+    Ok(authorities.collect())
 }
 
 fn is_time_zone(name: &str) -> bool {

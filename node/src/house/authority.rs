@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::{
-    Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, NodeGrant,
-    Revocation, Role, RootList, Serial, WriterGrant, issue_root,
+    Actions, AuthorityGrant, Certificate, Chain, Crl, Domain, IssueError, Issuer, Loss, NodeGrant,
+    Revocation, Role, RootList, Serial, Step, Succession, Way, WriterGrant, issue_root,
 };
 use reeve_statement::cose;
 use reeve_statement::digest::FederationId;
@@ -87,7 +87,7 @@ impl Root {
     /// When a value does not fit a certificate.
     pub fn renew(&self, held: &Certificate, clerk: &mut Clerk<'_>) -> Result<Chain, HouseError> {
         let issuer = Issuer::new(&self.certificate, &self.key)?;
-        Ok(Chain::new(certify_again(&issuer, held, clerk)?, Vec::new())?)
+        Ok(Chain::new(certify_again(&issuer, held, None, clerk)?, Vec::new())?)
     }
 
     /// Certifies the authority of the federation's first unit.
@@ -102,8 +102,23 @@ impl Root {
         clerk: &mut Clerk<'_>,
     ) -> Result<Chain, HouseError> {
         let issuer = Issuer::new(&self.certificate, &self.key)?;
-        let certificate = certify(&issuer, unit, level, key, clerk)?;
+        let certificate = certify(&issuer, (unit, level, key), None, clerk)?;
         Ok(Chain::new(certificate, Vec::new())?)
+    }
+
+    /// Certifies the authority of the first unit with another key.
+    ///
+    /// # Errors
+    /// When a value does not fit a certificate.
+    pub fn rekey(
+        &self,
+        held: &Certificate,
+        key: PublicKey,
+        succession: Succession,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let issuer = Issuer::new(&self.certificate, &self.key)?;
+        Ok(Chain::new(certify_again(&issuer, held, Some((key, succession)), clerk)?, Vec::new())?)
     }
 }
 
@@ -184,8 +199,49 @@ impl Authority {
         key: PublicKey,
         clerk: &mut Clerk<'_>,
     ) -> Result<Chain, HouseError> {
-        let certificate = certify(&self.issuer()?, unit, level, key, clerk)?;
+        let certificate = certify(&self.issuer()?, (unit, level, key), None, clerk)?;
         self.below(certificate)
+    }
+
+    /// Certifies the authority of a unit directly below that joins anew, in place of the one that was
+    /// certified last.
+    ///
+    /// # Errors
+    /// As [`Authority::subordinate`].
+    pub fn subordinate_anew(
+        &self,
+        held: &Certificate,
+        level: &str,
+        key: PublicKey,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let claims = held.claims();
+        let unit = claims.map(|claims| claims.unit.leaf().clone());
+        let unit =
+            unit.ok_or_else(|| IssueError::NotAnAuthority { subject: held.subject().to_owned() })?;
+        if *held.key() == key {
+            return self.subordinate(&unit, level, key, clerk);
+        }
+        let way = Way::Replaced { loss: Loss::JoinedAnew, at: clerk.second() };
+        let step = Step { previous: held.key().to_bytes(), way };
+        let succession = Succession::after(step, claims.and_then(|it| it.succession.as_ref()));
+        let issuer = self.issuer()?;
+        let certificate = certify(&issuer, (&unit, level, key), Some(succession), clerk)?;
+        self.below(certificate)
+    }
+
+    /// Certifies the authority of a unit directly below with another key.
+    ///
+    /// # Errors
+    /// As [`Authority::subordinate`].
+    pub fn rekey(
+        &self,
+        held: &Certificate,
+        key: PublicKey,
+        succession: Succession,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        self.below(certify_again(&self.issuer()?, held, Some((key, succession)), clerk)?)
     }
 
     /// Certifies a node of the own unit, with the reporting term that it is appointed for, if any.
@@ -228,7 +284,19 @@ impl Authority {
     /// # Errors
     /// When this authority did not issue it, or a value does not fit a certificate.
     pub fn renew(&self, held: &Certificate, clerk: &mut Clerk<'_>) -> Result<Chain, HouseError> {
-        let claims = held.claims().filter(|_| held.is_signed_by(&self.key.public()));
+        if !held.is_signed_by(&self.key.public()) {
+            return Err(HouseError::NotIssuedHere { subject: held.subject().to_owned() });
+        }
+        self.again(held, clerk)
+    }
+
+    /// The same, also of what this unit's authority issued with an earlier key.
+    pub(super) fn again(
+        &self,
+        held: &Certificate,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let claims = held.claims();
         let claims = claims
             .ok_or_else(|| HouseError::NotIssuedHere { subject: held.subject().to_owned() })?;
         let issuer = self.issuer()?;
@@ -236,7 +304,7 @@ impl Authority {
         let (key, actions) = (*held.key(), held.actions().clone());
         let days = clerk.lifetimes.node_days;
         let certificate = match claims.role {
-            Role::Authority => certify_again(&issuer, held, clerk)?,
+            Role::Authority => certify_again(&issuer, held, None, clerk)?,
             Role::Node => {
                 let grant = NodeGrant { label, key, actions, term: claims.term };
                 issuer.node(&grant, &clerk.stamp(days, Some(self.chain.leaf()))?)?
@@ -274,9 +342,8 @@ impl Authority {
 
 fn certify(
     issuer: &Issuer<'_>,
-    unit: &UnitId,
-    level: &str,
-    key: PublicKey,
+    (unit, level, key): (&UnitId, &str, PublicKey),
+    succession: Option<Succession>,
     clerk: &mut Clerk<'_>,
 ) -> Result<Certificate, HouseError> {
     let stamp = clerk.stamp(clerk.lifetimes.authority_days, Some(issuer.certificate()))?;
@@ -288,13 +355,15 @@ fn certify(
         actions: Actions::all(),
         levels_below: levels.checked_sub(1).ok_or(IssueError::NoLevelLeft)?,
     };
-    Ok(issuer.authority(&grant, &stamp)?)
+    Ok(issuer.authority_after(&grant, succession, &stamp)?)
 }
 
-/// An authority's certificate once more. It may not reach further down than its issuer does now.
+/// An authority's certificate once more, with another key if there is one. It may not reach further down
+/// than its issuer does now.
 fn certify_again(
     issuer: &Issuer<'_>,
     held: &Certificate,
+    rekeyed: Option<(PublicKey, Succession)>,
     clerk: &mut Clerk<'_>,
 ) -> Result<Certificate, HouseError> {
     let claims = held.claims().filter(|claims| claims.role == Role::Authority);
@@ -303,12 +372,16 @@ fn certify_again(
     let stamp = clerk.stamp(clerk.lifetimes.authority_days, Some(issuer.certificate()))?;
     let allowed = issuer.certificate().levels_below().and_then(|levels| levels.checked_sub(1));
     let allowed = allowed.ok_or(IssueError::NoLevelLeft)?;
+    let (key, succession) = match rekeyed {
+        Some((key, succession)) => (key, Some(succession)),
+        None => (*held.key(), claims.succession.clone()),
+    };
     let grant = AuthorityGrant {
         unit: claims.unit.leaf().clone(),
         level: claims.level.clone(),
-        key: *held.key(),
+        key,
         actions: held.actions().clone(),
         levels_below: held.levels_below().unwrap_or(0).min(allowed),
     };
-    Ok(issuer.authority(&grant, &stamp)?)
+    Ok(issuer.authority_after(&grant, succession, &stamp)?)
 }

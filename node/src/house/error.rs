@@ -22,6 +22,79 @@ pub enum HouseError {
         /// The label.
         label: String,
     },
+    /// Another authority's key.
+    #[error(
+        "the key is {found}, and this unit's authority has {expected}: it is another authority's, or an \
+         older one of this unit; nothing was written"
+    )]
+    OtherAuthorityKey {
+        /// The key of the certificate.
+        expected: String,
+        /// The one that was found.
+        found: String,
+    },
+    /// Not what `reeve authority export` writes.
+    #[error(
+        "the file does not hold an authority's papers, as `reeve authority export` writes them"
+    )]
+    NotPapers,
+    /// A certificate among the papers cannot be read.
+    #[error("the authority's papers are damaged: {reason}; nothing was written")]
+    PapersDamaged {
+        /// Why.
+        reason: String,
+    },
+    /// Not what `reeve authority rekey` writes.
+    #[error("it is not an application for another authority key: {reason}")]
+    NotAnApplication {
+        /// Why.
+        reason: String,
+    },
+    /// An application is under way.
+    #[error(
+        "another key is applied for already; take its answer with `reeve authority take`, or remove {} to \
+         begin anew",
+        path.display()
+    )]
+    KeyUnderWay {
+        /// The key's file.
+        path: PathBuf,
+    },
+    /// No application is under way.
+    #[error(
+        "no other key was applied for here ({} is not there); begin with `reeve authority rekey`",
+        path.display()
+    )]
+    NoKeyUnderWay {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// The application follows another key.
+    #[error(
+        "the application names {found} as the key of before, and {expected} was certified last: it is \
+         outdated, or somebody else's; nothing was issued"
+    )]
+    OtherPreviousKey {
+        /// The key that was certified last.
+        expected: String,
+        /// The one that the application names.
+        found: String,
+    },
+    /// The old key did not sign.
+    #[error(
+        "the old key did not sign this application; if it is lost or was seen by others, say so with \
+         --replace, after comparing the new key over another channel"
+    )]
+    NotHandedOn,
+    /// An answer to something else.
+    #[error("the answer is not for the key that was applied for here")]
+    OtherAnswer,
+    /// The answer's key does not follow.
+    #[error("the answer does not follow this authority's present key: {reason}")]
+    NotFollowed {
+        /// Why.
+        reason: String,
+    },
     /// There is no configuration.
     #[error(
         "{} is not a node's folder: it has no reeve.toml; make one with `reeve init`, or name \

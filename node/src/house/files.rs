@@ -15,6 +15,7 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 pub(super) const KEYS: &str = "keys";
 pub(super) const ROOT_KEY: &str = "keys/root.key";
 pub(super) const AUTHORITY_KEY: &str = "keys/authority.key";
+pub(super) const NEXT_KEY: &str = "keys/authority.next.key";
 pub(super) const NODE_KEY: &str = "keys/node.key";
 pub(super) const WRITER_KEY: &str = "keys/writer.key";
 pub(super) const CERTIFICATES: &str = "certificates";

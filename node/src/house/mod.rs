@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `reeve.toml` | the configuration ([`crate::config`]) |
 //! | `keys/authority.key` | the unit's authority key, encrypted (PKCS#8); absent on a home's further nodes |
+//! | `keys/authority.next.key` | the key that the authority applied for, encrypted, until its certificate is there |
 //! | `keys/root.key` | the federation's root key, encrypted; on the founder's node only |
 //! | `keys/node.key`, `keys/writer.key` | the operational keys, plain, for this node's user only |
 //! | `certificates/{authority,node,writer}.pem` | chains, leaf first, without the root |
@@ -19,6 +20,7 @@
 
 mod authority;
 mod clerk;
+mod custody;
 mod entropy;
 mod error;
 mod files;
@@ -28,6 +30,7 @@ mod kept;
 mod lists;
 mod passphrase;
 mod records;
+mod rekey;
 mod renewal;
 mod report;
 mod settings;
@@ -46,6 +49,9 @@ use crate::config::{Config, Peer};
 
 pub use authority::{Authority, Root};
 pub use clerk::{Clerk, Lifetimes};
+pub use custody::{
+    CustodyError, LEAST_NEEDED, MOST_SHARES, OpenShare, Share, check_together, combine, split,
+};
 pub use entropy::{Entropy, EntropyError};
 pub use error::HouseError;
 pub use files::MAX_FILE_BYTES;
@@ -60,6 +66,7 @@ pub use passphrase::{
     CREDENTIAL, Passphrase, PassphraseError, PassphraseSource, new_passphrase, read_passphrase,
 };
 pub use records::Admission;
+pub use rekey::{KeyApplication, Rekeyed};
 pub use report::{CertificateReport, CertificateView, ListView};
 
 /// The name of the configuration file.

@@ -146,7 +146,7 @@ pub(super) fn label_of(certificate: &Certificate) -> Option<&str> {
 
 /// The chains of a file of PEM blocks: each begins with a node or writer, or the file does with an
 /// authority.
-fn chains_of(text: &str) -> Result<Vec<Chain>, HouseError> {
+pub(super) fn chains_of(text: &str) -> Result<Vec<Chain>, HouseError> {
     let mut chains: Vec<Vec<Certificate>> = Vec::new();
     for block in text.split_inclusive(PEM_END).filter(|part| part.contains(PEM_END)) {
         let chain = Chain::from_pem(block.trim_start())?;

@@ -49,8 +49,7 @@ pub async fn host(house: Arc<House>, options: HostOptions) -> Result<Hosted, Run
     let net = net_config(config, &house, &options, u64::from(u16::from_be_bytes([high, low])));
     let (handle, running) = start(Parts { settings, store, net }).await?;
     tokio::spawn(keep_renewed(house.folder().to_owned(), handle.presence()));
-    let reach = Reach::new(config, handle.addresses(), Vec::new());
-    handle.ask(local_person("start", Role::Operator), Question::Reached(reach.node)).await;
+    tokio::spawn(tell_reached(Arc::clone(&house), handle.clone()));
     introduce(&house, &handle).await.map_err(boxed)?;
     // Without an address nobody can reach its port, and units join by file.
     let porter = if house.has_authority_key() {
@@ -95,6 +94,13 @@ fn net_config(config: &Config, house: &House, options: &HostOptions, jitter: u64
         jitter_seed: jitter,
         tap: options.tap.clone(),
     }
+}
+
+/// Tells the core where peers reach it, once it listens: its neighbours pass it on.
+async fn tell_reached(house: Arc<House>, node: NodeHandle) {
+    let found = node.listening().await;
+    let reach = Reach::new(house.config(), found, Vec::new());
+    node.ask(local_person("start", Role::Operator), Question::Reached(reach.node)).await;
 }
 
 /// Writes renewed chains into the folder as the core puts them in force, until the node ends. Should a

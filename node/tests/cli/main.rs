@@ -19,6 +19,7 @@ mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]
 mod counts;
 mod declare;
+mod drill;
 mod federation;
 mod figures;
 mod files;

@@ -41,6 +41,7 @@ pub mod request;
 pub mod revocation;
 pub mod roots;
 mod second_opinion;
+pub mod succession;
 pub mod verify;
 
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use name::{Domain, NameError, dns_name};
 pub use request::{CertificateRequest, RequestError};
 pub use revocation::{Crl, CrlError, CrlSet, Reason, Revocation, StaleRule, issuer_of_list};
 pub use roots::{RootList, RootListError};
+pub use succession::{Followed, Loss, Step, Succession, SuccessionError, Way, hand_on};
 pub use verify::{VerifiedChain, verify_chain};
 
 /// Longest certificate, in bytes. Ours take 400 to 900; the rest is room for more actions and kinds.

@@ -7,10 +7,10 @@ use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::name::Domain;
 use reeve_statement::cert::{
     Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, Reason, Revocation, RootList,
-    Serial, Stamp, Validity, WriterGrant, issue_root,
+    Serial, Stamp, Step, Succession, Validity, WriterGrant, issue_root,
 };
 use reeve_statement::digest::Digest;
-use reeve_statement::key::SecretKey;
+use reeve_statement::key::{PublicKey, SecretKey};
 use reeve_statement::names::KindId;
 use reeve_statement::register::Declaration;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
@@ -66,6 +66,10 @@ pub struct Registry {
     nodes: BTreeMap<(UnitPath, String, Option<u64>), Chain>,
     /// Every chain of a node, by the digest of its leaf.
     chains: BTreeMap<Digest, Chain>,
+    /// How often each unit's authority got another key.
+    rekeyed: BTreeMap<UnitPath, u32>,
+    /// How the keys of authorities followed others, as their certificates say.
+    successions: BTreeMap<UnitPath, Succession>,
     /// The unit whose reporting node's first certificate ends early, and when, wall clock.
     expiring: Option<(UnitPath, i64)>,
 }
@@ -120,6 +124,8 @@ impl Registry {
             authorities: BTreeMap::new(),
             nodes: BTreeMap::new(),
             chains: BTreeMap::new(),
+            rekeyed: BTreeMap::new(),
+            successions: BTreeMap::new(),
             expiring: None,
         }
     }
@@ -145,6 +151,46 @@ impl Registry {
         self.issue_node(path, label, term, &renewed);
     }
 
+    /// The key of a unit's authority.
+    #[must_use]
+    pub fn authority_key(&self, path: &UnitPath) -> SecretKey {
+        match self.rekeyed.get(path) {
+            None => key(&format!("authority {path}")),
+            Some(times) => key(&format!("authority {path} {times}")),
+        }
+    }
+
+    /// A unit's authority gets another key, and everything below it is certified anew. `how` says how it
+    /// followed; none: its certificate says nothing.
+    pub fn rekey(
+        &mut self,
+        path: &UnitPath,
+        how: impl FnOnce(&SecretKey, &PublicKey) -> Option<Step>,
+    ) {
+        let old = self.authority_key(path);
+        *self.rekeyed.entry(path.clone()).or_insert(0) += 1;
+        let step = how(&old, &self.authority_key(path).public());
+        let held = self.successions.remove(path);
+        if let Some(step) = step {
+            self.successions.insert(path.clone(), Succession::after(step, held.as_ref()));
+        }
+        self.authorities.retain(|other, _| !other.is_within(path));
+        self.nodes.retain(|(other, ..), _| !other.is_within(path));
+    }
+
+    /// Tells what is certified after a unit's authority, or one above it, got another key from before.
+    fn anew(&self, path: &UnitPath) -> i64 {
+        let above = self.rekeyed.iter().filter(|(rekeyed, _)| path.is_within(rekeyed));
+        above.map(|(_, times)| i64::from(*times)).sum()
+    }
+
+    fn stamp_anew(&self, name: &str, path: &UnitPath) -> Stamp {
+        match self.anew(path) {
+            0 => stamp(name),
+            times => stamp_until(&format!("{name} anew {times}"), NOON + (300 + times) * DAY_MS),
+        }
+    }
+
     /// The certificate of a unit's authority, and those above it, nearest first.
     pub fn authority(&mut self, path: &UnitPath) -> (Certificate, Vec<Certificate>) {
         if let Some(found) = self.authorities.get(path) {
@@ -153,20 +199,22 @@ impl Registry {
         let grant = AuthorityGrant {
             unit: path.leaf().clone(),
             level: "level".to_owned(),
-            key: key(&format!("authority {path}")).public(),
+            key: self.authority_key(path).public(),
             actions: Actions::all(),
             levels_below: 8_u8.saturating_sub(u8::try_from(path.depth()).unwrap()),
         };
-        let stamp = stamp(&format!("a {path}"));
+        let stamp = self.stamp_anew(&format!("a {path}"), path);
+        let succession = self.successions.get(path).cloned();
         let made = match path.parent() {
             None => {
                 let issuer = Issuer::new(&self.root, &self.root_key).unwrap();
-                (issuer.authority(&grant, &stamp), Vec::new())
+                (issuer.authority_after(&grant, succession, &stamp), Vec::new())
             }
             Some(above) => {
                 let (certificate, mut chain) = self.authority(&above);
-                let signer = key(&format!("authority {above}"));
-                let made = Issuer::new(&certificate, &signer).unwrap().authority(&grant, &stamp);
+                let signer = self.authority_key(&above);
+                let issuer = Issuer::new(&certificate, &signer).unwrap();
+                let made = issuer.authority_after(&grant, succession, &stamp);
                 chain.insert(0, certificate);
                 (made, chain)
             }
@@ -187,7 +235,8 @@ impl Registry {
             _ => format!("n {path} {label}"),
         };
         let early = self.expiring.as_ref().filter(|(unit, _)| unit == path && label == REPORTING);
-        let stamp = early.map_or_else(|| stamp(&name), |(_, ends)| stamp_until(&name, *ends));
+        let stamp = early
+            .map_or_else(|| self.stamp_anew(&name, path), |(_, ends)| stamp_until(&name, *ends));
         self.issue_node(path, label, term, &stamp)
     }
 
@@ -205,7 +254,7 @@ impl Registry {
             actions: Actions::of_node(),
             term,
         };
-        let signer = key(&format!("authority {path}"));
+        let signer = self.authority_key(path);
         let issuer = Issuer::new(&authority, &signer).unwrap();
         let leaf = issuer.node(&grant, stamp).unwrap();
         above.insert(0, authority);
@@ -224,9 +273,10 @@ impl Registry {
             actions: Actions::all(),
             kinds,
         };
-        let signer = key(&format!("authority {path}"));
+        let signer = self.authority_key(path);
         let issuer = Issuer::new(&authority, &signer).unwrap();
-        let leaf = issuer.writer(&grant, &stamp(&format!("w {path} {label}"))).unwrap();
+        let leaf =
+            issuer.writer(&grant, &self.stamp_anew(&format!("w {path} {label}"), path)).unwrap();
         above.insert(0, authority);
         Chain::new(leaf, above).unwrap()
     }
@@ -250,7 +300,7 @@ impl Registry {
             body,
         };
         let chain = Chain::new(authority, above).unwrap();
-        let signer = key(&format!("authority {path}"));
+        let signer = self.authority_key(path);
         reeve_statement::cose::sign(&statement, &signer, &chain).unwrap().to_bytes()
     }
 
@@ -274,7 +324,7 @@ impl Registry {
         at: i64,
     ) -> SignedList {
         let (authority, above) = self.authority(path);
-        let signer = key(&format!("authority {path}"));
+        let signer = self.authority_key(path);
         let list = list_by(&authority, &signer, name, number, at);
         SignedList { chain: Chain::new(authority, above).unwrap().to_cbor(), list }
     }

@@ -130,6 +130,7 @@ const SHARED_OPTIONS: [&str; 4] = [
     "node/src/cli/identity.rs",
     "node/src/cli/asking.rs",
     "node/src/cli/adopt.rs",
+    "node/src/cli/rekey.rs",
 ];
 
 #[test]

@@ -9,11 +9,12 @@ struct Fence {
     homes: &'static [&'static str],
 }
 
-const LIBRARIES: [Fence; 10] = [
+const LIBRARIES: [Fence; 11] = [
     Fence {
         library: "getrandom",
         homes: &["node/src/house/entropy.rs", "node/src/store/checked.rs"],
     },
+    Fence { library: "blahaj", homes: &["node/src/house/custody.rs"] },
     Fence { library: "automerge", homes: &["crdt/src/twin/"] },
     Fence { library: "cedar_policy", homes: &["policy/src/authz/"] },
     Fence {

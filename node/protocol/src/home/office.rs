@@ -168,7 +168,7 @@ impl Node {
         }
         let Some(loading) = self.home.office.loads.remove(&load) else { return Some(loaded) };
         let peer = loading.peer();
-        let Some(telling) = self.home.office.telling.get_mut(&peer) else { return None };
+        let telling = self.home.office.telling.get_mut(&peer)?;
         let mut bytes = 0_usize;
         let mut fits = |key: &[u8], value: Option<&Vec<u8>>| {
             bytes = bytes.saturating_add(key.len()).saturating_add(value.map_or(0, Vec::len));

@@ -177,6 +177,7 @@ impl Node {
             refused_by: self.last_hello_refusal,
             superseded_by: self.superseded,
             home_term: self.home_term(),
+            authorities: self.view_authorities(),
             past_ledgers: self.past_ledgers.iter().map(|(term, size)| (*term, *size)).collect(),
             short_of_space: self.short,
             ledger_size: frontier.size(),

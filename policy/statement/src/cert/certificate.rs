@@ -12,6 +12,7 @@ use super::MAX_CERTIFICATE_BYTES;
 use super::action::Actions;
 use super::claims::{Claims, ClaimsError};
 use super::profile::{Parsed, parse};
+use super::succession::{Followed, SuccessionError};
 use crate::digest::Digest;
 use crate::key::{BadSignature, KeyError, KeyId, PublicKey};
 use crate::time::Timestamp;
@@ -189,6 +190,19 @@ impl Certificate {
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
         self.parsed.claims.as_ref()
+    }
+
+    /// How its authority's key followed one that is known of the unit; the key itself follows at once.
+    ///
+    /// # Errors
+    /// When it is another key, and nothing in the certificate leads to it from the known one.
+    pub fn follows(&self, known: &PublicKey) -> Result<Followed, SuccessionError> {
+        if self.key() == known {
+            return Ok(Followed::HandedOn);
+        }
+        let claims = self.claims().ok_or(SuccessionError::OtherKey)?;
+        let succession = claims.succession.as_ref().ok_or(SuccessionError::OtherKey)?;
+        succession.from(claims.unit.leaf(), known, self.key())
     }
 
     /// How many further levels of authorities it may issue; none for nodes and writers.

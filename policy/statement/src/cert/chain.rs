@@ -124,8 +124,8 @@ impl Chain {
 
     /// This chain with renewed certificates of its authorities, given from the nearest renewed one up
     /// to the top; none if they are not the authorities of this chain, or none of them is valid
-    /// longer than the one that it replaces. The leaf stays: an authority that is renewed keeps its
-    /// name and key. Nothing is verified.
+    /// longer than the one that it replaces or has a key that followed its one. The leaf stays: the
+    /// nearest authority that is renewed keeps its name and key. Nothing is verified.
     #[must_use]
     pub fn re_anchored(&self, renewed: &[Certificate]) -> Option<Self> {
         let same = |old: &Certificate, new: &Certificate| {
@@ -135,9 +135,17 @@ impl Chain {
         let from = self.above.iter().position(|old| same(old, first))?;
         let (kept, replaced) = self.above.split_at_checked(from)?;
         let end = |it: &Certificate| it.validity().not_after;
+        let follows = |old: &Certificate, new: &Certificate| {
+            old.key() != new.key()
+                && old.subject() == new.subject()
+                && new.follows(old.key()).is_ok()
+        };
         let pairs = || replaced.iter().zip(renewed);
-        let longer = pairs().all(|(old, new)| same(old, new) && end(new) >= end(old))
-            && pairs().any(|(old, new)| end(new) > end(old));
+        let fits = |(old, new): (&Certificate, &Certificate)| {
+            same(old, new) && end(new) >= end(old) || follows(old, new)
+        };
+        let longer =
+            pairs().all(fits) && pairs().any(|(old, new)| end(new) > end(old) || follows(old, new));
         if replaced.len() != renewed.len() || !longer {
             return None;
         }

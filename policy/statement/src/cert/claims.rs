@@ -6,6 +6,7 @@
 use der::asn1::ObjectIdentifier;
 use minicbor::{Decode, Encode};
 
+use super::succession::Succession;
 use crate::cbor;
 use crate::limits;
 use crate::names::KindId;
@@ -66,6 +67,9 @@ pub struct Claims {
     /// Kinds of records that a writer may change.
     #[cbor(n(5), with = "kinds")]
     pub writable_kinds: Vec<KindId>,
+    /// How an authority came to this key, if it had another one before.
+    #[n(6)]
+    pub succession: Option<Succession>,
 }
 
 impl Claims {
@@ -91,7 +95,21 @@ impl Claims {
 
     fn new(role: Role, unit: UnitPath, level: &str) -> Self {
         let level = level.to_owned();
-        Self { version: VERSION, role, unit, level, term: None, writable_kinds: Vec::new() }
+        Self {
+            version: VERSION,
+            role,
+            unit,
+            level,
+            term: None,
+            writable_kinds: Vec::new(),
+            succession: None,
+        }
+    }
+
+    /// The same, of an authority that had another key before.
+    #[must_use]
+    pub fn with_succession(self, succession: Option<Succession>) -> Self {
+        Self { succession, ..self }
     }
 
     /// The encoded claims.

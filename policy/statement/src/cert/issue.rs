@@ -25,6 +25,7 @@ use super::build::{self, ToBeSigned};
 use super::certificate::{Certificate, CertificateError, Serial, Validity};
 use super::claims::{CLAIMS_OID, Claims, Role};
 use super::name::{self, Domain, NameError};
+use super::succession::Succession;
 use crate::key::{KeyId, PublicKey, SecretKey};
 use crate::limits::PATH_UNITS;
 use crate::names::KindId;
@@ -144,6 +145,19 @@ impl<'a> Issuer<'a> {
         grant: &AuthorityGrant,
         stamp: &Stamp,
     ) -> Result<Certificate, IssueError> {
+        self.authority_after(grant, None, stamp)
+    }
+
+    /// Certifies the authority of a unit directly below this one, which had another key before.
+    ///
+    /// # Errors
+    /// As [`Issuer::authority`].
+    pub fn authority_after(
+        &self,
+        grant: &AuthorityGrant,
+        succession: Option<Succession>,
+        stamp: &Stamp,
+    ) -> Result<Certificate, IssueError> {
         let allowed = self.certificate.levels_below().and_then(|levels| levels.checked_sub(1));
         let allowed = allowed.ok_or(IssueError::NoLevelLeft)?;
         if grant.levels_below > allowed {
@@ -156,7 +170,7 @@ impl<'a> Issuer<'a> {
         let name = name::dns_name(&unit, &self.domain()?)?;
         let mut extensions = issuing_extensions(grant.levels_below, &name)?;
         let common_name = format!("{} authority", unit.leaf());
-        let claims = Claims::authority(unit, &grant.level);
+        let claims = Claims::authority(unit, &grant.level).with_succession(succession);
         extensions.extend(self.leaf_extensions(&claims, &name, &grant.key, &grant.actions)?);
         self.finish(&common_name, &grant.key, extensions, stamp)
     }
