@@ -31,6 +31,8 @@ enum Command {
     Bench(cli::bench::Arguments),
     /// Federations under virtual time, with faults drawn from seeds.
     Sim(cli::sim::Arguments),
+    /// Programs that try to learn what they are not told.
+    Attack(cli::attack::Arguments),
     /// Hostile bytes to every decoder and parser, each in a process that is watched.
     Fuzz(cli::fuzz::Arguments),
     /// Processes that are killed or kept away, and what must hold all the same.
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => cli::up::run(&arguments),
         Command::Bench(arguments) => cli::bench::run(&arguments),
         Command::Sim(arguments) => cli::sim::run(&arguments),
+        Command::Attack(arguments) => cli::attack::run(&arguments),
         Command::Fuzz(arguments) => cli::fuzz::run(&arguments),
         Command::Trial(arguments) => cli::trial::run(&arguments),
         Command::Chaos(arguments) => cli::chaos::run(&arguments),

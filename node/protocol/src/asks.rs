@@ -127,6 +127,13 @@ impl Node {
                 own: true,
                 ..Circumstances::default()
             },
+            Question::SuperiorFigure { period, .. } => Circumstances {
+                period: Some(*period),
+                area: Some(
+                    self.settings.unit.parent().unwrap_or_else(|| self.settings.unit.clone()),
+                ),
+                ..Circumstances::default()
+            },
             Question::Periods { .. } => {
                 Circumstances { area: Some(self.settings.unit.clone()), ..Circumstances::default() }
             }
@@ -161,6 +168,7 @@ impl Node {
             }
             Question::Figure { indicator, .. }
             | Question::ClassFigure { indicator, .. }
+            | Question::SuperiorFigure { indicator, .. }
             | Question::OwnFigure { indicator, .. }
             | Question::Situation { indicator, .. }
             | Question::Periods { indicator, .. } => {
@@ -331,6 +339,9 @@ impl Node {
                 }
             }
             Question::Freshen => Answer::Due(self.freshen()),
+            Question::SuperiorFigure { indicator, period } => {
+                return self.look_above(ask, indicator, period);
+            }
             Question::Letter { to, after } => return self.write_letter(ask, to, after.as_deref()),
             Question::TakeLetter(bytes) => return self.take_letter(ask, &bytes),
             Question::TakeList(list) => match self.take_list(list) {

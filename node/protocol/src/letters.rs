@@ -545,7 +545,7 @@ impl Node {
             return false;
         }
         match answer {
-            ReportAnswer::Accepted | ReportAnswer::Chunk(_) => {
+            ReportAnswer::Accepted | ReportAnswer::Chunk(_) | ReportAnswer::Statement(_) => {
                 taking.taken.accepted = taking.taken.accepted.saturating_add(1);
             }
             // Something later was here before: that is no fault of whoever carries letters.

@@ -120,6 +120,13 @@ pub enum Question {
         /// The class.
         class: RecipientClass,
     },
+    /// The superior's figure, as its subordinates are told it: asked of the superior.
+    SuperiorFigure {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The period.
+        period: Period,
+    },
     /// The unit's own table as it is: unprotected, and without what subordinates reported.
     OwnFigure {
         /// The indicator.
@@ -419,6 +426,11 @@ pub enum Failure {
     /// The kind is not in the schema.
     #[error("no kind {0} in this node's schema; see `reeve schema`")]
     UnknownKind(KindId),
+    /// Nobody above can be asked.
+    #[error(
+        "no node of the superior that reports is connected, or it did not answer; see `reeve status`"
+    )]
+    NoSuperior,
     /// This node keeps no twin.
     #[error("this node keeps no records: its configuration names no schema")]
     NoTwin,

@@ -76,6 +76,8 @@ pub struct Node {
     /// Statements just signed, to be sent without reading them back.
     pub(crate) fresh: BTreeMap<Digest, Vec<u8>>,
     pub(crate) chunk_loads: BTreeMap<LoadId, InboundId>,
+    /// Statements being read for subordinates that asked.
+    pub(crate) look_loads: BTreeMap<LoadId, InboundId>,
     pub(crate) asked_loads: BTreeMap<LoadId, AskedLoad>,
     pub(crate) damaged_shards: BTreeSet<ShardId>,
     pub(crate) interrupted: BTreeMap<u64, ImportRow>,
@@ -193,6 +195,7 @@ impl Node {
             renewed_below: BTreeMap::new(),
             fresh: BTreeMap::new(),
             chunk_loads: BTreeMap::new(),
+            look_loads: BTreeMap::new(),
             asked_loads: BTreeMap::new(),
             damaged_shards: BTreeSet::new(),
             interrupted: BTreeMap::new(),
@@ -470,6 +473,8 @@ impl Node {
         } else if let Some(peer) = self.reports.asked.remove(&request) {
             let answer = result.ok().and_then(|bytes| decode::<ReportAnswer>(&bytes).ok());
             self.on_asked(peer, answer);
+        } else if let Some(look) = self.reports.looks.remove(&request) {
+            self.on_looked(look, result);
         } else if let Some(shown) = self.reports.showing.remove(&request) {
             self.on_shown(shown, result);
         } else if let Some(peer) = self.peers.telling.remove(&request) {
@@ -484,6 +489,7 @@ impl Node {
             .and_then(|loaded| self.on_log_loaded(load, loaded))
             .and_then(|loaded| self.on_served(load, loaded))
             .and_then(|loaded| self.on_chunk_loaded(load, loaded))
+            .and_then(|loaded| self.on_look_loaded(load, loaded))
             .and_then(|loaded| self.on_letter_loaded(load, loaded))
             .and_then(|loaded| self.on_office_loaded(load, loaded))
             .and_then(|loaded| self.on_asked_loaded(load, loaded));

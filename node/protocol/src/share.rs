@@ -161,7 +161,7 @@ impl Node {
     /// Whether a peer has as many statements under way as it may.
     pub(crate) fn is_busy_for(&self, peer: NodeKey) -> bool {
         let verifying = self.reports.verifying.values().filter(
-            |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } if other == peer),
+            |v| matches!(v.purpose, VerifiedFor::Delivery { peer: other, .. } | VerifiedFor::PeerAsk { peer: other, .. } if other == peer),
         );
         verifying.count().saturating_add(self.fetching_of(peer)) >= VERIFYING_PER_PEER
     }

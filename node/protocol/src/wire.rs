@@ -204,6 +204,17 @@ pub enum Upward {
     /// The issuer's newest signed ledger checkpoint alone, before others hear of what is in it.
     #[n(1)]
     Head(#[n(0)] String),
+    /// A request for a figure of the superior's, as its subordinates are told it, with the issuer's newest
+    /// signed ledger checkpoint.
+    #[n(2)]
+    Ask {
+        /// The signed request.
+        #[n(0)]
+        statement: Blob,
+        /// The checkpoint, a signed note.
+        #[n(1)]
+        checkpoint: String,
+    },
 }
 
 /// A figure that the superior holds of the subordinate.
@@ -287,6 +298,9 @@ pub enum ReportAnswer {
     /// The chunk.
     #[n(2)]
     Chunk(#[n(0)] Blob),
+    /// The signed statement that was asked for.
+    #[n(3)]
+    Statement(#[n(0)] Blob),
 }
 
 /// Between nodes of one home.

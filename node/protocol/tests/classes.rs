@@ -16,7 +16,8 @@ use std::sync::Arc;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::PolicySet;
 use reeve_protocol::NodeKey;
-use reeve_protocol::local::{Answer, FigureView, Question};
+use reeve_protocol::local::{Answer, Failure, FigureView, Question};
+use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::{self, SentRow};
 use reeve_statement::bounds::Bounds;
 use reeve_statement::catalogue::RecipientClass;
@@ -270,4 +271,41 @@ fn a_few_persons_of_an_open_day_are_not_told_from_none() {
     assert_eq!((state(&view, UnitState::Partial), state(&view, UnitState::Reported)), (1, 1));
     let hidden = view.table.unlisted[&"016".parse().unwrap()].each.value;
     assert_eq!(Some(hidden), between(0, 4));
+}
+
+fn ask_superior(trial: &mut Trial, path: &str) -> Answer {
+    let (indicator, period) = (IndicatorId::new("cases").unwrap(), DAY.parse().unwrap());
+    let at = trial.at(path);
+    trial.world.ask(at, operator(), Question::SuperiorFigure { indicator, period })
+}
+
+#[test]
+fn a_subordinate_that_asks_its_superior_gets_the_edition_of_its_class() {
+    let floors = "{ superior = 1, neighbour = 5, public = 11 }";
+    let mut trial = Trial::new(floors, &(quick_policy() + OTHERS));
+    for (path, number) in [(LEAF, 7), ("it/03/015", 3)] {
+        trial.put(path, "f", number);
+        trial.close(path);
+    }
+    trial.world.pass(6_000);
+    let Answer::Figure(Some(first)) = ask_superior(&mut trial, LEAF) else { panic!("no figure") };
+    let Answer::Figure(Some(other)) = ask_superior(&mut trial, "it/03/015") else { panic!("none") };
+    assert_eq!((first.unit.clone(), first.class), (unit("it/03"), NEIGHBOUR));
+    assert_eq!(first.statement, other.statement, "all of a class get the identical edition");
+    let own = trial.told("it/03", NEIGHBOUR).unwrap();
+    assert_eq!((first.statement, first.table.clone()), (own.statement, own.table));
+    let hidden = first.table.unlisted[&"015".parse().unwrap()].each.value;
+    assert_eq!(Some(hidden), between(0, 4), "the three of its neighbour are not told");
+    // The nation has nobody above it, and what the policy does not open is not told.
+    let top = ask_superior(&mut trial, "it");
+    assert!(matches!(top, Answer::Failed(Failure::NoSuperior)), "{top:?}");
+    let (indicator, period) = (IndicatorId::new("cases").unwrap(), "2026-02-01".parse().unwrap());
+    let at = trial.at(LEAF);
+    let none = trial.world.ask(at, operator(), Question::SuperiorFigure { indicator, period });
+    assert!(matches!(none, Answer::Figure(None)), "{none:?}");
+    let region = trial.at("it/03");
+    let closed = PolicySet::parse(&quick_policy(), "policy.cedar").unwrap();
+    trial.world.ask(region, operator(), Question::SetPolicy(Box::new(closed)));
+    let declined = ask_superior(&mut trial, LEAF);
+    assert!(matches!(declined, Answer::Failed(Failure::Refused(Refusal::NoRight))), "{declined:?}");
 }

@@ -26,7 +26,8 @@ A number that is not told exactly is shown by its bounds, such as `1,204 to 1,21
 which units it includes; a unit that has not reported is never counted as zero.
 
 This is the figure as it is protected for the superior. --class shows the last edition that another class
-of recipients was told: every neighbour sees the one, everybody else the other. --own shows the unit's own records' table as it
+of recipients was told: every neighbour sees the one, everybody else the other. --superior asks the
+superior for its own figure as its subordinates are told it, with what stands beside this unit. --own shows the unit's own records' table as it
 is, to whoever may query the indicator in the unit's area; it never leaves the house, and what
 subordinates reported is no part of it.
 
@@ -35,6 +36,7 @@ Examples:
   reeve query confirmed_by_day --area it/03 --period 2020-03-01 --csv > figure.csv
   reeve query beds_free
   reeve query confirmed_by_day --class neighbour --period 2020-03-01
+  reeve query confirmed_by_day --superior --period 2020-03-01
   reeve query confirmed_by_day --own --period 2020-03-01
   reeve query confirmed_by_day --periods")]
 pub struct Arguments {
@@ -52,11 +54,14 @@ pub struct Arguments {
     /// Show the last edition that a class of recipients was told: superior, neighbour or public
     #[arg(long, conflicts_with = "own")]
     class: Option<String>,
+    /// Ask the superior for its figure, as all its subordinates are told it
+    #[arg(long, conflicts_with_all = ["own", "class", "area"])]
+    superior: bool,
     /// Print CSV, safe to open in a spreadsheet
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// List the periods that have figures, newest first
-    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own", "class"])]
+    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own", "class", "superior"])]
     periods: bool,
     #[command(flatten)]
     node: Node,
@@ -80,6 +85,9 @@ pub(super) fn run(
     let mut path = format!("/v1/figures/{indicator}?period={}", escaped(&period));
     if arguments.own {
         path.push_str("&own=true");
+    }
+    if arguments.superior {
+        path.push_str("&superior=true");
     }
     if let Some(class) = &arguments.class {
         path.push_str(&format!("&class={}", escaped(class)));

@@ -273,6 +273,9 @@ fn told_failure(failure: &Failure) -> Told {
         | Failure::NoLetter(_)
         | Failure::OtherArea(_) => (S::NOT_FOUND, "not_found", "Not here"),
         Failure::NoTwin => (S::CONFLICT, "no_twin", "This node keeps no records"),
+        Failure::NoSuperior => {
+            (S::SERVICE_UNAVAILABLE, "no_superior", "The superior does not answer")
+        }
         Failure::NotReporting => (S::CONFLICT, "not_reporting", "Another node keeps the register"),
         Failure::Register(_) => (S::CONFLICT, "register", "The register stays as it is"),
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),

@@ -29,13 +29,15 @@ pub(super) struct Which {
     #[serde(default)]
     own: bool,
     class: Option<String>,
+    #[serde(default)]
+    superior: bool,
 }
 
 pub(super) async fn figure(
     State(service): State<Arc<Service>>,
     Who(who): Who,
     Path(indicator): Path<String>,
-    Params(Which { period, area, own, class }): Params<Which>,
+    Params(Which { period, area, own, class, superior }): Params<Which>,
 ) -> Result<Document<Figure>, Fault> {
     let indicator: IndicatorId = parameter("indicator", &indicator)?;
     let period: Period = parameter("period", &period)?;
@@ -44,7 +46,12 @@ pub(super) async fn figure(
     if own {
         return own_figure(&service, &who, indicator, period, area.as_ref()).await;
     }
+    if superior && (area.is_some() || class.is_some()) {
+        let why = "the superior tells what all its subordinates may see; leave area and class out";
+        return Err(Fault::Parameter("superior", why.to_owned()));
+    }
     let question = match class {
+        None if superior => Question::SuperiorFigure { indicator, period },
         None => Question::Figure { indicator, period, area: area.clone() },
         Some(class) => Question::ClassFigure { indicator, period, area: area.clone(), class },
     };

@@ -212,7 +212,7 @@ pub fn advance(
 ) -> Result<Steps, DiscloseError> {
     let basis = basis(permits, indicator, own, state);
     let rows = own.by_area(indicator)?;
-    let mut finer = Finer { finest: true, presence: true, near: 0, rows: BTreeMap::new() };
+    let mut finer = Finer { finest: true, presence: true, near: 0, low: 0, rows: BTreeMap::new() };
     for (area, cells) in &rows {
         for (dims, cell) in cells {
             let key = RowKey { area: area.clone(), dims: dims.to_vec() };
@@ -267,6 +267,8 @@ struct Finer {
     presence: bool,
     /// How far the contributors of a row may be from its mark's.
     near: i64,
+    /// Below which a mark stands for every number from one on, where presence is told.
+    low: i64,
     rows: BTreeMap<RowKey, Row>,
 }
 
@@ -283,6 +285,9 @@ struct Teller {
     reach: i64,
     /// How many combinations an area has; none: presence is told.
     combinations: Option<u32>,
+    /// A mark from which a step leads below this leaves few numbers for a row that is there and hidden;
+    /// 0 where presence is not told.
+    edge: i64,
     finer: Finer,
     marks: Marks,
     coarser: Finer,
@@ -313,6 +318,8 @@ impl Teller {
         let floor = if lapses.has(Lapse::Floor) { 1 } else { floor };
         let step = i64::from(demand.step);
         let near = finer.near.checked_add(step - 1).ok_or(Overflow)?;
+        let edge = if presence { finer.low.max(i64::from(floor) - 1) } else { 0 };
+        let low = if presence { edge.checked_add(step).ok_or(Overflow)? } else { 0 };
         let counted = !matches!(indicator.measure, Measure::Count);
         Ok(Self {
             floor: i64::from(floor),
@@ -322,9 +329,10 @@ impl Teller {
             open_below: counted && indicator.contributors == Contributors::Value,
             reach,
             combinations,
+            edge,
             finer,
             marks,
-            coarser: Finer { finest: false, presence, near, rows: BTreeMap::new() },
+            coarser: Finer { finest: false, presence, near, low, rows: BTreeMap::new() },
             lapses,
         })
     }
@@ -388,7 +396,13 @@ impl Teller {
         };
         let contributors = at.contributors.lo();
         let marks = self.marks.entry(key.clone()).or_default();
-        let is_near = |mark: i64| mark.abs_diff(contributors) < self.step.unsigned_abs();
+        // Where presence is told, a row that is there and hidden is no less than one: near a mark that
+        // leaves it few numbers below, all of them are held.
+        let (step, edge) = (self.step, self.edge);
+        let is_near = |mark: i64| {
+            let low = mark - step < edge && (1..mark).contains(&contributors);
+            low || mark.abs_diff(contributors) < step.unsigned_abs()
+        };
         let held =
             marks.iter().find(|(mark, _)| is_near(**mark)).map(|(mark, value)| (*mark, *value));
         let forgets = self.lapses.has(Lapse::Step);
@@ -397,7 +411,7 @@ impl Teller {
         }
         if let Some((mark, value)) = held.filter(|_| !forgets) {
             let away = i64::try_from(at.value.lo().abs_diff(value)).map_err(|_| Overflow)?;
-            let spread = self.spread(before.spread, away)?;
+            let spread = self.spread(before.spread, mark, away)?;
             let mark = Cell::exact(value, mark);
             self.coarser.rows.insert(key.clone(), Row { mark: Some(mark), exact: false, spread });
             return Ok(Some(self.about(mark, spread)?));
@@ -411,15 +425,17 @@ impl Teller {
             return Ok(None);
         }
         marks.insert(contributors, at.value.lo());
-        let spread = self.spread(before.spread, 0)?;
+        let spread = self.spread(before.spread, contributors, 0)?;
         self.coarser.rows.insert(key.clone(), Row { mark: Some(at), exact: before.exact, spread });
         if before.exact { Ok(Some(at)) } else { Ok(Some(self.about(at, spread)?)) }
     }
 
     /// How far a value may be from the mark's: as far as fewer contributors than a step can take it, or
     /// so many times as far where more must have changed it.
-    fn spread(&self, before: i64, away: i64) -> Result<i64, Overflow> {
-        let once = (self.step - 1).checked_mul(self.reach).ok_or(Overflow)?;
+    fn spread(&self, before: i64, mark: i64, away: i64) -> Result<i64, Overflow> {
+        let fewer =
+            if mark - self.step < self.edge { mark.max(self.step - 1) } else { self.step - 1 };
+        let once = fewer.checked_mul(self.reach).ok_or(Overflow)?;
         let times = if once > 0 { away.saturating_sub(1).max(0) / once + 1 } else { 1 };
         let own = once.checked_mul(times).ok_or(Overflow)?;
         before.checked_add(own).ok_or(Overflow)
@@ -429,7 +445,9 @@ impl Teller {
     fn about(&self, mark: Cell, spread: i64) -> Result<Cell, Overflow> {
         let near = self.coarser.near;
         let (at, value) = (mark.contributors.lo(), mark.value.lo());
+        let least = i64::from(self.finer.finest);
         let few = at.saturating_sub(near).max(0);
+        let few = if at - self.step < self.edge { few.min(least) } else { few };
         let many = at.checked_add(near).ok_or(Overflow)?;
         let (lo, hi) = self.range;
         let least = times(few, lo)?.min(times(many, lo)?);

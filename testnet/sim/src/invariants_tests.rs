@@ -237,3 +237,31 @@ fn a_register_that_forgets_or_expects_twice_is_noticed() {
     assert_eq!(expected(&[entry("", "", "")], &[taken]), 1, "both expect it");
     assert_eq!(expected(&[entry("", "2026-02-28", "")], &[]), 2, "it ended");
 }
+
+#[test]
+fn a_small_step_is_found_in_whichever_edition() {
+    let mut told = Told::default();
+    let mut tell = |number| {
+        let key = RowKey { area: Area::own(), dims: vec!["north".to_owned()] };
+        let cell = Cell::exact(number, number);
+        let own = Table { rows: [(key, cell)].into(), ..Table::default() };
+        let of = (&unit(), "2026-03-01".to_owned());
+        invariant_no_small_step_is_told(&mut told, of, &own, 5).is_ok()
+    };
+    assert!(tell(20) && tell(20) && tell(25) && tell(30));
+    assert!(!tell(21), "between two that were told long ago");
+    assert!(!tell(34));
+}
+
+#[test]
+fn two_ways_in_one_window_are_found() {
+    let mut told = Told::default();
+    let mut tell = |window, own: &Table| {
+        invariant_a_window_is_waited_for(&mut told, (unit(), figure()), window, own).is_ok()
+    };
+    let none = Table::default();
+    let hidden = Unlisted { rows: 1, each: Cell::ZERO };
+    let other = Table { unlisted: [(Area::own(), hidden)].into(), ..Table::default() };
+    assert!(tell(1, &none) && tell(1, &none) && tell(2, &other));
+    assert!(!tell(2, &none));
+}

@@ -16,6 +16,7 @@
     reason = "a simulator fails by panicking: a federation that it cannot set up is its own mistake"
 )]
 
+pub mod attack;
 mod calendars;
 mod check;
 mod consent;

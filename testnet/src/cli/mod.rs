@@ -1,5 +1,6 @@
 //! The subcommands of testnet: arguments in, text out.
 
+pub mod attack;
 pub mod bench;
 pub mod chaos;
 pub mod demo;

@@ -116,6 +116,17 @@ pub const PARTS: &[Part] = &[
         ],
     },
     Part {
+        name: "disclosure",
+        what: "persons looked for in all that 20,000 superiors are told",
+        need: Need::Nothing,
+        minutes: 15,
+        steps: &[testnet(
+            &["attack", "disclosure", "--federations", "20000"],
+            &["attack", "disclosure", "--federations", "20"],
+            4,
+        )],
+    },
+    Part {
         name: "scale",
         what: "up to 10,000 leaves, each with a change per virtual second for ten virtual minutes",
         need: Need::Nothing,

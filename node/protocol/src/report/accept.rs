@@ -22,6 +22,7 @@ use crate::letters::Heard as HeardBy;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::register::registered;
+use crate::report::look::Look;
 use crate::report::{FUTURE_MS, Heard};
 use crate::rows::{self, HeadRow, HeardRow};
 use crate::trust::{Standing, refusal_of};
@@ -41,6 +42,10 @@ pub(crate) enum VerifiedFor {
     Delivery { inbound: InboundId, peer: NodeKey, checkpoint: String },
     /// The superior's request.
     Ask { inbound: InboundId, peer: NodeKey },
+    /// A subordinate's request for a figure of this unit's.
+    PeerAsk { inbound: InboundId, peer: NodeKey, checkpoint: String },
+    /// The superior's figure, for which a person waits.
+    Looked(Look),
     /// Something distributed from above, or published here.
     Distributed,
     /// Published here: the person waits for the answer.
@@ -133,6 +138,16 @@ impl Node {
             }
             Ok(Upward::Deliver { statement, checkpoint }) => (statement, checkpoint),
             Ok(Upward::Head(checkpoint)) => return self.take_head(inbound, peer, &checkpoint),
+            Ok(Upward::Ask { .. }) if self.is_busy_for(peer) => {
+                return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::Busy));
+            }
+            Ok(Upward::Ask { statement, checkpoint }) => {
+                let purpose = VerifiedFor::PeerAsk { inbound, peer, checkpoint };
+                return match self.verify(purpose, statement.0) {
+                    Ok(()) => {}
+                    Err(refusal) => self.refuse(inbound, peer, refusal),
+                };
+            }
             Err(_) => return self.refuse(inbound, peer, Refusal::Malformed),
         };
         if self.is_busy_for(peer) && !self.settings.bugs.has(Bug::VerifyAll) {
@@ -176,6 +191,13 @@ impl Node {
             (VerifiedFor::Ask { inbound, peer }, Ok(verified)) => {
                 self.take_request(inbound, peer, &verified, bytes);
             }
+            (VerifiedFor::PeerAsk { inbound, peer, checkpoint }, Ok(verified)) => {
+                self.take_look(inbound, peer, &verified, &checkpoint);
+            }
+            (VerifiedFor::Looked(look), Ok(verified)) => self.show_looked(&look, &verified),
+            (VerifiedFor::Looked(look), Err(error)) => {
+                self.reply_taken(look.ask, Err(refusal_of_verify(&error)));
+            }
             (VerifiedFor::Distributed, Ok(verified)) => {
                 if let Err(refusal) = self.take_from_above(&verified, bytes) {
                     self.context.counters.count("refused_statements", refusal.label());
@@ -197,7 +219,9 @@ impl Node {
                 self.reply_taken(ask, Err(refusal_of_verify(&error)));
             }
             (
-                VerifiedFor::Delivery { inbound, peer, .. } | VerifiedFor::Ask { inbound, peer },
+                VerifiedFor::Delivery { inbound, peer, .. }
+                | VerifiedFor::PeerAsk { inbound, peer, .. }
+                | VerifiedFor::Ask { inbound, peer },
                 Err(error),
             ) => {
                 self.refuse(inbound, peer, refusal_of_verify(&error));
@@ -254,6 +278,24 @@ impl Node {
             since: self.context.now().monotonic,
         };
         self.fetch_or_accept(fetching);
+    }
+
+    /// A subordinate asks for a figure; its ledger with the request in it is kept first.
+    fn take_look(
+        &mut self,
+        inbound: InboundId,
+        peer: NodeKey,
+        verified: &Verified,
+        checkpoint: &str,
+    ) {
+        if let Err(refusal) = self.judge_checkpoint(peer, verified.signer(), checkpoint) {
+            return self.refuse(inbound, peer, refusal);
+        }
+        let statement = verified.statement();
+        if self.peers.greeted(&peer).is_some_and(|greeted| greeted.unit == statement.issuer) {
+            self.keep_head(statement.issuer.leaf(), statement.term, checkpoint);
+        }
+        self.answer_look(inbound, peer, verified);
     }
 
     /// The statement is here already; the ledger that came with it may be news.

@@ -80,7 +80,9 @@ impl Node {
         }
         let asked = self.reports.subscription.as_ref().map(|asked| asked.digest);
         let under = (self.policy.hash(), self.response().0, asked);
-        let definition = indicator.definition();
+        let Some(definition) = self.reports.definitions.get(&indicator.id).copied() else {
+            return Vec::new();
+        };
         if let Some(open) = self.reports.open.get(&definition).filter(|open| open.under == under) {
             return open.classes.clone();
         }
@@ -98,7 +100,12 @@ impl Node {
     /// at.
     pub(super) fn is_for_somebody(&mut self, id: &FigureId) -> bool {
         let indicator = self.reports.catalogue.as_ref().and_then(|(_, it)| it.find(&id.indicator));
-        let Some(indicator) = indicator.cloned() else { return is_superior(id) };
+        let others = [RecipientClass::Neighbour, RecipientClass::Public];
+        let told =
+            |it: &&Indicator| others.iter().any(|class| it.floors.of(*class) != Floors::NEVER);
+        let Some(indicator) = indicator.filter(told).cloned() else {
+            return is_superior(id) || self.reports.figures.contains_key(id);
+        };
         let open = self.open_classes(&indicator);
         if !is_superior(id) {
             return open.contains(&id.class) || self.reports.figures.contains_key(id);
@@ -107,11 +114,24 @@ impl Node {
             let id = FigureId { class: *class, ..id.clone() };
             open.contains(class) || self.reports.figures.contains_key(&id)
         };
-        let others = [RecipientClass::Neighbour, RecipientClass::Public];
+        // While a window is open they are looked at when it closes.
+        let now = self.context.now().monotonic;
+        let closes = self.closes(id).unwrap_or(now);
         for class in others.into_iter().filter(told).collect::<Vec<_>>() {
-            self.mark_due(FigureId { class, ..id.clone() });
+            let id = FigureId { class, ..id.clone() };
+            if let Some(row) = self.reports.figures.get_mut(&id) {
+                row.dirty = true;
+            }
+            self.context.wake_at(self.reports.due.mark_later(id, closes));
         }
         true
+    }
+
+    /// When the window of a figure closes, monotonic; none: none is open.
+    fn closes(&self, id: &FigureId) -> Option<u64> {
+        let figure = (id.indicator.clone(), id.period?);
+        let now = self.context.now().monotonic;
+        self.reports.windows.get(&figure).copied().filter(|closes| now < *closes)
     }
 
     /// What the policy permits each class of a figure.
@@ -146,7 +166,9 @@ impl Node {
             return Err(Outcome::Changed(permit.window_seconds()));
         }
         let told = steps.and_then(|it| it.disclosed(permit, indicator, period, state).ok());
-        let closed = !self.reports.windows.contains_key(&(indicator.id.clone(), period));
+        let class = protection.class;
+        let id = FigureId { indicator: indicator.id.clone(), period: Some(period), class };
+        let closed = self.closes(&id).is_none();
         match told {
             Some(told) => Ok(told),
             None if look == Look::View && closed => {

@@ -152,7 +152,9 @@ impl Node {
             None if self.settings.bugs.has(Bug::SilenceIsAcceptance) => {
                 self.note_accepted(&figure, edition, None);
             }
-            Some(ReportAnswer::Chunk(_)) | None => self.retry_later(figure),
+            Some(ReportAnswer::Chunk(_) | ReportAnswer::Statement(_)) | None => {
+                self.retry_later(figure)
+            }
         }
         self.deliver();
     }

@@ -11,6 +11,7 @@ mod cut;
 mod deliver;
 mod distribute;
 mod due;
+mod look;
 mod own;
 mod reconcile;
 mod request;
@@ -165,6 +166,8 @@ pub(crate) struct Reports {
     pub(crate) hold_until: u64,
     /// Statements being verified.
     pub(crate) verifying: BTreeMap<JobId, Verifying>,
+    /// Looks at the superior's figures under way, by request.
+    pub(crate) looks: BTreeMap<RequestId, look::Look>,
     /// Chunks asked for, by request.
     pub(crate) fetching: BTreeMap<RequestId, accept::Fetching>,
     /// The last time at which anything was signed.

@@ -98,7 +98,9 @@ impl Node {
             Some(ReportAnswer::Refused(refusal)) => {
                 self.context.counters.count("heads_refused", refusal.label());
             }
-            Some(ReportAnswer::Chunk(_)) | None => self.give_up(superior),
+            Some(ReportAnswer::Chunk(_) | ReportAnswer::Statement(_)) | None => {
+                self.give_up(superior)
+            }
         }
     }
 
@@ -164,7 +166,7 @@ impl Node {
                     self.give_up(peer);
                 }
             }
-            Some(ReportAnswer::Chunk(_)) | None => self.give_up(peer),
+            Some(ReportAnswer::Chunk(_) | ReportAnswer::Statement(_)) | None => self.give_up(peer),
         }
     }
 }

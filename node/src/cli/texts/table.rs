@@ -275,6 +275,7 @@ texts! {
     ProblemBusy "problem.busy": "Too much at once, or no answer in time", "请求过多或未及时应答", "Troppo in una volta, o nessuna risposta in tempo", "Zu viel auf einmal, oder keine rechtzeitige Antwort";
     ProblemInternal "problem.internal": "A mistake of this program", "本程序的错误", "Un errore di questo programma", "Ein Fehler dieses Programms";
     ProblemStopping "problem.stopping": "The node is stopping", "节点正在停止", "Il nodo si sta fermando", "Der Knoten hält an";
+    ProblemNoSuperior "problem.no_superior": "The superior does not answer", "上级单位没有应答", "L'unità superiore non risponde", "Die übergeordnete Einheit antwortet nicht";
     ProblemNoTwin "problem.no_twin": "This node keeps no records", "本节点不保存记录", "Questo nodo non tiene record", "Dieser Knoten führt keine Datensätze";
     ProblemNoWriter "problem.no_writer": "This node may not write", "本节点不得写入", "Questo nodo non può scrivere", "Dieser Knoten darf nicht schreiben";
     ProblemRegister "problem.register": "The register stays as it is", "名册未作更改", "Il registro resta com'è", "Das Verzeichnis bleibt, wie es ist";

@@ -40,7 +40,9 @@ impl Asker for Answers {
             Question::BeginImport { .. } => Answer::Begun(7),
             Question::Record { .. } => Answer::Record(None),
             Question::Records { .. } => Answer::Records { records: Vec::new(), shards: 1 },
-            Question::Figure { .. } => Answer::Figure(None),
+            Question::Figure { .. }
+            | Question::ClassFigure { .. }
+            | Question::SuperiorFigure { .. } => Answer::Figure(None),
             Question::OwnFigure { .. } => Answer::OwnFigure(None),
             Question::Periods { .. } => Answer::Periods(Vec::new()),
             Question::Metrics => Answer::Metrics(Counters::default()),

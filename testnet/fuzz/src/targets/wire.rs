@@ -163,7 +163,11 @@ pub fn report_seeds() -> Vec<Vec<u8>> {
     let checkpoint = String::from_utf8(statement::ledger_seeds().swap_remove(0)).unwrap();
     vec![
         letter(),
-        to_vec(&Upward::Deliver { statement: Blob(signed), checkpoint: checkpoint.clone() }),
+        to_vec(&Upward::Deliver {
+            statement: Blob(signed.clone()),
+            checkpoint: checkpoint.clone(),
+        }),
+        to_vec(&Upward::Ask { statement: Blob(signed), checkpoint: checkpoint.clone() }),
         to_vec(&Upward::Head(checkpoint)),
         to_vec(&Downward::Have(HavePage {
             figures: vec![have],
@@ -179,6 +183,7 @@ pub fn report_seeds() -> Vec<Vec<u8>> {
         to_vec(&ReportAnswer::Accepted),
         to_vec(&ReportAnswer::Refused(Refusal::Malformed)),
         to_vec(&ReportAnswer::Chunk(Blob(b"chunk".to_vec()))),
+        to_vec(&ReportAnswer::Statement(Blob(b"statement".to_vec()))),
     ]
 }
 
