@@ -329,6 +329,6 @@ fn a_period_of_which_nobody_speaks_is_told_as_silence() {
     assert!(view.edition >= 1, "the silence is a signed figure");
     assert_eq!(view.counts.included(), 0);
     assert_eq!(view.counts.of(UnitState::NoReport), 2, "their sources are silent: {view:?}");
-    assert_eq!(view.counts.of(UnitState::Late), 1, "nobody hears it");
+    assert_eq!(view.counts.of(UnitState::Unreachable), 1, "nobody hears it");
     assert!(world.figure(nation, "2026-03-04").is_none(), "that is not due yet");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::federation::{Federation, eventually};
+use super::federation::{Federation, Site, eventually};
 use super::files::{CATALOGUE, UPSERT};
 use super::import::import;
 
@@ -42,6 +42,18 @@ fn a_figure_is_told_with_bounds_completeness_and_edition() {
     assert!(
         lines[1..].iter().any(|line| line.contains(",*,2,0,4,")),
         "hidden rows stand too: {csv}"
+    );
+    // Each class by itself: the superior's edition, and none of a class that no policy opens.
+    let of_class = |class| federation.nation.reeve(&[&query[..], &["--class", class]].concat());
+    assert!(of_class("superior").ok().out.contains("0 to 4"));
+    of_class("public").fails(1, &["no figure of that period"]);
+    of_class("nobody").fails(1, &["superior, neighbour or public", "nobody"]);
+    let above = |site: &Site| site.reeve(&[&query[..], &["--superior"]].concat());
+    assert_ne!(above(&federation.nation).code, 0, "nobody is above the nation");
+    assert_ne!(
+        above(&federation.town).code,
+        0,
+        "the nation's policy tells its subordinates nothing"
     );
 }
 
