@@ -13,10 +13,11 @@ use jiff::civil::Date;
 use reeve::import::{ImportOptions, Input, Mapping, check};
 use reeve_crdt::twin::RecordOp;
 use reeve_examples::italy::{
-    CATALOGUE, CATALOGUE_FLOOR5, Exception, MAPPING, Published, ReadError, SCHEMA, data_folder,
+    CATALOGUE, CATALOGUE_FLOOR5, Exception, MAPPING, Place, Published, ReadError, SCHEMA,
+    data_folder,
 };
 use reeve_policy::authz::{DEFAULT_POLICY, Role};
-use reeve_protocol::local::{Answer, FigureView, ImportMode, Question};
+use reeve_protocol::local::{Answer, EntryChange, FigureView, ImportMode, Question};
 use reeve_statement::bounds::Bounds;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
@@ -116,8 +117,9 @@ pub struct Italy {
     published: Published,
     mapping: Mapping,
     indicator: IndicatorId,
-    places: BTreeMap<UnitId, UnitPath>,
     nation: UnitPath,
+    /// The units with a register: the nation and its regions.
+    superiors: Vec<UnitPath>,
 }
 
 /// The policy of a new node, with windows of a second: a day takes no minute.
@@ -151,9 +153,55 @@ impl Italy {
         let indicator = parsed.indicators.first().map(|indicator| indicator.id.clone());
         let mapping = Mapping::parse("mapping.toml", MAPPING, town.schema()).map_err(text)?;
         let nation = town.top()?.clone();
-        let places = paths.into_iter().map(|path| (path.leaf().clone(), path)).collect();
+        let superior = |path: &UnitPath| paths.iter().any(|other| other.is_child_of(path));
+        let superiors = paths.iter().filter(|path| superior(path)).cloned().collect();
         let indicator = indicator.ok_or_else(|| text("the catalogue is empty"))?;
-        Ok(Self { town, published, mapping, indicator, places, nation })
+        let italy = Self { town, published, mapping, indicator, nation, superiors };
+        italy.enter_names(&paths).await?;
+        Ok(italy)
+    }
+
+    /// Each superior's register says what its subordinates are called.
+    async fn enter_names(&self, paths: &[UnitPath]) -> Result<(), ItalyError> {
+        let provinces = self.published.sources.values().filter(|it| it.place == Place::Province);
+        let provinces = provinces.map(|source| (&source.unit, &source.name));
+        let names: BTreeMap<&UnitId, &String> =
+            self.published.regions.iter().chain(provinces).collect();
+        for path in paths {
+            let (Some(superior), Some(name)) = (path.parent(), names.get(path.leaf())) else {
+                continue;
+            };
+            let change = EntryChange {
+                unit: path.leaf().clone(),
+                names: vec![("it".to_owned(), (*name).clone())],
+                population: None,
+                time_zone: None,
+            };
+            match self.town.ask(&superior, Role::Operator, Question::ChangeEntry(change)).await? {
+                Answer::Done => {}
+                other => return Err(unexpected(&superior, &other).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where each unit stands on a day, as the registers say: whose record a row of that day is.
+    async fn places(&self, date: Date) -> Result<BTreeMap<UnitId, UnitPath>, ItalyError> {
+        let mut places = BTreeMap::from([(self.nation.leaf().clone(), self.nation.clone())]);
+        for superior in &self.superiors {
+            let entries = match self.town.ask(superior, Role::Operator, Question::Register).await? {
+                Answer::Register(entries) => entries,
+                other => return Err(unexpected(superior, &other).into()),
+            };
+            let expected = entries.iter().filter(|it| it.is_expected(Period::Day(date), date));
+            for entry in expected {
+                let path = superior.child(entry.unit.clone()).map_err(text)?;
+                if let Some(other) = places.insert(entry.unit.clone(), path) {
+                    return Err(text(format!("{} stands in {other}, too, on {date}", entry.unit)));
+                }
+            }
+        }
+        Ok(places)
     }
 
     /// The days for which there are rows, within a window.
@@ -205,10 +253,12 @@ impl Italy {
             rows.entry(unit).or_default().extend(batch.puts.into_iter().map(RecordOp::from));
         }
         let kind = self.mapping.kind().id.clone();
+        let places = self.places(date).await?;
         let mut imports = Vec::new();
         for (unit, share) in checked.shares() {
             let Some(unit) = unit else { continue };
-            let path = self.places.get(unit).ok_or_else(|| text(format!("no unit {unit}")))?;
+            let path = places.get(unit);
+            let path = path.ok_or_else(|| text(format!("no register has {unit} on {date}")))?;
             let ops = rows.remove(unit).unwrap_or_default();
             let closes = share.closes.iter().copied().collect();
             imports.push(self.import_at(path, &kind, checked.digest(), date, ops, closes));

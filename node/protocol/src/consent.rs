@@ -303,7 +303,8 @@ impl Node {
         for bytes in acts {
             let act: Adoption = from_slice("act of adoption", &bytes.0, ACT_BYTES)
                 .map_err(|_| Refusal::Malformed)?;
-            if act.unit != self.settings.unit {
+            // A home that moved has consented all the same.
+            if act.unit.leaf() != self.settings.unit.leaf() {
                 return Err(Refusal::OutOfArea);
             }
             if self.short || self.acts.all.len() >= ACTS {

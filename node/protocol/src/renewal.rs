@@ -102,7 +102,8 @@ impl Node {
             own && verified.role() == Role::Node && NodeKey(verified.key().to_bytes()) == self.key;
         let appoints = for_this && verified.term() > self.settings.term;
         if !appoints && self.settings.term.is_some() && self.is_issued_here(chain.leaf()) {
-            let for_this = for_this || own && verified.role() == Role::Writer;
+            let of_home = self.is_of_this_home(&chain, verified.unit());
+            let for_this = for_this || of_home && verified.role() == Role::Writer;
             match self.enter_issued(chain.leaf().der(), by) {
                 // Without it this node may never meet the superior again: it is entered after that.
                 Err(Refusal::Unreconciled) if for_this => {
@@ -114,7 +115,7 @@ impl Node {
         match verified.role() {
             Role::Node if for_this => self.adopt_own(chain, &verified),
             Role::Node if own => self.renew_member(chain, &verified),
-            Role::Writer if own => {
+            Role::Writer if self.is_of_this_home(&chain, verified.unit()) => {
                 self.take_writers(&[Blob(bytes.to_vec())]);
                 Ok(())
             }

@@ -242,3 +242,102 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let answer = it.act(it.regions[0], end("c", MONDAY));
     assert!(refused(answer).contains("expected a later day"));
 }
+
+/// District a goes from the first region to the second on Wednesday; the word of the first.
+fn let_go(it: &mut Districts) -> (Digest, Vec<u8>) {
+    let to = unit("it/05");
+    let act = RegisterAct::Move { unit: subordinate("a"), to, from: day(WEDNESDAY) };
+    let digest = it.acts(it.regions[0], act);
+    let what = Question::Statement(digest);
+    match it.world.ask(it.regions[0], operator(), what) {
+        Answer::Statement(Some(bytes)) => (digest, bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn receive(it: &mut Districts, statement: Vec<u8>) -> Answer {
+    let at = it.regions[1];
+    let what = Question::ReceiveUnit { unit: subordinate("a"), statement };
+    let answer = it.world.ask(at, operator(), what);
+    it.world.pass(2_000);
+    answer
+}
+
+#[test]
+fn a_district_that_moves_in_the_middle_of_a_week_is_expected_by_one_and_counted_once() {
+    let mut it = districts();
+    it.world.put_case(it.a, "a2", FRIDAY, "f");
+    it.world.pass(2_000);
+    assert_eq!(it.told(WEEK).0, 4);
+    let (digest, statement) = let_go(&mut it);
+    // Nobody has it yet: that is seen, and nothing is counted twice.
+    assert_eq!(it.told(FRIDAY), (0, 0, 2, 1));
+    assert_eq!(it.told(WEEK), (2, 1, 2, 1));
+    assert_eq!(let_go(&mut it).0, digest, "who lost the paper asks again");
+
+    let answer = receive(&mut it, statement.clone());
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+    receive(&mut it, statement);
+    let taken = it.register(it.regions[1]);
+    assert_eq!(taken.len(), 1, "taken once");
+    assert_eq!(taken[0].valid_from.map(|it| it.0), Some(day(WEDNESDAY)));
+    assert_eq!(taken[0].came_from, Some(unit("it/03")));
+    assert_eq!(it.told(FRIDAY), (0, 0, 2, 1), "expected there, and not there yet");
+
+    // Until it joins there, the time before is corrected by way of the old superior.
+    it.world.put_case(it.a, "a3", MONDAY, "m");
+    it.world.pass(2_000);
+    assert_eq!(it.told(MONDAY).0, 3);
+
+    let a = it.world.move_node("it/03/a", "it/05/a", 2);
+    assert_eq!(it.told(MONDAY), (3, 2, 3, 0), "history stays where it was told");
+    assert_eq!(it.told(FRIDAY), (1, 1, 2, 1), "from its day on it is counted there");
+    assert_eq!(it.told(WEEK), (5, 2, 2, 1), "and the week of the move, as a whole");
+    it.world.put_case(a, "a4", FRIDAY, "m");
+    it.world.pass(2_000);
+    assert_eq!(it.told(FRIDAY).0, 2);
+    for period in [MONDAY, FRIDAY, WEEK] {
+        let by = it.regions.map(|region| {
+            let view = it.look(region, period);
+            let direct = view.map_or(0, |view| view.counts.included());
+            // District b tells of Monday, and of the week.
+            direct.saturating_sub(u64::from(region == it.regions[0] && period != FRIDAY))
+        });
+        assert_eq!(by.iter().sum::<u64>(), 1, "{period}: {by:?}");
+    }
+    // What it wrote before it moved is its own as before.
+    assert_eq!(it.world.day_of(a, "a1").as_deref(), Some(MONDAY));
+    // A case of before the move comes to light only now: what was told stands.
+    it.world.put_case(a, "a5", MONDAY, "f");
+    it.world.pass(2_000);
+    assert_eq!(it.told(MONDAY).0, 3);
+    let status = match it.world.ask(a, operator(), Question::Status) {
+        Answer::Status(status) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((status.unsent, status.unit), (0, unit("it/05/a")));
+}
+
+#[test]
+fn a_unit_is_taken_only_on_the_word_of_the_superior_that_let_it_go() {
+    let mut it = districts();
+    let kept = it.acts(it.regions[0], merge(&["b"], "a"));
+    let kept = match it.world.ask(it.regions[0], operator(), Question::Statement(kept)) {
+        Answer::Statement(Some(bytes)) => bytes,
+        other => panic!("{other:?}"),
+    };
+    for (bytes, says) in [(kept.clone(), "does not say so"), (vec![0xa0], "does not decode")] {
+        match receive(&mut it, bytes) {
+            Answer::Failed(failure) => {
+                assert!(failure.to_string().contains(says), "{failure}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let mut altered = kept;
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    let answer = receive(&mut it, altered);
+    assert!(matches!(answer, Answer::Failed(Failure::Refused(_))), "{answer:?}");
+    assert!(it.register(it.regions[1]).is_empty());
+}

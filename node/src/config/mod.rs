@@ -226,6 +226,12 @@ impl Config {
         write::peer("superior", peer)
     }
 
+    /// A file without the nodes of the superior: their lines become comments.
+    #[must_use]
+    pub fn without_superiors(text: &str) -> String {
+        write::without(text, "superior")
+    }
+
     /// What is appended to a file to add another node of this home.
     pub fn home_entry(peer: &Peer) -> String {
         write::peer("home", peer)

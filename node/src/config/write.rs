@@ -157,6 +157,24 @@ json = {json}
     )
 }
 
+/// The text with every peer of a section made a comment.
+pub(super) fn without(text: &str, section: &str) -> String {
+    let heading = format!("[[{section}.peer]]");
+    let mut within = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let word = line.trim_start();
+        if word.starts_with('[') {
+            within = word.starts_with(&heading);
+        }
+        let comment = if within && !word.is_empty() && !word.starts_with('#') { "# " } else { "" };
+        kept.push_str(comment);
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
 pub(super) fn peer(section: &str, peer: &Peer) -> String {
     let what = match section {
         "superior" => "A node of the superior unit, which this node dials",

@@ -17,7 +17,7 @@ use reeve_statement::digest::FederationId;
 use reeve_statement::key::PublicKey;
 use reeve_statement::unit::{UnitId, UnitPath};
 
-use super::join::{JoinError, Joined};
+use super::join::{JoinError, Joined, former, term_after};
 use super::message::{Answer, Ask, Bytes, VERSION, decode};
 use super::one_line::{LineError, from_line, to_line};
 use crate::config::Peer;
@@ -106,12 +106,9 @@ impl Application {
         under: &UnitPath,
         passphrase: &Passphrase,
     ) -> Result<Self, JoinError> {
-        if let Ok(identity) = house.identity() {
-            let subject = identity.node.leaf().subject().to_owned();
-            return Err(HouseError::Joined { subject }.into());
-        }
         let unit = under.child(house.config().unit.clone());
         let unit = unit.map_err(|error| JoinError::Path { reason: error.to_string() })?;
+        house.former(&unit)?;
         let key = house.authority_key(passphrase)?;
         // Which level it is, the superior says.
         let request = CertificateRequest::create(&key, &Claims::authority(unit.clone(), "unit"))?;
@@ -174,10 +171,7 @@ impl Admitted {
         line: bool,
         clerk: &mut Clerk<'_>,
     ) -> Result<Joined, JoinError> {
-        if let Ok(identity) = house.identity() {
-            let subject = identity.node.leaf().subject().to_owned();
-            return Err(HouseError::Joined { subject }.into());
-        }
+        let former = former(house, &self.unit, federation)?;
         let (expected, found) = (self.unit.leaf(), &house.config().unit);
         if expected != found {
             return Err(JoinError::OtherUnit { expected: expected.clone(), found: found.clone() });
@@ -206,6 +200,7 @@ impl Admitted {
         believed(&chain, Role::Authority, Some(&self.unit), Some(key.public()))?;
         believed(&superior, Role::Node, self.unit.parent().as_ref(), None)?;
         let authority = Authority::new(key, chain).map_err(HouseError::Issue)?;
+        let term = term_after(former.as_ref(), term)?;
         let identity = own_certificates(house, &roots, &authority, Some(term), clerk)?;
         for signed in &welcome.lists {
             let list = Crl::from_der(&signed.list).ok().zip(signed.issuer_chain().ok());
@@ -213,6 +208,7 @@ impl Admitted {
                 house.keep_list(&HeldList { chain, list })?;
             }
         }
+        former.as_ref().map_or(Ok(()), |former| house.leave(former))?;
         house.record_admission(&Admission::to_home(&superior))?;
         let mut peers = Vec::new();
         for peer in welcome.peers.iter().filter(|_| line) {

@@ -18,7 +18,7 @@ use super::invite::{Invite, Place};
 use super::message::{Answer, Answered, Ask, Bytes, EnrolRefusal, Welcome, decode};
 use crate::config::Peer;
 use crate::house::{
-    Admission, Authority, Clerk, HeldList, House, HouseError, Identity, Passphrase,
+    Admission, Authority, Clerk, HeldList, House, HouseError, Identity, Passphrase, joined,
     own_certificates,
 };
 
@@ -56,10 +56,7 @@ pub fn join(
     line: &mut dyn Line,
     clerk: &mut Clerk<'_>,
 ) -> Result<Joined, JoinError> {
-    if let Ok(identity) = house.identity() {
-        let subject = identity.node.leaf().subject().to_owned();
-        return Err(HouseError::Joined { subject }.into());
-    }
+    let former = former(house, &invite.unit, invite.federation)?;
     let (expected, found) = (invite.unit.leaf(), &house.config().unit);
     if expected != found {
         return Err(JoinError::OtherUnit { expected: expected.clone(), found: found.clone() });
@@ -72,16 +69,36 @@ pub fn join(
         Place::Subordinate => {
             let passphrase = passphrase.ok_or(JoinError::NeedsPassphrase)?;
             let key = house.authority_key(passphrase)?;
-            join_as_unit(house, key, &mut desk, clerk)
+            join_as_unit(house, key, former.as_ref(), &mut desk, clerk)
         }
         Place::HomeNode if house.has_authority_key() => Err(JoinError::OwnAuthority),
-        Place::HomeNode => join_home(house, &mut desk, clerk),
+        Place::HomeNode => join_home(house, former.as_ref(), &mut desk, clerk),
     }
+}
+
+/// The certificates of where the unit stood before it moved. Who is a member joins again only elsewhere in
+/// the same federation.
+pub(super) fn former(
+    house: &House,
+    unit: &UnitPath,
+    federation: FederationId,
+) -> Result<Option<Identity>, HouseError> {
+    match house.former(unit)? {
+        Some(former) if former.roots.federation() != federation => Err(joined(former)),
+        former => Ok(former.cloned()),
+    }
+}
+
+/// The reporting term of a node that joins: after every one that it reported in before.
+pub(super) fn term_after(former: Option<&Identity>, given: u64) -> Result<u64, HouseError> {
+    let Some(former) = former else { return Ok(given) };
+    Ok(given.max(former.term()?.unwrap_or(0).saturating_add(1)))
 }
 
 fn join_as_unit(
     house: &mut House,
     key: SecretKey,
+    former: Option<&Identity>,
     desk: &mut Desk<'_>,
     clerk: &mut Clerk<'_>,
 ) -> Result<Joined, JoinError> {
@@ -96,6 +113,7 @@ fn join_as_unit(
     let chain = Chain::from_cbor(&chain.0)?;
     welcome.expect(&chain, Role::Authority, &invite.unit, &key.public(), clerk.now)?;
     let authority = Authority::new(key, chain).map_err(HouseError::Issue)?;
+    let term = term_after(former, term)?;
     let identity = own_certificates(house, &welcome.roots, &authority, Some(term), clerk)?;
     let announce = Ask::Announce {
         chain: Bytes(identity.node.to_cbor()),
@@ -105,12 +123,14 @@ fn join_as_unit(
         return Err(JoinError::Answer { what: "another answer than was asked for" });
     }
     welcome.keep_lists(house)?;
+    former.map_or(Ok(()), |former| house.leave(former))?;
     house.add_peers(&welcome.peers, &[])?;
     enter(house, identity, welcome)
 }
 
 fn join_home(
     house: &mut House,
+    former: Option<&Identity>,
     desk: &mut Desk<'_>,
     clerk: &Clerk<'_>,
 ) -> Result<Joined, JoinError> {
@@ -132,6 +152,7 @@ fn join_home(
     welcome.expect(&first, Role::Node, unit, first.leaf().key(), clerk.now)?;
     let authority = authority_above(&node)?;
     welcome.keep_lists(house)?;
+    former.map_or(Ok(()), |former| house.leave(former))?;
     house.record_admission(&Admission::to_home(&first))?;
     house.add_peers(&[], &welcome.peers)?;
     let identity = Identity { roots: welcome.roots.clone(), authority, node, writer };

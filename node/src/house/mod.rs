@@ -44,6 +44,7 @@ use reeve_crdt::schema::Schema;
 use reeve_policy::authz::PolicySet;
 use reeve_statement::key::{SecretKey, file};
 use reeve_statement::names::KindId;
+use reeve_statement::unit::UnitPath;
 
 use crate::config::{Config, Peer};
 
@@ -264,6 +265,33 @@ impl House {
         Ok(())
     }
 
+    /// The certificates of where the unit stood before, if it is to stand elsewhere now; none: it stood
+    /// nowhere.
+    ///
+    /// # Errors
+    /// [`HouseError::Joined`] if it stands there already.
+    pub fn former(&self, unit: &UnitPath) -> Result<Option<&Identity>, HouseError> {
+        match &self.identity {
+            Some(identity) if identity.unit()? == unit => Err(joined(identity)),
+            former => Ok(former.as_ref()),
+        }
+    }
+
+    /// Leaves the former superior: it is not dialled any more, and what this node's writer wrote under its
+    /// former certificate is believed on.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn leave(&mut self, former: &Identity) -> Result<(), HouseError> {
+        self.record_renewal(&former.writer)?;
+        let path = self.folder.join(CONFIG_FILE);
+        let text = Config::without_superiors(&files::read_text(&path)?);
+        let config = Config::parse(&path.to_string_lossy(), &text).map_err(HouseError::Config)?;
+        files::replace(&path, text.as_bytes())?;
+        self.config = config;
+        Ok(())
+    }
+
     /// Takes the certificates that make this node a member, and writes them.
     ///
     /// # Errors
@@ -274,6 +302,11 @@ impl House {
         self.identity = Some(identity);
         Ok(())
     }
+}
+
+/// That a node is a member already.
+pub(crate) fn joined(identity: &Identity) -> HouseError {
+    HouseError::Joined { subject: identity.node.leaf().subject().to_owned() }
 }
 
 fn read_encrypted(path: &Path, passphrase: &Passphrase) -> Result<SecretKey, HouseError> {

@@ -31,6 +31,7 @@ mod letters;
 mod policy;
 mod proof;
 mod records;
+mod register;
 mod routes;
 mod run;
 mod setup;

@@ -72,6 +72,8 @@ pub struct Registry {
     successions: BTreeMap<UnitPath, Succession>,
     /// The unit whose reporting node's first certificate ends early, and when, wall clock.
     expiring: Option<(UnitPath, i64)>,
+    /// Where units stood that moved, by where they stand: their keys stay.
+    moved: BTreeMap<UnitPath, UnitPath>,
 }
 
 impl Default for Registry {
@@ -127,7 +129,19 @@ impl Registry {
             rekeyed: BTreeMap::new(),
             successions: BTreeMap::new(),
             expiring: None,
+            moved: BTreeMap::new(),
         }
+    }
+
+    /// A unit stands elsewhere from now on, with the keys that it has.
+    pub fn move_unit(&mut self, from: &UnitPath, to: &UnitPath) {
+        let origin = self.origin(from).clone();
+        self.moved.insert(to.clone(), origin);
+    }
+
+    /// Where a unit stood first: its keys are named so.
+    pub fn origin<'a>(&'a self, path: &'a UnitPath) -> &'a UnitPath {
+        self.moved.get(path).unwrap_or(path)
     }
 
     /// The first certificate of a unit's reporting node ends at a time in milliseconds since the epoch.
@@ -154,6 +168,7 @@ impl Registry {
     /// The key of a unit's authority.
     #[must_use]
     pub fn authority_key(&self, path: &UnitPath) -> SecretKey {
+        let path = self.origin(path);
         match self.rekeyed.get(path) {
             None => key(&format!("authority {path}")),
             Some(times) => key(&format!("authority {path} {times}")),
@@ -250,7 +265,7 @@ impl Registry {
         let (authority, mut above) = self.authority(path);
         let grant = NodeGrant {
             label: label.to_owned(),
-            key: node_key(path, label).public(),
+            key: node_key(self.origin(path), label).public(),
             actions: Actions::of_node(),
             term,
         };
@@ -269,7 +284,7 @@ impl Registry {
         let (authority, mut above) = self.authority(path);
         let grant = WriterGrant {
             label: label.to_owned(),
-            key: key(&format!("writer {path} {label}")).public(),
+            key: key(&format!("writer {} {label}", self.origin(path))).public(),
             actions: Actions::all(),
             kinds,
         };

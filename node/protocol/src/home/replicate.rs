@@ -12,6 +12,7 @@ use reeve_statement::cert::{Chain, Role};
 use reeve_statement::digest::Digest;
 use reeve_statement::key::KeyId;
 use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitPath;
 
 use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::home::Task;
@@ -136,7 +137,7 @@ impl Node {
     /// or has expired is entered too: what it wrote before counts.
     pub(crate) fn restore_writer(&mut self, chain: &Chain) -> Result<(Digest, bool), Refusal> {
         let verified = self.trust.verify_once(chain)?;
-        if verified.role() != Role::Writer || *verified.unit() != self.settings.unit {
+        if verified.role() != Role::Writer || !self.is_of_this_home(chain, verified.unit()) {
             return Err(Refusal::NoRight);
         }
         let digest = verified.leaf_digest();
@@ -146,6 +147,14 @@ impl Node {
         }
         self.home.writer_chains.insert(digest, chain.to_cbor());
         Ok((digest, !held))
+    }
+
+    /// Whether a chain is of this home: certified for this unit where it stands, or where it stood before
+    /// it moved. Then its authority's key is the same, and no other authority could have certified it.
+    pub(crate) fn is_of_this_home(&self, chain: &Chain, unit: &UnitPath) -> bool {
+        let own = &self.settings;
+        let key = |chain: &Chain| chain.authorities().first().map(|it| it.key().to_bytes());
+        *unit == own.unit || (unit.leaf() == own.unit.leaf() && key(chain) == key(&own.chain))
     }
 
     /// After a list came: what a writer whose certificate was revoked wrote from then on does not count.

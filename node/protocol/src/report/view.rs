@@ -140,7 +140,8 @@ impl Node {
 
     pub(crate) fn view_status(&self) -> Status {
         let frontier = self.ledger.frontier();
-        let behind_superior = |row: &&crate::rows::FigureRow| row.accepted < row.edition;
+        let asked = |row: &&FigureRow| row.id.period.is_none_or(|it| self.is_asked_for(it));
+        let behind_superior = |row: &&FigureRow| row.accepted < row.edition && asked(row);
         let waits = self.settings.unit.depth() > 1;
         Status {
             unit: self.settings.unit.clone(),

@@ -196,12 +196,12 @@ impl World {
             bugs: Bugs::default(),
             issued: Vec::new(),
             roots: self.registry.roots.clone(),
-            key: node_key(path, label),
+            key: node_key(self.registry.origin(path), label),
             chain: self.registry.node(path, label, term),
             unit: path.clone(),
             term,
             writer: Writer {
-                key: key(&format!("writer {path} {label}")),
+                key: key(&format!("writer {} {label}", self.registry.origin(path))),
                 chain: self.registry.writer(path, label, Vec::new()),
             },
             schema: Some(self.schema.clone()),
@@ -294,6 +294,26 @@ impl World {
         };
         self.sites.insert(key, site);
         self.down.remove(&key);
+        key
+    }
+
+    /// A reporting node stops, gets certificates for another place from its authority, in another term, is
+    /// admitted there, and starts on the store that it has.
+    pub fn move_node(&mut self, from: &str, to: &str, term: u64) -> NodeKey {
+        let (from, to) = (unit(from), unit(to));
+        let former = self.registry.writer(&from, "1", Vec::new()).to_cbor();
+        let key = self.places.remove(&(from.clone(), "1".to_owned())).unwrap();
+        let rows = self.kill(key);
+        self.registry.move_unit(&from, &to);
+        let settings = self.settings(&to, "1", Some(term));
+        let chain = settings.chain.to_cbor();
+        let host = self.places[&(to.parent().unwrap(), "1".to_owned())];
+        let admit = Question::Admit { chain, names: Titles::default(), time_zone: None };
+        assert!(matches!(self.ask(host, operator(), admit), Answer::Done));
+        self.places.insert((to, "1".to_owned()), key);
+        assert_eq!(self.start(settings, rows), key, "the node keeps its key");
+        assert!(matches!(self.ask(key, operator(), Question::Renew(former)), Answer::Done));
+        self.pass(2_000);
         key
     }
 
