@@ -125,7 +125,7 @@ fn formats_shows_the_examples_of_the_code() {
 }
 
 /// Options that every command has, or that several share, or of an action with a file of its own.
-const SHARED_OPTIONS: [&str; 4] = [
+const SHARED_OPTIONS: [&str; 5] = [
     "node/src/cli/mod.rs",
     "node/src/cli/identity.rs",
     "node/src/cli/asking.rs",
