@@ -4,7 +4,7 @@
 Only what is really built counts (`cargo tree`), on the platforms that deny.toml names.
 
 1. Crates of this workspace depend on each other only in the directions of docs/ARCHITECTURE.md.
-2. reeve-statement alone pulls no async runtime, no automerge, no cedar, no store, no network;
+2. reeve-statement and reeve-audit, each alone, pull no async runtime, no automerge, no cedar, no store, no network;
    the core crates pull no runtime, no network and no store.
 3. Licences, bans and sources are as deny.toml says (the same file that cargo-deny reads).
 
@@ -21,16 +21,18 @@ import tomllib
 # Which crate of ours may depend on which (normal, build and test dependencies alike).
 ALLOWED = {
     "reeve-statement": set(),
+    "reeve-audit": {"reeve-statement"},
     "reeve-crdt": {"reeve-statement"},
     "reeve-policy": {"reeve-statement"},
     "reeve-protocol": {"reeve-statement", "reeve-crdt", "reeve-policy"},
-    "reeve": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
+    "reeve": {"reeve-audit", "reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-examples": {"reeve-statement", "reeve-crdt", "reeve-policy"},
-    "reeve-sim": {"reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
+    "reeve-sim": {"reeve-audit", "reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-fuzz": {"reeve", "reeve-statement", "reeve-crdt", "reeve-policy", "reeve-protocol"},
     "reeve-testnet": {
         "reeve-fuzz",
         "reeve-sim",
+        "reeve-audit",
         "reeve-statement",
         "reeve-crdt",
         "reeve-policy",
@@ -52,6 +54,7 @@ STORES = {"redb", "sled", "rusqlite", "postgres", "sqlx"}
 # What must not be reachable from a crate by normal dependencies, at any depth.
 UNREACHABLE = {
     "reeve-statement": RUNTIMES | NETWORK | STORES | {"automerge", "cedar-policy"},
+    "reeve-audit": RUNTIMES | NETWORK | STORES | {"automerge", "cedar-policy"},
     "reeve-crdt": RUNTIMES | NETWORK | STORES | {"cedar-policy", "reeve-policy"},
     "reeve-policy": RUNTIMES | NETWORK | STORES | {"automerge", "reeve-crdt"},
     "reeve-protocol": RUNTIMES | NETWORK | STORES,
