@@ -118,6 +118,7 @@ fn report_cases(health: &mut Node<'_>, day: Period) -> Result<Vec<SignedChange>,
         period: day,
         closed_at: NOW,
         file_hash: None,
+        reason: None,
     };
     changes.extend(health.put_record(&"closure".parse()?, closure.id()?, closure.to_record())?);
     Ok(changes)

@@ -64,6 +64,7 @@ impl Town {
                 period: Period::Day(self.today),
                 closed_at: AT,
                 file_hash: None,
+                reason: None,
             };
             let id = closure.id().unwrap();
             self.put("closure".parse().unwrap(), id, Some(closure.to_record()));

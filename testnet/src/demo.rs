@@ -198,6 +198,7 @@ impl Demo {
                 kind: kind.id.clone(),
                 source: "registry".to_owned(),
                 periods: vec![Period::Day(date)],
+                reason: None,
             };
             match self.town.ask(path, Role::Writer, question).await? {
                 Answer::Written(_) => {}

@@ -291,7 +291,8 @@ impl Italy {
             other => return Err(unexpected(path, &other).into()),
         }
         let source = self.mapping.source().to_owned();
-        match ask(Question::EndImport { import, source, closes, sweep: None }).await? {
+        match ask(Question::EndImport { import, source, closes, reason: None, sweep: None }).await?
+        {
             Answer::Ended(_) => Ok(()),
             other => Err(unexpected(path, &other).into()),
         }

@@ -10,6 +10,7 @@ use reeve_statement::catalogue::{Contributors, Indicator, Measure};
 use reeve_statement::limits::TABLE_ROWS;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::{Period, Step};
+use reeve_statement::release::RevisionReason;
 use reeve_statement::table::{RowKey, Table};
 use reeve_statement::time::Timestamp;
 
@@ -18,6 +19,7 @@ use super::key::{DAY_BYTES, NUMBER_BYTES, Reader, day_bytes, day_of_period, firs
 use super::lookup::Lookups;
 use super::paged::Paged;
 use super::plan::{Counted, Plan, after_day, split_value};
+use super::source::Feed;
 use super::state::{Numbers, Reading, State, Sum, Tally};
 use crate::record::days_of;
 
@@ -33,6 +35,12 @@ pub struct OwnFigure {
     pub sources_reported: u32,
     /// How many sources ever closed a period of the kind.
     pub sources_known: u32,
+    /// How many sources are expected to report it; none: the house declares none for the kind.
+    pub sources_expected: Option<u32>,
+    /// Of the present state: the feeds that are expected; they are not among those that reported.
+    pub feeds: Vec<Feed>,
+    /// The last thing that a source said of it with a reason, and when.
+    pub stated: Option<(Timestamp, RevisionReason)>,
     /// When a record behind it last changed.
     pub touched: Option<Timestamp>,
 }
@@ -130,12 +138,15 @@ pub(super) fn figure(
         return Err(FigureError::TooManyRows { indicator, period, found });
     }
     let oldest = last_day.saturating_sub(max_age(plan).unwrap_or(i32::MAX));
-    let reported = closures.reported(&plan.indicator.kind, period, oldest);
+    let reported = closures.reported(&plan.indicator.kind, period, oldest, today);
     Ok(OwnFigure {
         table,
         closed: reported.closed,
         sources_reported: reported.sources,
         sources_known: reported.known,
+        sources_expected: reported.expected,
+        feeds: reported.feeds,
+        stated: reported.stated,
         touched: touched(plan, state, period, last_day),
     })
 }

@@ -48,11 +48,13 @@ mod lookup;
 mod paged;
 mod pages;
 mod plan;
+mod source;
 mod state;
 
 pub use figure::{FigureError, OwnFigure};
 pub use pages::{MAX_PAGE_KEY_BYTES, PageError};
 pub use plan::Fault;
+pub use source::{Feed, Source};
 
 use closures::Closures;
 use lookup::Lookups;
@@ -175,14 +177,14 @@ impl Engine {
         let zone = TimeZone::get(time_zone)
             .map_err(|_| EngineError::TimeZone { found: time_zone.chars().take(80).collect() })?;
         let mut engine = Self {
-            zone,
+            zone: zone.clone(),
             seal: seal(schema, catalogue, time_zone),
             plans: Vec::new(),
             states: Vec::new(),
             names: BTreeMap::new(),
             readers: BTreeMap::new(),
             lookups: Lookups::default(),
-            closures: Closures::default(),
+            closures: Closures::new(zone),
             stored_head: None,
             loaded_head: None,
         };
@@ -232,6 +234,13 @@ impl Engine {
         }
         engine.apply(&batch, at);
         Ok(engine)
+    }
+
+    /// Says who is expected to report; none declared for a kind: whoever ever closed a period of it.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Vec<Source>) -> Self {
+        self.closures.sources = sources;
+        self
     }
 
     /// Takes facts in; which figures may have changed. `at` is when they arrived.
@@ -440,7 +449,7 @@ fn following(period: Period) -> Option<Period> {
 /// What stored pages must agree with to be of use.
 fn seal(schema: &Schema, catalogue: &Catalogue, time_zone: &str) -> Digest {
     let mut parts: Vec<Vec<u8>> = vec![
-        b"reeve-indicator-pages/1\0".to_vec(),
+        b"reeve-indicator-pages/2\0".to_vec(),
         schema.hash().as_bytes().to_vec(),
         Digest::of(time_zone.as_bytes()).as_bytes().to_vec(),
     ];

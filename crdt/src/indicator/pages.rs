@@ -85,7 +85,7 @@ impl Engine {
         for (index, lookup) in self.lookups.0.iter_mut().enumerate() {
             counts.push(drain(&mut lookup.records, (LOOKUP, index), &seal, &mut changes));
         }
-        counts.push(drain(&mut self.closures.tallies, (CLOSURES, 0), &seal, &mut changes));
+        counts.push(drain(&mut self.closures.said, (CLOSURES, 0), &seal, &mut changes));
         let head = head(&seal, &counts);
         if self.stored_head.as_ref() != Some(&head) {
             changes.push((page_key(HEAD, 0, 0), Some(head.clone())));
@@ -139,7 +139,7 @@ impl Engine {
                 let lookup = self.lookups.0.get_mut(index).ok_or_else(unknown)?;
                 lookup.records.load(number, d)?;
             }
-            CLOSURES => self.closures.tallies.load(number, d)?,
+            CLOSURES => self.closures.said.load(number, d)?,
             _ => return Err(unknown()),
         }
         Ok(())
@@ -169,7 +169,7 @@ impl Engine {
             [numbers, state.touched.page_count()]
         };
         let lookups = self.lookups.0.iter().map(|lookup| lookup.records.page_count());
-        let closures = core::iter::once(self.closures.tallies.page_count());
+        let closures = core::iter::once(self.closures.said.page_count());
         self.states.iter().flat_map(of_state).chain(lookups).chain(closures).collect()
     }
 }

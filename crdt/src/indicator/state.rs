@@ -9,7 +9,7 @@ use super::key::{DAY_BYTES, day_bytes};
 use super::paged::{Entry, Paged};
 use super::plan::{Contribution, Counted, Plan};
 
-type Written = Result<(), minicbor::encode::Error<Infallible>>;
+pub(super) type Written = Result<(), minicbor::encode::Error<Infallible>>;
 
 /// Longest bucket that is read, in bytes: eight references and a residual fit.
 const MAX_BUCKET_BYTES: usize = 2 * 1024;

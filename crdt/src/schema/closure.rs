@@ -11,6 +11,7 @@ use reeve_statement::catalogue::Titles;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::{FieldId, KindId};
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::time::Timestamp;
 
 use super::kind::{Field, FieldType, Kind, Merge, Sensitivity, Subject, Twin, shards_for};
@@ -38,6 +39,9 @@ const MAX_PERIOD_CHARS: u32 = 10;
 /// Longest name of a kind.
 const MAX_KIND_CHARS: u32 = 64;
 
+/// Longest code of a reason, with room for longer ones.
+const REASON_CHARS: u32 = 32;
+
 /// Hexadecimal digits of a SHA-256.
 const HASH_CHARS: u32 = 64;
 
@@ -54,6 +58,8 @@ pub struct Closure {
     pub closed_at: Timestamp,
     /// SHA-256 of the file that said so, if one did.
     pub file_hash: Option<Digest>,
+    /// Why it was said again; `withdrawn`: what was said before holds no more.
+    pub reason: Option<RevisionReason>,
 }
 
 /// Why a closure cannot be recorded. The name of the source is at fault.
@@ -87,12 +93,14 @@ impl Closure {
     #[must_use]
     pub fn to_record(&self) -> Record {
         let hash = self.file_hash.map(|hash| Value::Text(hash.to_string()));
+        let reason = self.reason.map(|reason| Value::Text(reason.code().to_owned()));
         let values = [
             ("source", Some(Value::Text(self.source.clone()))),
             ("kind", Some(Value::Text(self.kind.to_string()))),
             ("period", Some(Value::Text(self.period.to_string()))),
             ("closed_at", Some(Value::Timestamp(self.closed_at))),
             ("file_hash", hash),
+            ("reason", reason),
         ];
         let named = |(name, value): (&str, Option<Value>)| Some((FieldId::new(name).ok()?, value?));
         values.into_iter().filter_map(named).collect()
@@ -112,6 +120,7 @@ impl Closure {
             period: Period::from_str(text("period")?).ok()?,
             closed_at,
             file_hash: text("file_hash").and_then(|hash| hash.parse().ok()),
+            reason: text("reason").and_then(RevisionReason::of_code),
         })
     }
 }
@@ -126,6 +135,7 @@ pub(super) fn kind() -> Option<Kind> {
         ("period", text(MAX_PERIOD_CHARS), true),
         ("closed_at", FieldType::Timestamp, true),
         ("file_hash", text(HASH_CHARS), false),
+        ("reason", text(REASON_CHARS), false),
     ];
     let fields = fields.into_iter().map(|(name, field_type, required)| {
         let id = FieldId::new(name).ok()?;

@@ -57,7 +57,7 @@
 //!
 //! **The built-in kind `closure`.** Every schema has it and no file may define it. One record says
 //! that a *source* has closed a *period* of a *kind*, so that a row that is absent is zero and not
-//! unknown: fields `source`, `kind`, `period`, `closed_at`, `file_hash` (see [`closure`]).
+//! unknown: fields `source`, `kind`, `period`, `closed_at`, `file_hash`, `reason` (see [`closure`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

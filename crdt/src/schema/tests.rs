@@ -221,6 +221,7 @@ fn a_closure_is_a_valid_record_and_comes_back() {
         period: "2020-03-01".parse().unwrap(),
         closed_at: "2020-03-02T06:00:00Z".parse().unwrap(),
         file_hash: Some(schema.hash()),
+        reason: None,
     };
     let valid = schema.validate(&"closure".parse().unwrap(), closure.to_record()).unwrap();
     assert_eq!(Closure::from_record(valid.record()), Some(closure.clone()));

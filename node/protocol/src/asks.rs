@@ -263,13 +263,13 @@ impl Node {
             Question::BeginImport { kind, file, name, mode } => {
                 self.begin_import(ask, kind, file, name, mode);
             }
-            Question::EndImport { import, source, closes, sweep } => {
-                self.end_import(ask, import, &source, &closes, sweep);
+            Question::EndImport { import, source, closes, reason, sweep } => {
+                self.end_import(ask, import, &source, &closes, reason, sweep);
             }
-            Question::Close { kind, source, periods } => {
+            Question::Close { kind, source, periods, reason } => {
                 let closures = match periods.iter().find(|period| !self.has_begun(**period)) {
                     Some(ahead) => Err(Failure::NotBegun(*ahead)),
-                    None => self.closures(&kind, &source, &periods, None),
+                    None => self.closures(&kind, &source, &periods, reason, None),
                 };
                 match closures {
                     Ok(ops) => {

@@ -89,11 +89,15 @@ pub enum Bug {
     ExpectForEver,
     /// Takes units that have ended out of its register.
     ForgetUnits,
+    /// Takes a period for reported once one of its sources has closed it.
+    OneSourceIsEnough,
+    /// Says of every revision that it is an update.
+    EveryRevisionIsAnUpdate,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -133,6 +137,8 @@ impl Bug {
         Self::LeaveTheOffice,
         Self::ExpectForEver,
         Self::ForgetUnits,
+        Self::OneSourceIsEnough,
+        Self::EveryRevisionIsAnUpdate,
     ];
 }
 

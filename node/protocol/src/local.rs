@@ -74,10 +74,12 @@ pub enum Question {
         source: String,
         /// Periods that the file closes.
         closes: Vec<Period>,
+        /// Why it says again what was said of them; none: nothing is said of that.
+        reason: Option<RevisionReason>,
         /// For a snapshot: which records it holds; others in its scope are deleted.
         sweep: Option<Sweep>,
     },
-    /// Closes periods of a kind without records: a nil report.
+    /// Closes periods of a kind without records: a nil report, or the heartbeat of a feed.
     Close {
         /// The kind.
         kind: KindId,
@@ -85,6 +87,8 @@ pub enum Question {
         source: String,
         /// The periods.
         periods: Vec<Period>,
+        /// Why it says again what was said of them; `withdrawn`: they are closed no more.
+        reason: Option<RevisionReason>,
     },
     /// One record.
     Record {

@@ -93,7 +93,7 @@ impl Node {
         let mut fitting = catalogue.clone();
         loop {
             match Engine::new(&schema, &fitting, &self.settings.time_zone) {
-                Ok(engine) => return Some(engine),
+                Ok(engine) => return Some(engine.with_sources(self.settings.sources.clone())),
                 Err(EngineError::Definition { indicator, .. }) => {
                     fitting.indicators.retain(|other| other.id != indicator);
                 }

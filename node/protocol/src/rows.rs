@@ -10,6 +10,7 @@ use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::Counts;
 use reeve_statement::digest::Digest;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::statement::{Body, FigureId, Statement};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
@@ -195,6 +196,9 @@ pub struct FigureRow {
     /// What stood when the civil day began in which the last edition was signed.
     #[n(12)]
     pub eve: Option<PastEdition>,
+    /// When a source said last why it says something again, as far as an edition has told it.
+    #[n(13)]
+    pub stated: Option<Timestamp>,
 }
 
 /// What an edition tells in one number, and what that number is made of.
@@ -264,6 +268,10 @@ pub struct HeardRow {
     /// The statement, with its table and manifest inside.
     #[n(7)]
     pub said: Statement,
+    /// Why it revises what this unit's own last edition is made of: of several editions since then the reason
+    /// that says most.
+    #[n(8)]
+    pub reason: Option<RevisionReason>,
 }
 
 /// One statement that this node issued.

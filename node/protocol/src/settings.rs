@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use reeve_crdt::indicator::Source;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::PolicySet;
 use reeve_statement::cert::{Chain, RootList};
@@ -60,8 +61,8 @@ pub struct Settings {
     pub accepted: Accepted,
     /// Peers that this node dials: its superior's nodes, other nodes of its home.
     pub dial: Vec<DialledPeer>,
-    /// Sources that are expected to close each period; none named: one is enough.
-    pub sources: Vec<String>,
+    /// Sources that are expected to report; none for a kind: whoever ever closed a period of it.
+    pub sources: Vec<Source>,
     /// Fresh randomness, used once: a new incarnation for the store if it has none.
     pub entropy: [u8; 32],
     /// What this node asks its subordinates for.

@@ -12,6 +12,7 @@ use reeve_statement::completeness::{Counts, Exception, Manifest};
 use reeve_statement::digest::Digest;
 use reeve_statement::notice::NoticeCode;
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::table::Table;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
@@ -61,6 +62,28 @@ pub struct SituationView {
     pub data_touched: Option<Timestamp>,
     /// The least recent such time among the direct subordinates that are included.
     pub data_oldest: Option<Timestamp>,
+    /// Earlier periods that were revised today, by reason.
+    pub revised: Vec<Revised>,
+}
+
+/// Periods that were revised today for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revised {
+    /// The reason.
+    pub reason: RevisionReason,
+    /// How many periods.
+    pub periods: u64,
+    /// What has changed in all of them since the day began; none: it is not known.
+    pub change: Option<Bounds>,
+}
+
+impl Revised {
+    /// Adds a period: what stands and what stood.
+    pub fn add(&mut self, now: Option<Bounds>, before: Option<Bounds>) {
+        let change = now.zip(before).and_then(|(now, before)| difference(now, before));
+        self.change = self.change.zip(change).and_then(|(all, one)| all.checked_add(one).ok());
+        self.periods = self.periods.saturating_add(1);
+    }
 }
 
 /// What a figure is compared with.
@@ -78,6 +101,8 @@ pub struct Since {
     pub change: Option<Bounds>,
     /// Whether both include the same units; else a change may be theirs and none of the situation.
     pub same_units: bool,
+    /// Why it has changed, if anybody said so.
+    pub reason: Option<RevisionReason>,
 }
 
 impl Since {
@@ -95,7 +120,13 @@ impl Since {
         let same_units = pair.is_some_and(|(now, then)| {
             now.missing == then.missing && now.counts.total() == then.counts.total()
         });
-        Self { period, edition, issued_at, before, change, same_units }
+        Self { period, edition, issued_at, before, change, same_units, reason: None }
+    }
+
+    /// The same with a reason, if it says more than that something changed.
+    #[must_use]
+    pub fn because(self, reason: Option<RevisionReason>) -> Self {
+        Self { reason: reason.filter(|reason| reason.is_telling()), ..self }
     }
 }
 

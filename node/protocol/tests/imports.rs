@@ -54,7 +54,11 @@ fn batch(world: &mut World, at: NodeKey, import: u64, ops: Vec<RecordOp>) -> Ans
 fn end(world: &mut World, at: NodeKey, import: u64, sweep: Option<Sweep>) -> Answer {
     let closes = vec![DAY.parse().unwrap()];
     let source = "registry".to_owned();
-    world.ask(at, person(Role::Writer), Question::EndImport { import, source, closes, sweep })
+    world.ask(
+        at,
+        person(Role::Writer),
+        Question::EndImport { import, source, closes, reason: None, sweep },
+    )
 }
 
 fn whole(world: &mut World, at: NodeKey, ids: &[&str], snapshot: bool) -> ImportRow {
@@ -192,7 +196,7 @@ fn no_canary_crosses_the_border() {
     batch(&mut world, leaf, import, vec![RecordOp::Put { id, record }]);
     let source = "canary-source".to_owned();
     let closes = vec![DAY.parse().unwrap()];
-    let what = Question::EndImport { import, source, closes, sweep: None };
+    let what = Question::EndImport { import, source, closes, reason: None, sweep: None };
     assert!(matches!(world.ask(leaf, person(Role::Writer), what), Answer::Ended(_)));
     world.pass(3_000);
     assert_eq!(world.total(nation, DAY), Some(1));

@@ -99,6 +99,9 @@ pub struct End {
     /// For a snapshot: which records the file holds.
     #[n(2)]
     pub snapshot: Option<Snapshot>,
+    /// Why the file says again what was said of them.
+    #[n(3)]
+    pub reason: Option<String>,
 }
 
 /// Which records a snapshot holds; others in its scope are deleted.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reeve_protocol::local::{FigureView, OwnView};
 use reeve_statement::bounds::{Bounds, Cell};
 use reeve_statement::catalogue::{Measure, Titles};
-use reeve_statement::completeness::UnitState;
+use reeve_statement::completeness::{Exception, UnitState};
 use reeve_statement::table::RowKey;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
@@ -71,8 +71,19 @@ pub struct ExceptionView {
     /// The unit, below the figure's unit.
     pub unit: String,
     /// Its state: reported, partial, awaited, late, never_reported, declined, not_adopted, no_report, not_due,
-    /// revoked, other_definition, implausible or withdrawn.
+    /// revoked, other_definition, implausible, withdrawn or unreachable.
     pub state: String,
+    /// Of a unit that is partial: how many of its own sources have reported, and are expected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<[u32; 2]>,
+}
+
+impl ExceptionView {
+    /// What a figure says of a unit, by the name that it is to have.
+    pub(super) fn of(exception: &Exception, unit: String) -> Self {
+        let sources = exception.sources.map(|it| [it.reported, it.expected]);
+        Self { unit, state: exception.state.code().to_owned(), sources }
+    }
 }
 
 /// A figure.
@@ -160,9 +171,9 @@ impl Figure {
     pub fn of(view: &FigureView, area: Option<&UnitPath>) -> Self {
         let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
         let indicator = &view.indicator;
-        let exception = |exception: &reeve_statement::completeness::Exception| ExceptionView {
-            unit: exception.units.iter().map(ToString::to_string).collect::<Vec<_>>().join("/"),
-            state: exception.state.code().to_owned(),
+        let exception = |exception: &Exception| {
+            let units: Vec<_> = exception.units.iter().map(ToString::to_string).collect();
+            ExceptionView::of(exception, units.join("/"))
         };
         let unlisted = |(area, unlisted): &(_, reeve_statement::table::Unlisted)| UnlistedRows {
             area: reeve_statement::table::Area::to_string(area),
@@ -205,8 +216,13 @@ impl Figure {
     #[must_use]
     pub fn of_own(view: &OwnView) -> Self {
         let indicator = &view.indicator;
-        let included = u64::from(view.state != UnitState::NoReport);
-        let exception = ExceptionView { unit: ".".to_owned(), state: view.state.code().to_owned() };
+        let included = u64::from(view.state.is_included());
+        let sources = [view.sources_reported, view.sources_expected];
+        let exception = ExceptionView {
+            unit: ".".to_owned(),
+            state: view.state.code().to_owned(),
+            sources: (view.state == UnitState::Partial).then_some(sources),
+        };
         Self {
             unit: view.unit.to_string(),
             area: view.unit.to_string(),

@@ -33,8 +33,8 @@ pub use register::{
 #[cfg(test)]
 pub(crate) use situation::tests::indication;
 pub use situation::{
-    Against, Indication, MissingUnits, PopulationView, SinceView, Situation, Stand, ThresholdView,
-    UnitsView,
+    Against, Indication, MissingUnits, PopulationView, RevisedView, SinceView, Situation, Stand,
+    ThresholdView, UnitsView,
 };
 pub use status::{
     Behind, DeclarationView, ForkView, PeerView, RefusedFigure, StatusView, StorageView,

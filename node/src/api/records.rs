@@ -114,6 +114,10 @@ pub struct Closing {
     /// The periods.
     #[serde(default)]
     pub closes: Vec<String>,
+    /// Why it says again what was said of them: correction, late_reports, duplicate_removed, reclassified,
+    /// definition_changed, or withdrawn: they are closed no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What an import came to.

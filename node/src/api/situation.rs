@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use reeve_protocol::rows::Told;
-use reeve_protocol::situation::{Coverage, Missing, Since, SituationView as View, headline_scale};
+use reeve_protocol::situation::{
+    Coverage, Missing, Revised, Since, SituationView as View, headline_scale,
+};
 use reeve_statement::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,19 @@ pub struct Indication {
     pub data_oldest: Option<String>,
     /// How it stands to a threshold, if one was given.
     pub threshold: Option<ThresholdView>,
+    /// Earlier periods that were revised today, by reason.
+    pub revised: Vec<RevisedView>,
+}
+
+/// Periods that were revised today for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisedView {
+    /// Why: correction, late_reports, duplicate_removed, reclassified, definition_changed or withdrawn.
+    pub reason: String,
+    /// How many periods.
+    pub periods: u64,
+    /// What has changed in all of them since the day began, times ten to the scale; none: not known.
+    pub change: Option<BoundsView>,
 }
 
 /// How an indicator stands, the worst first.
@@ -194,6 +209,9 @@ pub struct SinceView {
     pub change: Option<BoundsView>,
     /// Whether both include the same units; else the change may be theirs.
     pub same_units: bool,
+    /// Why it has changed, if anybody said so.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// How a figure stands to a threshold.
@@ -227,6 +245,16 @@ fn value(told: Option<&Told>) -> Option<BoundsView> {
     told.and_then(|told| told.value).map(BoundsView::from)
 }
 
+impl From<&Revised> for RevisedView {
+    fn from(revised: &Revised) -> Self {
+        Self {
+            reason: revised.reason.code().to_owned(),
+            periods: revised.periods,
+            change: revised.change.map(BoundsView::from),
+        }
+    }
+}
+
 impl From<&Since> for SinceView {
     fn from(since: &Since) -> Self {
         Self {
@@ -236,6 +264,7 @@ impl From<&Since> for SinceView {
             value: value(since.before.as_ref()),
             change: since.change.map(BoundsView::from),
             same_units: since.same_units,
+            reason: since.reason.map(|reason| reason.code().to_owned()),
         }
     }
 }
@@ -248,7 +277,7 @@ impl Indication {
         let exception = |exception: &reeve_statement::completeness::Exception| {
             let units: Vec<_> = exception.units.iter().map(ToString::to_string).collect();
             let unit = if units.is_empty() { ".".to_owned() } else { units.join("/") };
-            ExceptionView { unit, state: exception.state.code().to_owned() }
+            ExceptionView::of(exception, unit)
         };
         let states = view.counts.iter().map(|(state, units)| (state.code().to_owned(), units));
         let mut indication = Self {
@@ -278,6 +307,7 @@ impl Indication {
             data_touched: time(view.data_touched),
             data_oldest: time(view.data_oldest),
             threshold: None,
+            revised: view.revised.iter().map(RevisedView::from).collect(),
         };
         indication.standing = indication.stand();
         indication
@@ -379,7 +409,11 @@ pub(crate) mod tests {
         let mut exceptions = Vec::new();
         if reported < 3 {
             states.insert("late".to_owned(), 3 - reported);
-            exceptions.push(ExceptionView { unit: "03".to_owned(), state: "late".to_owned() });
+            exceptions.push(ExceptionView {
+                unit: "03".to_owned(),
+                state: "late".to_owned(),
+                sources: None,
+            });
         }
         let mut indication = Indication {
             indicator: "cases".to_owned(),
@@ -404,6 +438,7 @@ pub(crate) mod tests {
             data_touched: None,
             data_oldest: None,
             threshold: None,
+            revised: Vec::new(),
         };
         indication.standing = indication.stand();
         indication

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reeve_crdt::schema::Schema;
 use reeve_statement::cbor;
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::unit::UnitId;
 use serde_json::json;
 
@@ -64,6 +65,10 @@ pub struct Arguments {
     /// A period that the file closes, in place of what the mapping says; may be given several times
     #[arg(long, value_name = "PERIOD")]
     closes: Vec<Period>,
+    /// Why the file says again what was said of the periods that it closes: correction, late_reports,
+    /// duplicate_removed, reclassified or definition_changed; else it is read from what changes
+    #[arg(long, value_name = "REASON", value_parser = super::record::reason)]
+    reason: Option<RevisionReason>,
     /// Where rows name units: import those of this unit
     #[arg(long, value_name = "UNIT")]
     unit: Option<UnitId>,
@@ -94,7 +99,7 @@ pub(super) fn run(
         bar.done();
         return arguments.report(output, &checked, difference.as_ref());
     }
-    let work = Work { client: &client, checked: &checked, unit };
+    let work = Work { client: &client, checked: &checked, unit, reason: arguments.reason };
     let source = arguments.source.clone();
     let ended = work.import(source.as_deref().unwrap_or_else(|| mapping.source()))?;
     bar.done();
@@ -225,6 +230,7 @@ struct Work<'a> {
     client: &'a Client,
     checked: &'a Checked,
     unit: Option<&'a UnitId>,
+    reason: Option<RevisionReason>,
 }
 
 impl Work<'_> {
@@ -287,6 +293,7 @@ impl Work<'_> {
             source: source.to_owned(),
             closes: closes.map(ToString::to_string).collect(),
             snapshot,
+            reason: self.reason.map(|reason| reason.code().to_owned()),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::asking::Node;
 use super::layout::{left, width};
 use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{CellView, Figure, HOME, Periods, Row, number_text};
+use crate::api::{CellView, ExceptionView, Figure, HOME, Periods, Row, number_text};
 use crate::client::{Client, escaped};
 use crate::import::disarmed;
 
@@ -228,7 +228,15 @@ fn completeness(figure: &Figure, locale: &Locale) -> String {
             "" => locale.say(Text::Itself).to_owned(),
             unit => plain(unit),
         };
-        let mut units: Vec<String> = of_state.map(|it| name(&it.unit)).collect();
+        let named = |it: &ExceptionView| match it.sources {
+            Some(sources) => {
+                let [reported, expected] = sources.map(|it| it.to_string());
+                let sources = locale.fill(Text::SomeOf, &[&reported, &expected]);
+                locale.fill(Text::BecauseOf, &[&name(&it.unit), &sources])
+            }
+            None => name(&it.unit),
+        };
+        let mut units: Vec<String> = of_state.map(named).collect();
         let more = units.len().saturating_sub(UNITS_SHOWN);
         units.truncate(UNITS_SHOWN);
         if more > 0 {
@@ -274,7 +282,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::api::{BoundsView, ExceptionView, UnlistedRows};
+    use crate::api::{BoundsView, UnlistedRows};
 
     fn exact(value: i64) -> BoundsView {
         BoundsView { lo: value, hi: value }
@@ -285,6 +293,7 @@ mod tests {
         let exception = |unit: &str, state: &str| ExceptionView {
             unit: unit.to_owned(),
             state: state.to_owned(),
+            sources: (state == "partial").then_some([1, 2]),
         };
         Figure {
             unit: "it".to_owned(),
@@ -302,7 +311,11 @@ mod tests {
             expected: 14,
             included: 12,
             states: BTreeMap::new(),
-            exceptions: vec![exception("03/017", "late"), exception("03/018", "late")],
+            exceptions: vec![
+                exception("03/017", "late"),
+                exception("03/018", "late"),
+                exception("03/019", "partial"),
+            ],
             edition: 3,
             statement: None,
             reason: Some("late_reports".to_owned()),
@@ -317,7 +330,7 @@ mod tests {
         let text = describe(&figure("female"), &Locale::english());
         for part in [
             "1,204 to 1,212",
-            "12 of 14; late: 03/017, 03/018",
+            "12 of 14; late: 03/017, 03/018; partial: 03/019 (1 of 2)",
             "1 of 1 not told exactly",
             "3 (late reports), protected for superior",
             "2020-03-02",

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use reeve_statement::release::RevisionReason;
 use serde_json::{Map, Value};
 
 use super::asking::Node;
@@ -85,6 +86,23 @@ pub struct Close {
     /// In whose name
     #[arg(long)]
     source: String,
+    /// Why it says again what was said of them: correction, late_reports, duplicate_removed, reclassified or
+    /// definition_changed
+    #[arg(long, value_parser = reason)]
+    reason: Option<RevisionReason>,
+}
+
+/// Why something is said again; that it is withdrawn is said by `reeve report withdraw`.
+pub(super) fn reason(code: &str) -> Result<RevisionReason, String> {
+    let reasons = || {
+        let telling = RevisionReason::ALL.into_iter().filter(|reason| reason.is_telling());
+        telling.filter(|reason| *reason != RevisionReason::Withdrawn)
+    };
+    let found = reasons().find(|reason| reason.code() == code);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = reasons().map(RevisionReason::code).collect();
+        format!("expected one of {}", known.join(", "))
+    })
 }
 
 fn path(kind: &str, id: &str) -> String {
@@ -110,11 +128,12 @@ pub(super) fn run(
         Action::Put(write) => sent(output, write.send(&client, "PUT")?),
         Action::Set(write) => sent(output, write.send(&client, "PATCH")?),
         Action::Delete(Which { kind, id }) => sent(output, client.delete(&path(kind, id))?),
-        Action::Close(Close { kind, periods, source }) => {
+        Action::Close(Close { kind, periods, source, reason }) => {
             let closing = Closing {
                 kind: Some(kind.clone()),
                 source: source.clone(),
                 closes: periods.clone(),
+                reason: reason.map(|reason| reason.code().to_owned()),
             };
             let written: Written = client.send("POST", "/v1/close", &closing)?;
             output.show(&written, || format!("Closed for {source}: {}", periods.join(", ")))

@@ -5,6 +5,8 @@ use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use serde::Serialize;
 
 use super::asking::Node;
@@ -41,6 +43,10 @@ pub struct Arguments {
 enum Action {
     /// Say that there is nothing to report of a kind for periods: zero, and not silence
     Nil(Nil),
+    /// Say that a feed is alive, and that everything up to now has come: its heartbeat
+    Alive(Alive),
+    /// Take back what a source said of periods: it does not stand any more
+    Withdraw(Withdraw),
     /// Write what would be told to a unit into a file
     Export(Export),
     /// Take a file that another unit's node wrote
@@ -63,6 +69,55 @@ struct Nil {
     #[arg(required = true, value_name = "PERIOD")]
     periods: Vec<String>,
     /// In whose name: a department, a feed, a contributor
+    #[arg(long)]
+    source: String,
+    #[command(flatten)]
+    node: Node,
+}
+
+/// Which feed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+For feeds that `reeve.toml` declares with `silent_after`, such as
+
+  [source.laboratory]
+  kinds = [\"case\"]
+  from = \"2026-01-01\"
+  silent_after = \"2h\"
+
+A heartbeat closes every day of the feed that has ended. A feed that says nothing for longer than
+`silent_after` is silent: figures of the present count it as a source that has not reported, and days that
+end meanwhile stay open. Each heartbeat is a change that is kept: one an hour is plenty. It needs a
+writer's token for the kind.
+
+Example:
+  reeve report alive case --source laboratory --token-file writer.token")]
+struct Alive {
+    /// The kind, such as case
+    kind: String,
+    /// The feed
+    #[arg(long)]
+    source: String,
+    #[command(flatten)]
+    node: Node,
+}
+
+/// What is taken back.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The periods are open again, as if the source had not reported them, and its unit's figure is `withdrawn`
+at every superior unless another source stands by it. Records stay: delete or import them as need be, and
+close the periods again, by an import or with `reeve record close --reason correction`.
+
+Example:
+  reeve report withdraw case 2020-03-01 --source health-office --token-file writer.token")]
+struct Withdraw {
+    /// The kind, such as case
+    kind: String,
+    /// The periods, as they were closed
+    #[arg(required = true, value_name = "PERIOD")]
+    periods: Vec<String>,
+    /// In whose name
     #[arg(long)]
     source: String,
     #[command(flatten)]
@@ -127,20 +182,61 @@ pub(super) fn run(
 ) -> Result<(), CommandError> {
     match &arguments.action {
         Action::Nil(nil) => nil.run(global, output),
+        Action::Alive(alive) => alive.run(global, output),
+        Action::Withdraw(withdraw) => withdraw.run(global, output),
         Action::Export(export) => export.run(global, output),
         Action::Import(import) => import.run(global, output),
     }
 }
 
+/// Says something of periods of a kind in the name of a source.
+fn close(
+    client: &Client,
+    kind: &str,
+    source: &str,
+    periods: &[String],
+    reason: Option<RevisionReason>,
+) -> Result<Written, CommandError> {
+    let closing = Closing {
+        kind: Some(kind.to_owned()),
+        source: source.to_owned(),
+        closes: periods.to_vec(),
+        reason: reason.map(|reason| reason.code().to_owned()),
+    };
+    Ok(client.send("POST", "/v1/close", &closing)?)
+}
+
 impl Nil {
     fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
         let Self { kind, periods, source, node } = self;
-        let closing =
-            Closing { kind: Some(kind.clone()), source: source.clone(), closes: periods.clone() };
-        let written: Written = node.client(global)?.send("POST", "/v1/close", &closing)?;
+        let written = close(&node.client(global)?, kind, source, periods, None)?;
         output.show(&written, || {
             let (kind, source) = (plain(kind), plain(source));
             format!("{source} has nothing of {kind} to report for {}.", plain(&periods.join(", ")))
+        })
+    }
+}
+
+impl Alive {
+    fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        let Self { kind, source, node } = self;
+        let now = [Period::Now.to_string()];
+        let written = close(&node.client(global)?, kind, source, &now, None)?;
+        output.show(&written, || format!("{} is alive for {}.", plain(source), plain(kind)))
+    }
+}
+
+impl Withdraw {
+    fn run(&self, global: &Global, output: &Output) -> Result<(), CommandError> {
+        let Self { kind, periods, source, node } = self;
+        let reason = Some(RevisionReason::Withdrawn);
+        let written = close(&node.client(global)?, kind, source, periods, reason)?;
+        output.show(&written, || {
+            let (kind, source) = (plain(kind), plain(source));
+            format!(
+                "{source} takes back what it said of {kind} for {}.",
+                plain(&periods.join(", "))
+            )
         })
     }
 }

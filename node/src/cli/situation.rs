@@ -226,17 +226,28 @@ fn style(stand: Stand, text: &str) -> String {
 
 fn change(indication: &Indication, since: Option<&SinceView>, locale: &Locale) -> String {
     let Some(since) = since else { return "-".to_owned() };
-    let Some(BoundsView { lo, hi }) = since.change else { return "?".to_owned() };
+    let Some(change) = since.change else { return "?".to_owned() };
+    let mark = if since.same_units { "" } else { "*" };
+    let told = format!("{}{mark}", signed(change, indication.scale, locale));
+    match &since.reason {
+        Some(reason) if (change.lo, change.hi) != (0, 0) => {
+            locale.fill(Text::BecauseOf, &[&told, &locale.of_code("reason", reason)])
+        }
+        _ => told,
+    }
+}
+
+/// A change as what it is: with its sign, also below zero.
+fn signed(BoundsView { lo, hi }: BoundsView, scale: u8, locale: &Locale) -> String {
     let signed = |value: i64| match value {
         0 => "0".to_owned(),
-        1.. => format!("+{}", locale.number(value, indication.scale)),
-        _ => locale.number(value, indication.scale),
+        1.. => format!("+{}", locale.number(value, scale)),
+        _ => locale.number(value, scale),
     };
-    let mark = if since.same_units { "" } else { "*" };
-    if lo == hi {
-        return format!("{}{mark}", signed(lo));
+    match lo == hi {
+        true => signed(lo),
+        false => locale.fill(Text::Interval, &[&signed(lo), &signed(hi)]),
     }
-    format!("{}{mark}", locale.fill(Text::Interval, &[&signed(lo), &signed(hi)]))
 }
 
 fn people(population: Option<&PopulationView>) -> String {
@@ -388,6 +399,19 @@ fn notes(situation: &Situation, locale: &Locale) -> String {
     if changes.flatten().any(|since| since.change.is_some() && !since.same_units) {
         notes.push(locale.say(Text::NoteUnits).to_owned());
     }
+    for indication in all {
+        for revised in &indication.revised {
+            let change = revised.change.map(|it| signed(it, indication.scale, locale));
+            let places = [
+                plain(&indication.indicator),
+                revised.periods.to_string(),
+                change.unwrap_or_else(|| "?".to_owned()),
+                locale.of_code("reason", &revised.reason),
+            ];
+            let places: Vec<&str> = places.iter().map(String::as_str).collect();
+            notes.push(locale.fill(Text::NoteRevised, &places));
+        }
+    }
     let unknown = all.iter().filter_map(|it| it.population.as_ref()).map(|it| it.units_unknown);
     if let Some(unknown) = unknown.max().filter(|it| *it > 0) {
         notes.push(locale.fill(Text::NotePopulation, &[&unknown.to_string()]));
@@ -430,7 +454,11 @@ mod tests {
         let unit = |state: UnitState| format!("03/016/{}", state.code().replace('_', "-"));
         told.exceptions = silent
             .iter()
-            .map(|state| ExceptionView { unit: unit(*state), state: state.code().to_owned() })
+            .map(|state| ExceptionView {
+                unit: unit(*state),
+                state: state.code().to_owned(),
+                sources: None,
+            })
             .collect();
         let situation = Situation {
             unit: "it".to_owned(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 use reeve_statement::key::PublicKey;
 use reeve_statement::unit::UnitId;
 
+pub use reeve_crdt::indicator::Source;
 pub use reeve_crdt::located::Problems;
 
 /// The newest format of the file that this program reads, and the one that it writes.
@@ -56,8 +57,8 @@ pub struct Config {
     /// Legal bases whose indicators are adopted as soon as a catalogue proposes them; [`EVERY_BASIS`]
     /// is every indicator.
     pub accepted_legal_bases: Vec<String>,
-    /// Sources that are expected to close each period; none named: one is enough.
-    pub sources: Vec<String>,
+    /// Sources that are expected to report; none for a kind: whoever ever closed a period of it.
+    pub sources: Vec<Source>,
     /// What this node asks its subordinates for.
     pub request: Request,
     /// What is logged, and how.

@@ -4,14 +4,20 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::civil::Date;
+use reeve_crdt::indicator::Source;
 use reeve_crdt::located::{Entry, Problems, Report, Section, Text, excerpt, integer_of};
+use reeve_crdt::schema::closure::MAX_SOURCE_BYTES;
 use reeve_statement::key::PublicKey;
+use reeve_statement::names::KindId;
 use reeve_statement::unit::UnitId;
 
 use super::{Config, Engine, FORMAT, Http, Level, Log, Net, Peer, Request};
 
 /// A list that one key may hold at most: nobody types more addresses, and a slip stays bounded.
 const MAX_ITEMS: usize = 64;
+/// Shortest and longest time after which a feed is silent, in milliseconds.
+const SILENT_MS: std::ops::RangeInclusive<i64> = 60_000..=3_600_000_000;
 /// Shortest and longest `redial_ceiling`.
 const REDIAL_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3_600);
@@ -87,15 +93,69 @@ fn sections(root: &mut Section<'_>, config: &mut Config, report: &mut Report<'_>
         set(&mut config.policy, section.text("file", report).map(|it| PathBuf::from(it.text)));
         set(&mut config.accepted_legal_bases, strings(section, "accepted_legal_bases", report));
     });
-    within(root, "sources", report, |section, report| {
-        set(&mut config.sources, strings(section, "names", report));
-    });
+    config.sources = sources(root, report);
     within(root, "request", report, |section, report| {
         request(section, &mut config.request, report);
     });
     within(root, "log", report, |section, report| log(section, &mut config.log, report));
     within(root, "superior", report, |it, report| config.superior = peers(it, report));
     within(root, "home", report, |it, report| config.home = peers(it, report));
+}
+
+fn sources(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<Source> {
+    let mut sources = Vec::new();
+    for (name, mut section) in root.sections("source", report) {
+        let source = source(&name, &mut section, report);
+        section.finish(report);
+        sources.push(source);
+    }
+    sources
+}
+
+fn source(name: &Text<'_>, section: &mut Section<'_>, report: &mut Report<'_>) -> Source {
+    let fits = (1..=MAX_SOURCE_BYTES).contains(&name.text.len())
+        && !name.text.chars().any(|c| c == '/' || c.is_control());
+    if !fits {
+        let expected = format!("a name of 1 to {MAX_SOURCE_BYTES} bytes without `/`");
+        let found = format!("`{}`", excerpt(name.text));
+        report.add(name.span.clone(), section.path(), expected, found, "rename the source");
+    }
+    let kinds = section.texts("kinds", report).unwrap_or_default();
+    let mut known = Vec::new();
+    for kind in kinds {
+        match KindId::new(kind.text) {
+            Ok(kind) => known.push(kind),
+            Err(_) => wrong(section, "kinds", &kind, "names of kinds, such as \"case\"", report),
+        }
+    }
+    let from = date(section, "from", report);
+    let until = date(section, "until", report);
+    let silent_after_ms = silent_after(section, report);
+    if silent_after_ms.is_some() && from.is_none() {
+        let expected = "the first day that its heartbeats close, such as \"2026-01-01\"";
+        section.missing("from", expected, report);
+    }
+    Source { name: name.text.to_owned(), kinds: known, from, until, silent_after_ms }
+}
+
+fn date(section: &mut Section<'_>, key: &'static str, report: &mut Report<'_>) -> Option<Date> {
+    let text = section.text(key, report)?;
+    let date = text.text.parse().ok();
+    if date.is_none() {
+        wrong(section, key, &text, "a day such as \"2026-01-01\"", report);
+    }
+    date
+}
+
+fn silent_after(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<i64> {
+    let text = section.text("silent_after", report)?;
+    let parsed = text.text.parse::<jiff::SignedDuration>().ok();
+    let millis = parsed.and_then(|it| i64::try_from(it.as_millis()).ok());
+    let millis = millis.filter(|it| SILENT_MS.contains(it));
+    if millis.is_none() {
+        wrong(section, "silent_after", &text, "a time from 1m to 1000h: \"2h\"", report);
+    }
+    millis
 }
 
 /// Reads one table and then complains of keys in it that nobody asked for.

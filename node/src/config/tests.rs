@@ -3,6 +3,8 @@
 
 use reeve_statement::key::SecretKey;
 
+use reeve_crdt::indicator::Source;
+
 use super::*;
 
 fn example() -> Config {
@@ -11,7 +13,22 @@ fn example() -> Config {
     let mut config = Config::new("016".parse().unwrap());
     config.time_zone = "Europe/Rome".to_owned();
     config.schema = Some("schema.toml".into());
-    config.sources = vec!["hospital \"a\"".to_owned()];
+    config.sources = vec![
+        Source {
+            name: "hospital \"a\"".to_owned(),
+            kinds: vec!["case".parse().unwrap()],
+            from: None,
+            until: Some("2026-06-30".parse().unwrap()),
+            silent_after_ms: None,
+        },
+        Source {
+            name: "laboratory".to_owned(),
+            kinds: Vec::new(),
+            from: Some("2026-01-01".parse().unwrap()),
+            until: None,
+            silent_after_ms: Some(7_200_000),
+        },
+    ];
     config.superior = vec![peer.clone()];
     config.home = vec![peer.clone(), peer];
     config
@@ -43,6 +60,24 @@ fn peers_can_be_appended() {
 fn only_the_unit_must_be_given() {
     let config = Config::parse("reeve.toml", "unit = \"016\"").unwrap();
     assert_eq!(config, Config::new("016".parse().unwrap()));
+}
+
+#[test]
+fn a_source_is_a_table_of_its_own() {
+    let text = "unit = \"016\"\n[source.lab]\nkinds = [\"case\"]\nfrom = \"2026-01-01\"\n\
+                silent_after = \"90m\"\n";
+    let config = Config::parse("reeve.toml", text).unwrap();
+    assert_eq!(config.sources.first().unwrap().silent_after_ms, Some(5_400_000));
+    for (from, to, expected) in [
+        ("from = \"2026-01-01\"\n", "", "the first day that its heartbeats close"),
+        ("90m", "90", "from 1m to 1000h"),
+        ("2026-01-01", "1.1.2026", "a day such as"),
+        ("\"case\"", "\"Case\"", "names of kinds"),
+        ("source.lab", "source.\"a/b\"", "without `/`"),
+    ] {
+        let shown = refused(&text.replace(from, to));
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
 }
 
 fn refused(text: &str) -> String {

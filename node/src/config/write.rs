@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use reeve_crdt::indicator::Source;
+
 use super::{Config, FORMAT, Peer};
 
 /// A value as TOML writes it: a quoted string.
@@ -129,11 +131,16 @@ file = {policy}
 # word, are adopted without being asked about; "*" stands for every indicator.
 accepted_legal_bases = {accepted}
 
-[sources]
-# The sources that are expected to close each period, for every kind. A figure is complete once as many
-# have. A source that ever closed a period of a kind is expected for that kind, also if it is not named here.
-names = {sources}
-
+# The sources that are expected to report, each in a table: departments, contributors, feeds. A figure is
+# complete once all of its kind's sources have closed the period. Of a kind without any, whoever ever closed
+# a period of it is expected. `kinds`: those that it reports, else all; `from` and `until`: its first and last
+# day. A feed closes nothing one by one: it says `reeve report alive` at least every `silent_after`.
+#
+# [source.laboratory]
+# kinds = ["case"]
+# from = "2026-01-01"
+# silent_after = "2h"
+{sources}
 [request]
 # Why this node asks its subordinates for figures; part of every signed request.
 purpose = {purpose}
@@ -149,7 +156,7 @@ json = {json}
         engine = config.store.name(),
         policy = quoted(&config.policy.to_string_lossy()),
         accepted = list(&config.accepted_legal_bases),
-        sources = list(&config.sources),
+        sources = config.sources.iter().map(source).collect::<String>(),
         purpose = quoted(&config.request.purpose),
         legal_basis = quoted(&config.request.legal_basis),
         level = config.log.level.name(),
@@ -173,6 +180,20 @@ pub(super) fn without(text: &str, section: &str) -> String {
         kept.push('\n');
     }
     kept
+}
+
+fn source(source: &Source) -> String {
+    let kinds: Vec<String> = source.kinds.iter().map(ToString::to_string).collect();
+    let mut text = format!("[source.{}]\nkinds = {}\n", quoted(&source.name), list(&kinds));
+    for (key, day) in [("from", source.from), ("until", source.until)] {
+        if let Some(day) = day {
+            text.push_str(&format!("{key} = \"{day}\"\n"));
+        }
+    }
+    if let Some(millis) = source.silent_after_ms {
+        text.push_str(&format!("silent_after = \"{}s\"\n", millis.div_euclid(1_000)));
+    }
+    text
 }
 
 pub(super) fn peer(section: &str, peer: &Peer) -> String {

@@ -12,6 +12,7 @@ use reeve_protocol::local::{Answer, ImportMode, Question, Sweep};
 use reeve_statement::cbor;
 use reeve_statement::names::KindId;
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use serde::Deserialize;
 
 use super::body::{Document, Params, Who, json, media_type, parameter, parse_json, read};
@@ -114,8 +115,9 @@ pub(super) async fn end(
     let import = number("import", &import)?;
     let end = match media_type(&headers) {
         Some(JSON) => {
-            let Closing { source, closes, .. } = json(&headers, body, MAX_REQUEST_BYTES).await?;
-            End { source, closes, snapshot: None }
+            let Closing { source, closes, reason, .. } =
+                json(&headers, body, MAX_REQUEST_BYTES).await?;
+            End { source, closes, snapshot: None, reason }
         }
         Some(CBOR) => {
             let bytes = read(&headers, body, MAX_SWEEP_BYTES).await?;
@@ -126,7 +128,8 @@ pub(super) async fn end(
     };
     let closes = periods(&end.closes)?;
     let sweep = end.snapshot.as_ref().map(|it| sweep(&kind, it)).transpose()?;
-    let question = Question::EndImport { import, source: end.source, closes, sweep };
+    let reason = reason(end.reason.as_deref())?;
+    let question = Question::EndImport { import, source: end.source, closes, reason, sweep };
     match service.ask(&who, question).await? {
         Answer::Ended(row) => Ok(Document(Ended::from(&row))),
         _ => Err(Fault::OtherAnswer),
@@ -152,6 +155,19 @@ fn sweep(kind: &Kind, snapshot: &Snapshot) -> Result<Sweep, Fault> {
     Ok(Sweep { seen: seen.iter().copied().collect(), scope })
 }
 
+fn reason(code: Option<&str>) -> Result<Option<RevisionReason>, Fault> {
+    let Some(code) = code else { return Ok(None) };
+    let telling = RevisionReason::of_code(code).filter(|reason| reason.is_telling());
+    let expected = || {
+        let known = RevisionReason::ALL.into_iter().filter(|reason| reason.is_telling());
+        format!(
+            "expected one of {}",
+            known.map(RevisionReason::code).collect::<Vec<_>>().join(", ")
+        )
+    };
+    telling.map(Some).ok_or_else(|| Fault::Parameter("reason", expected()))
+}
+
 fn periods(texts: &[String]) -> Result<Vec<Period>, Fault> {
     texts.iter().map(|text| parameter("closes", text)).collect()
 }
@@ -166,7 +182,8 @@ pub(super) async fn close(
     let missing = || Fault::Parameter("kind", "expected the kind whose periods close".to_owned());
     let kind: KindId = parameter("kind", &closing.kind.ok_or_else(missing)?)?;
     let periods = periods(&closing.closes)?;
-    let question = Question::Close { kind, source: closing.source, periods };
+    let reason = reason(closing.reason.as_deref())?;
+    let question = Question::Close { kind, source: closing.source, periods, reason };
     match service.ask(&who, question).await? {
         Answer::Written(written) => Ok(Document(written.into())),
         Answer::Done => Ok(Document(Written::default())),

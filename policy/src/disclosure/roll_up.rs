@@ -185,7 +185,7 @@ struct Adding<'a> {
     own: Option<Table>,
     counts: Counts,
     direct: Vec<ManifestEntry>,
-    exceptions: BTreeSet<(Vec<UnitId>, UnitState)>,
+    exceptions: BTreeSet<(Vec<UnitId>, UnitState, Option<Sources>)>,
     unnamed: u64,
     added: Vec<Digest>,
     touched: Option<Timestamp>,
@@ -216,7 +216,8 @@ impl<'a> Adding<'a> {
     fn own(&mut self, own: &OwnPart<'_>) -> Result<(), RollUpError> {
         if let Some(state) = own.state() {
             self.counts.add(state, 1);
-            self.except(Vec::new(), state);
+            let sources = Some(own.sources()).filter(|_| state == UnitState::Partial);
+            self.except(Vec::new(), state, sources);
         }
         let OwnPart::Table { table, touched, .. } = own else { return Ok(()) };
         if table.about != self.about {
@@ -230,9 +231,9 @@ impl<'a> Adding<'a> {
     }
 
     /// Names a unit that did not report in full.
-    fn except(&mut self, units: Vec<UnitId>, state: UnitState) {
+    fn except(&mut self, units: Vec<UnitId>, state: UnitState, sources: Option<Sources>) {
         if state != UnitState::Reported {
-            self.exceptions.insert((units, state));
+            self.exceptions.insert((units, state, sources));
         }
     }
 
@@ -275,7 +276,7 @@ impl<'a> Adding<'a> {
         let mut counts = Counts::default();
         counts.add(state, subordinate.stands_for.max(1));
         self.counts.merge(&counts);
-        self.except(vec![subordinate.unit.clone()], state);
+        self.except(vec![subordinate.unit.clone()], state, None);
         counts
     }
 
@@ -346,7 +347,7 @@ impl<'a> Adding<'a> {
         self.counts.merge(&counts);
         for exception in &input.manifest.exceptions {
             let units = core::iter::once(unit).chain(&exception.units).cloned().collect();
-            self.except(units, exception.state);
+            self.except(units, exception.state, exception.sources);
         }
         self.unnamed = self.unnamed.saturating_add(input.manifest.unnamed);
         self.added.push(input.statement);
@@ -367,7 +368,9 @@ impl<'a> Adding<'a> {
         let named = self.exceptions.into_iter().take(EXCEPTIONS);
         let manifest = Manifest {
             direct: self.direct,
-            exceptions: named.map(|(units, state)| Exception { units, state }).collect(),
+            exceptions: named
+                .map(|(units, state, sources)| Exception { units, state, sources })
+                .collect(),
             unnamed: self.unnamed.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)),
         };
         Ok(Figure {

@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 use crate::cbor::{bounded_length, bounded_vec};
 use crate::digest::Digest;
 use crate::limits::{EXCEPTIONS, SUBORDINATES};
+use crate::release::Sources;
 use crate::table::units;
 use crate::unit::UnitId;
 
@@ -218,6 +219,8 @@ pub struct Exception {
     pub units: Vec<UnitId>,
     /// Its state; never `reported`.
     pub state: UnitState,
+    /// Of a unit that is partial: how many of its own sources have reported.
+    pub sources: Option<Sources>,
 }
 
 impl<C> Encode<C> for Exception {
@@ -226,18 +229,25 @@ impl<C> Encode<C> for Exception {
         e: &mut minicbor::Encoder<W>,
         ctx: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.array(2)?;
+        e.array(if self.sources.is_some() { 3 } else { 2 })?;
         self.units.encode(e, ctx)?;
-        self.state.encode(e, ctx)
+        self.state.encode(e, ctx)?;
+        match &self.sources {
+            Some(sources) => sources.encode(e, ctx),
+            None => Ok(()),
+        }
     }
 }
 
 impl<'b, C> Decode<'b, C> for Exception {
     fn decode(d: &mut minicbor::Decoder<'b>, ctx: &mut C) -> Result<Self, minicbor::decode::Error> {
-        if bounded_length(d, 2)? != 2 {
-            return Err(minicbor::decode::Error::message("expected [units, state]"));
+        let length = bounded_length(d, 3)?;
+        if length < 2 {
+            return Err(minicbor::decode::Error::message("expected [units, state, ? sources]"));
         }
-        Ok(Self { units: units(d, ctx)?, state: Decode::decode(d, ctx)? })
+        let (units, state) = (units(d, ctx)?, Decode::decode(d, ctx)?);
+        let sources = if length == 3 { Some(Decode::decode(d, ctx)?) } else { None };
+        Ok(Self { units, state, sources })
     }
 }
 

@@ -62,6 +62,18 @@ impl RevisionReason {
         Self::InputsChanged,
     ];
 
+    /// The reason of that word, if it is one.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
+    /// Whether it says more than that something changed.
+    #[must_use]
+    pub const fn is_telling(self) -> bool {
+        !matches!(self, Self::Update | Self::InputsChanged)
+    }
+
     /// Its stable word in documents for programs.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -151,7 +163,7 @@ fn decode_declarations<C>(
 }
 
 /// How many of the unit's own sources have reported the period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct Sources {
     /// Sources that closed it.

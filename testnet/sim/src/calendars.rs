@@ -1,15 +1,18 @@
-//! Calendars: superiors say when their subordinates work, and change their minds.
+//! Who is to report and when: superiors say when their subordinates work, and change their minds; homes
+//! have one source or several, which say why they say something again.
 
 use std::collections::BTreeSet;
 
 use rand::Rng;
+use reeve_crdt::indicator::Source;
 use reeve_policy::authz::Role;
 use reeve_protocol::local::Question;
 use reeve_statement::calendar::Calendar;
 use reeve_statement::register::Day;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::unit::UnitPath;
 
-use crate::model::{DAYS, is_due};
+use crate::model::{DAYS, SOURCES, is_due};
 use crate::sim::Sim;
 
 /// Units that have the Friday among the days off.
@@ -48,6 +51,34 @@ impl Sim {
         for unit in self.plan.units.clone() {
             self.say_calendar(&unit);
         }
+    }
+
+    /// The sources that every home declares.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let named = if self.plan.faults.sources > 0 { SOURCES.as_slice() } else { &[] };
+        let source = |name: &&str| Source {
+            name: (*name).to_owned(),
+            kinds: Vec::new(),
+            from: None,
+            until: None,
+            silent_after_ms: None,
+        };
+        named.iter().map(source).collect()
+    }
+
+    /// How many sources must close a day.
+    pub(crate) const fn sources_needed(&self) -> usize {
+        if self.plan.faults.sources > 0 { SOURCES.len() } else { 1 }
+    }
+
+    /// Which source closes a day, and why again, if it says so.
+    pub(crate) fn draw_source(&mut self) -> (&'static str, Option<RevisionReason>) {
+        if self.plan.faults.sources == 0 {
+            return (SOURCES[0], None);
+        }
+        let source = SOURCES[self.random.random_range(0..SOURCES.len())];
+        let says = self.chance(self.plan.faults.sources);
+        (source, says.then_some(RevisionReason::DuplicateRemoved))
     }
 
     fn say_calendar(&mut self, unit: &UnitPath) {

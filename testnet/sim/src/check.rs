@@ -142,7 +142,7 @@ impl Sim {
         day: &str,
     ) -> Option<(&'static str, String)> {
         let last = self.seen.last_of(unit, &figure_id(indicator, day));
-        let closed = self.model.is_closed(unit, kind, day);
+        let closed = self.model.closed_by(unit, kind, day);
         let rows: Vec<(Option<&str>, i64)> = if indicator == PERSONAL {
             WARDS
                 .iter()
@@ -159,17 +159,17 @@ impl Sim {
             Some(_) => None,
         };
         let due: &[Option<UnitState>] = match (closed, records) {
-            (true, _) => &[Some(UnitState::Reported)],
-            (false, 0) if self.is_due(unit, day) => &[None, Some(UnitState::NoReport)],
-            (false, 0) => &[None, Some(UnitState::NotDue)],
+            (closed, _) if closed >= self.sources_needed() => &[Some(UnitState::Reported)],
+            (0, 0) if self.is_due(unit, day) => &[None, Some(UnitState::NoReport)],
+            (0, 0) => &[None, Some(UnitState::NotDue)],
             // A few persons are not told from none.
-            (false, _) if indicator == PERSONAL && self.is_due(unit, day) => {
+            (0, _) if indicator == PERSONAL && self.is_due(unit, day) => {
                 &[Some(UnitState::Partial), Some(UnitState::NoReport), None]
             }
-            (false, _) if indicator == PERSONAL => {
+            (0, _) if indicator == PERSONAL => {
                 &[Some(UnitState::Partial), Some(UnitState::NotDue), None]
             }
-            (false, _) => &[Some(UnitState::Partial)],
+            _ => &[Some(UnitState::Partial)],
         };
         let found = invariant_states_follow_the_records(unit, indicator, day, state, due);
         if let Err(what) = found {

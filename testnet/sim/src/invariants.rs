@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use reeve_protocol::NodeKey;
 use reeve_statement::bounds::{Bounds, Cell};
-use reeve_statement::completeness::UnitState;
+use reeve_statement::completeness::{ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::register::Register;
-use reeve_statement::release::Release;
+use reeve_statement::release::{Release, RevisionReason};
 use reeve_statement::statement::FigureId;
 use reeve_statement::table::{RowKey, Table};
 use reeve_statement::unit::{UnitId, UnitPath};
 
-use crate::known::{Held, Seen};
+use crate::known::{Held, Known, Seen};
 use crate::model::{CANARY, STRICT};
 use crate::registers::expects;
 
@@ -481,6 +481,45 @@ pub(crate) fn invariant_the_stricter_rules_bind_again(
         Ok(())
     } else {
         Err(format!("patients of {unit} on {day}: nothing is declared, told at floor {floor}"))
+    }
+}
+
+/// A later edition says why: one of a closed period that tells another number than the one before, one
+/// under another definition, and one that adds a statement which says why.
+pub(crate) fn invariant_a_revision_says_why(
+    told: &Known,
+    before: Option<&Known>,
+    input: impl Fn(&Digest) -> Option<RevisionReason>,
+) -> Found {
+    let (Some(release), Some(before)) = (told.release(), before) else { return Ok(()) };
+    // Who goes on in a new term, or from an older store, knows the number of the last edition and no more.
+    let goes_on = before.statement.term == told.statement.term;
+    let Some(was) = before.release().filter(|_| goes_on) else { return Ok(()) };
+    let telling = release.reason.is_some_and(RevisionReason::is_telling);
+    let about = |what: &str| {
+        let (unit, reason) = (&told.statement.issuer, release.reason);
+        let Release { indicator, period, edition, .. } = release;
+        Err(format!("{unit}, {indicator} {period}, edition {edition} is {reason:?}: {what}"))
+    };
+    if was.definition != release.definition {
+        let right = release.reason == Some(RevisionReason::DefinitionChanged);
+        return if right { Ok(()) } else { about("its definition is another one") };
+    }
+    if told.manifest.direct.is_empty() {
+        let closed = was.sources.reported >= was.sources.expected;
+        let total = |known: &Known| known.table.total().ok().map(|cell| cell.value);
+        let changed = total(before) != total(told);
+        return if telling || !closed || !changed { Ok(()) } else { about("it was closed") };
+    }
+    let name = |entry: &ManifestEntry| (entry.unit.clone(), entry.statement);
+    let held = |entry: &&ManifestEntry| {
+        before.manifest.direct.iter().any(|other| name(other) == name(entry))
+    };
+    let added = told.manifest.direct.iter().filter(|entry| !held(entry));
+    let mut reasons = added.filter_map(|entry| input(entry.statement.as_ref()?));
+    match reasons.find(|reason| reason.is_telling()) {
+        Some(reason) if !telling => about(&format!("an input that it adds is {reason}")),
+        _ => Ok(()),
     }
 }
 

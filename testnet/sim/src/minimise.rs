@@ -73,6 +73,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         |faults| faults.short_of_space = 0,
         |faults| faults.begins_anew = 0,
         |faults| faults.registers = 0,
+        |faults| faults.sources = 0,
         |faults| faults.delay_ms = faults.delay_ms.min(5),
     ];
     for fault in faults {

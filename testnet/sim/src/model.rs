@@ -103,8 +103,8 @@ pub(crate) const AREA_DEPTH: usize = 8;
 /// How long after a day its cases are expected, in milliseconds: as the catalogue says.
 pub(crate) const EXPECTED_WITHIN_MS: i64 = 36 * 3_600_000;
 
-/// The source that closes periods.
-pub(crate) const SOURCE: &str = "registry";
+/// The sources that close periods; where several are expected, all of these.
+pub(crate) const SOURCES: [&str; 2] = ["registry", "laboratory"];
 
 /// How much higher each coarser class's floor is.
 const COARSER: [i64; 3] = [0, 2, 5];
@@ -134,8 +134,8 @@ pub(crate) struct Said {
 /// Names a record: the node that writes it, and its id there. No two nodes write the same one.
 pub(crate) type Name = (NodeKey, String);
 
-/// Names a closure: the node that it is written at, the kind and the day.
-pub(crate) type Closing = (NodeKey, &'static str, &'static str);
+/// Names a closure: the node that it is written at, the kind, the day and the source.
+pub(crate) type Closing = (NodeKey, &'static str, &'static str, &'static str);
 
 /// A write that is not answered yet.
 #[derive(Debug)]
@@ -271,11 +271,13 @@ impl Model {
         i64::try_from(found.count()).unwrap()
     }
 
-    /// Whether a unit has closed a day of a kind. Everything is settled.
-    pub(crate) fn is_closed(&self, unit: &UnitPath, kind: &str, day: &str) -> bool {
-        self.closures.iter().any(|((at, of, on), may)| {
+    /// How many of a unit's sources have closed a day of a kind. Everything is settled.
+    pub(crate) fn closed_by(&self, unit: &UnitPath, kind: &str, day: &str) -> usize {
+        let of_day = self.closures.iter().filter(|((at, of, on, _), may)| {
             self.units.get(at) == Some(unit) && *of == kind && *on == day && may.contains(&true)
-        })
+        });
+        let sources: BTreeSet<&str> = of_day.map(|((.., source), _)| *source).collect();
+        sources.len()
     }
 
     /// Every record with what it must say.

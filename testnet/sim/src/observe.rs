@@ -24,7 +24,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::hostile::Hostile;
 use crate::invariants::{
     invariant_a_catalogue_never_goes_back, invariant_a_ledger_has_one_root,
-    invariant_a_ledger_only_grows, invariant_a_window_is_waited_for,
+    invariant_a_ledger_only_grows, invariant_a_revision_says_why, invariant_a_window_is_waited_for,
     invariant_an_edition_names_the_one_before, invariant_an_ended_term_signs_nothing,
     invariant_commit_then_speak, invariant_every_statement_is_in_the_ledger,
     invariant_no_acceptance_goes_back, invariant_no_edition_is_told_twice,
@@ -259,6 +259,12 @@ impl Sim {
         for (invariant, found) in found {
             self.violated(invariant, found);
         }
+        let found = {
+            let before = release.previous.and_then(|digest| self.seen.known(&digest));
+            let input = |digest: &Digest| self.seen.known(digest)?.release()?.reason;
+            invariant_a_revision_says_why(known, before.as_deref(), input)
+        };
+        self.violated("a_revision_says_why", found);
         let found = invariant_a_catalogue_never_goes_back(&mut self.followed, unit, release);
         self.violated("a_catalogue_never_goes_back", found);
         self.observe_consent(at, known, release);

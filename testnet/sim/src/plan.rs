@@ -76,6 +76,8 @@ pub struct Faults {
     pub begins_anew: u32,
     /// Units merged, split, renamed, moved or ended, of 1,000 seconds.
     pub registers: u32,
+    /// Closures that say why they are said again, of 1,000; 0: each home has one source and says nothing.
+    pub sources: u32,
 }
 
 /// A run, drawn from a seed.
@@ -218,6 +220,9 @@ impl Plan {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xca1e_17da);
         if random.random_bool(0.5) {
             self.faults.calendars = random.random_range(1..=500);
+        }
+        if random.random_bool(0.3) {
+            self.faults.sources = random.random_range(1..=500);
         }
     }
 

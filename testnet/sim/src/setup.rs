@@ -14,7 +14,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
-use crate::model::{CANARY, Closing, DAYS, INDICATORS, Name, SOURCE, Said, WARDS, catalogue_text};
+use crate::model::{CANARY, Closing, DAYS, INDICATORS, Name, Said, WARDS, catalogue_text};
 use crate::registry::{NOON, key, node_key, seed};
 use crate::sim::{Place, Sim};
 
@@ -99,23 +99,26 @@ impl Sim {
         if !self.is_up(at) || self.disks[&at].is_old() || doomed || !self.chance(CLOSINGS) {
             return;
         }
+        let (source, reason) = self.draw_source();
         let what = Question::Close {
             kind: KindId::new(kind).unwrap(),
-            source: SOURCE.to_owned(),
+            source: source.to_owned(),
             periods: vec![day.parse().unwrap()],
+            reason,
         };
         let ask = self.send_ask(at, Role::Writer, what);
-        self.model.ask_closure(ask, (at, kind, day));
+        self.model.ask_closure(ask, (at, kind, day, source));
     }
 
     /// Whether a period is closed at its node.
-    pub(crate) fn is_closed(&mut self, (at, kind, day): Closing) -> Option<bool> {
+    pub(crate) fn is_closed(&mut self, (at, kind, day, source): Closing) -> Option<bool> {
         let closure = Closure {
-            source: SOURCE.to_owned(),
+            source: source.to_owned(),
             kind: KindId::new(kind).unwrap(),
             period: day.parse().unwrap(),
             closed_at: Timestamp::from_millis(NOON),
             file_hash: None,
+            reason: None,
         };
         let question = Question::Record { kind: closure::kind_id(), id: closure.id().unwrap() };
         match self.ask(at, Role::Writer, question)? {
@@ -191,7 +194,7 @@ impl Sim {
             policy: self.policy(false),
             accepted: self.accepted(),
             dial,
-            sources: Vec::new(),
+            sources: self.sources(),
             entropy: seed(&format!("entropy {unit} {label} {}", self.now)),
             purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
             unit,

@@ -10,7 +10,7 @@ use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::{leaf_hash, pair_hash};
 use reeve_statement::notice::NoticeCode;
-use reeve_statement::release::Release;
+use reeve_statement::release::{Release, Sources};
 use reeve_statement::statement::Body;
 use reeve_statement::table::{Area, RowKey, Table, Unlisted};
 use reeve_statement::unit::UnitId;
@@ -50,12 +50,12 @@ pub(crate) fn invariant_completeness_is_earned(
     if let Some(own) = own_state(told, release) {
         counts.add(own, 1);
         if own != UnitState::Reported {
-            exceptions.insert((Vec::new(), own));
+            exceptions.insert((Vec::new(), own, Some(release.sources)));
         }
     }
     for unit in left {
         counts.add(UnitState::Left, 1);
-        exceptions.insert((vec![unit.clone()], UnitState::Left));
+        exceptions.insert((vec![unit.clone()], UnitState::Left, None));
     }
     for entry in &told.manifest.direct {
         let due =
@@ -68,18 +68,22 @@ pub(crate) fn invariant_completeness_is_earned(
         }
         counts.merge(&due.counts);
         match &due.added {
-            None => drop(exceptions.insert((vec![entry.unit.clone()], due.state))),
+            None => drop(exceptions.insert((vec![entry.unit.clone()], due.state, None))),
             Some(added) => exceptions.extend(added.manifest.exceptions.iter().map(|below| {
                 let units = core::iter::once(&entry.unit).chain(&below.units);
-                (units.cloned().collect(), below.state)
+                (units.cloned().collect(), below.state, below.sources)
             })),
         }
     }
     if release.counts != counts {
         return Err(format!("{name} counts {}, its parts {counts}", release.counts));
     }
-    let told_of: BTreeSet<(Vec<UnitId>, UnitState)> =
-        told.manifest.exceptions.iter().map(|it| (it.units.clone(), it.state)).collect();
+    let told_of: BTreeSet<(Vec<UnitId>, UnitState, Option<Sources>)> = told
+        .manifest
+        .exceptions
+        .iter()
+        .map(|it| (it.units.clone(), it.state, it.sources))
+        .collect();
     if told_of != exceptions {
         return Err(format!("{name} excepts {told_of:?}, its parts {exceptions:?}"));
     }

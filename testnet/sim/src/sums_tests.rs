@@ -90,7 +90,7 @@ fn table(rows: Vec<(RowKey, Cell)>) -> Table {
 fn leaf(unit: &str, cases: i64, state: UnitState) -> Known {
     let mut manifest = Manifest::default();
     if state != UnitState::Reported {
-        manifest.exceptions.push(Exception { units: Vec::new(), state });
+        manifest.exceptions.push(Exception { units: Vec::new(), state, sources: None });
     }
     let of_leaf = release(table(vec![row(&[], cases)]), Counts::one(state), manifest);
     known(&format!("top/{unit}"), Body::Release(Box::new(of_leaf)))
@@ -127,10 +127,10 @@ fn case() -> Case {
         entry("part", UnitState::Partial, Some(part.digest)),
         entry("still", UnitState::Late, None),
     ];
-    let except = |unit, state| Exception { units: vec![id(unit)], state };
+    let except = |unit, state| Exception { units: vec![id(unit)], state, sources: None };
     let exceptions = vec![
         except("no", UnitState::Declined),
-        Exception { units: vec![id("part")], state: UnitState::Partial },
+        Exception { units: vec![id("part")], state: UnitState::Partial, sources: None },
         except("still", UnitState::Late),
     ];
     let mut counts = Counts::default();

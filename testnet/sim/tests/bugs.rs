@@ -63,6 +63,7 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.faults.registers = 500;
             plan.trouble_ms = plan.trouble_ms.max(10_000);
         }
+        Bug::OneSourceIsEnough | Bug::EveryRevisionIsAnUpdate => plan.faults.sources = 300,
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -136,4 +137,6 @@ found! {
     leaves_the_office LeaveTheOffice,
     expects_for_ever ExpectForEver,
     forgets_units_that_ended ForgetUnits,
+    takes_one_source_for_all OneSourceIsEnough,
+    calls_every_revision_an_update EveryRevisionIsAnUpdate,
 }

@@ -141,6 +141,7 @@ async fn end(
         import,
         source: checked.mapping().source().to_owned(),
         closes: closes.collect(),
+        reason: None,
         sweep: checked.sweep(None),
     };
     match town.ask(unit, Role::Writer, question).await? {

@@ -119,6 +119,7 @@ fn report(site: &Site, day: &str) -> Result<(), TrialError> {
         kind: Some("case".to_owned()),
         source: "health-office".to_owned(),
         closes: vec![day.to_owned()],
+        reason: None,
     };
     let done: Result<Written, _> = writer.send("POST", "/v1/close", &closing);
     done.map(drop).map_err(|error| site.process.failed(error).into())

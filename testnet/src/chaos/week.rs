@@ -176,6 +176,7 @@ impl Trial {
                 kind: Some("case".to_owned()),
                 source: "health-office".to_owned(),
                 closes: vec![day.clone()],
+                reason: None,
             };
             let done: Result<Written, _> = writer.send("POST", "/v1/close", &closing);
             done.map_err(|error| site.process.failed(error))?;

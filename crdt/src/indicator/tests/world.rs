@@ -229,6 +229,7 @@ pub(super) fn closure(source: &str, kind: &str, period: &str) -> Fact {
         period: period.parse().unwrap(),
         closed_at: Timestamp::from_seconds(0),
         file_hash: None,
+        reason: None,
     };
     let id = closure.id().unwrap();
     Fact { kind: CLOSURE.parse().unwrap(), id, before: None, after: Some(closure.to_record()) }

@@ -10,6 +10,7 @@ use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 
 use crate::effect::AskId;
 use crate::home::{OPS_PER_FOLD, QUEUED_TASKS, Task};
@@ -167,13 +168,14 @@ impl Node {
         number: u64,
         source: &str,
         closes: &[Period],
+        reason: Option<RevisionReason>,
         sweep: Option<Sweep>,
     ) {
         let Some(import) = self.home.imports.get(&number) else {
             return self.context.reply(ask, Answer::Failed(Failure::NoImport(number)));
         };
         let (kind, file) = (import.kind.clone(), import.row.file);
-        let ops = match self.closures(&kind, source, closes, Some(file)) {
+        let ops = match self.closures(&kind, source, closes, reason, Some(file)) {
             Ok(ops) => ops,
             Err(failure) => return self.context.reply(ask, Answer::Failed(failure)),
         };
@@ -198,6 +200,7 @@ impl Node {
         kind: &KindId,
         source: &str,
         periods: &[Period],
+        reason: Option<RevisionReason>,
         file_hash: Option<Digest>,
     ) -> Result<Vec<RecordOp>, Failure> {
         let schema = self.home.schema.as_ref().ok_or(Failure::NoTwin)?;
@@ -209,6 +212,7 @@ impl Node {
                 period: *period,
                 closed_at: self.context.now().wall,
                 file_hash,
+                reason,
             };
             let id = closure.id().map_err(|error| Failure::Write(error.to_string()))?;
             let record = schema

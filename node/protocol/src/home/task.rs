@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reeve_crdt::indicator::Engine;
-use reeve_crdt::record::{Fact, RecordId};
-use reeve_crdt::schema::Schema;
+use reeve_crdt::record::{Fact, Record, RecordId};
+use reeve_crdt::schema::{Closure, Schema};
 use reeve_crdt::twin::{RecordOp, Shard, ShardId, SignedChange};
 use reeve_statement::names::KindId;
+use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 
 use crate::effect::{AskId, JobId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{CHANGES_PER_SNAPSHOT, Cause, SHARDS_PER_STEP, changes_prefix, snapshot_key};
@@ -256,10 +258,9 @@ impl Node {
         let mut by_shard: BTreeMap<ShardId, Vec<RecordOp>> = BTreeMap::new();
         for op in ops {
             let Some(shard) = shard_of(schema, kind.as_str(), op.id()) else { continue };
-            // A period that is closed already stays as it is: importing twice changes nothing.
-            let closed = closing
-                && self.home.resident.get(&shard).is_some_and(|r| r.shard.get(op.id()).is_some());
-            if !closed {
+            let held = self.home.resident.get(&shard).filter(|_| closing);
+            let held = held.and_then(|resident| resident.shard.get(op.id()));
+            if !held.is_some_and(|held| is_said(&held, &op)) {
                 by_shard.entry(shard).or_default().push(op);
             }
         }
@@ -538,4 +539,17 @@ fn count(facts: &[Fact]) -> Written {
         *slot = slot.saturating_add(1);
     }
     written
+}
+
+/// Whether a closure says nothing that is not said already: importing twice changes nothing. A heartbeat,
+/// a reason, and what was withdrawn and stands again are news.
+fn is_said(held: &Record, op: &RecordOp) -> bool {
+    let RecordOp::Put { record, .. } = op else { return false };
+    let closures = Closure::from_record(held).zip(Closure::from_record(record.record()));
+    closures.is_some_and(|(held, new)| {
+        let same_file = new.file_hash.is_some() && new.file_hash == held.file_hash;
+        let plain = new.reason.is_none() && new.period != Period::Now;
+        (plain && held.reason != Some(RevisionReason::Withdrawn))
+            || (same_file && new.reason == held.reason)
+    })
 }

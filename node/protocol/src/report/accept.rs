@@ -473,6 +473,7 @@ impl Node {
             statement: digest,
             issued_at: statement.issued_at,
             received_at: self.context.now().wall,
+            reason: self.reason_heard(&id, &unit, &said.body),
             said,
         };
         let kept = to_vec(&row);

@@ -22,9 +22,9 @@ use reeve_statement::completeness::{Counts, Manifest, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::notice::{Notice, NoticeCode};
-use reeve_statement::period::{Period, Step};
+use reeve_statement::period::Period;
 use reeve_statement::register::RegisterEntry;
-use reeve_statement::release::{Release, RevisionReason, Sources};
+use reeve_statement::release::Release;
 use reeve_statement::statement::{Audience, Body, FigureId, Onward};
 use reeve_statement::table::{Area, Table};
 use reeve_statement::time::Timestamp;
@@ -32,6 +32,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::bugs::Bug;
 use crate::node::Node;
+use crate::report::revise::{OwnPart as Own, is_closed, is_withdrawn};
 use crate::report::{CUTS_PER_CALL, FRESH_STATEMENTS, Heard, Reports};
 use crate::rows::{self, FigureRow, HeardRow, Told};
 
@@ -52,7 +53,7 @@ pub(super) enum Look {
 /// What came of deciding and computing a figure.
 pub(super) enum Outcome {
     /// A figure, and the permit it was made for.
-    Figure { permit: Box<Permit>, figure: Box<Figure>, unprotected: Option<Table> },
+    Figure { permit: Box<Permit>, figure: Box<Figure>, own: Option<Own> },
     /// Policy declines.
     Declined(Box<Refusal>),
     /// The home has not adopted the indicator.
@@ -178,8 +179,11 @@ impl Node {
             outcome => outcome,
         };
         match outcome {
-            Outcome::Figure { permit, figure, unprotected } => {
-                self.cut_release(id, &permit, *figure, unprotected.as_ref());
+            Outcome::Figure { permit, figure, own } => {
+                if let Some(at) = own.as_ref().and_then(|own| own.silent_at) {
+                    self.reports.deadlines.insert((at, id.clone()));
+                }
+                self.cut_release(id, &permit, *figure, own.as_ref());
             }
             Outcome::Declined(refusal) => {
                 self.cut_notice(id, NoticeCode::Declined, Some(refusal.decision()));
@@ -288,6 +292,7 @@ impl Node {
         let expected = self.expected(period);
         let own = self.own_figure(indicator, period);
         let leaf = expected.is_empty();
+        let now = self.context.now().wall;
         let silent = match self.is_due(indicator, period) {
             true => Outcome::Silent(NoticeCode::NoReport),
             false => Outcome::Silent(NoticeCode::NotDue),
@@ -297,7 +302,12 @@ impl Node {
             None if leaf => return Outcome::Nothing,
             None => None,
             Some(Err(label)) => return Outcome::Failed(label),
-            Some(Ok(own)) if own.table.rows.is_empty() && !own.closed && leaf => return silent,
+            Some(Ok(own)) if leaf && is_withdrawn(own, now) => {
+                return Outcome::Silent(NoticeCode::Withdrawn);
+            }
+            Some(Ok(own)) if own.table.rows.is_empty() && !is_closed(own, now) && leaf => {
+                return silent;
+            }
             Some(Ok(own)) => {
                 match self.disclosed(&permit, indicator, period, &own.table, state, look) {
                     Ok(disclosed) => Some((disclosed, own)),
@@ -309,7 +319,7 @@ impl Node {
         // says that the period is complete, there is no report.
         let tells_nobody = |(table, own): &(DisclosedTable, &OwnFigure)| {
             let hides = table.protection().step > 1 && !indicator.presence_told;
-            hides && table.table().rows.is_empty() && !own.closed
+            hides && table.table().rows.is_empty() && !is_closed(own, now)
         };
         if leaf && disclosed.as_ref().is_some_and(tells_nobody) {
             return silent;
@@ -318,12 +328,12 @@ impl Node {
             None => OwnPart::None,
             Some((table, own)) => OwnPart::Table {
                 table,
-                sources: own_sources(own, period, &self.settings.sources),
+                sources: self.own_sources(own, period),
                 touched: own.touched.map(|at| at_window(at, permit.window_seconds())),
             },
         };
         let rolled = self.add(&permit, indicator, period, part, &expected, state, id);
-        let unprotected = disclosed.map(|(_, own)| own.table.clone());
+        let unprotected = disclosed.map(|(_, own)| Own::of(own, now));
         match rolled {
             Ok(figure)
                 if figure.counts().included() == 0
@@ -334,7 +344,8 @@ impl Node {
                 Outcome::Nothing
             }
             Ok(figure) => {
-                Outcome::Figure { permit: Box::new(permit), figure: Box::new(figure), unprotected }
+                let (permit, figure) = (Box::new(permit), Box::new(figure));
+                Outcome::Figure { permit, figure, own: unprotected }
             }
             Err(label) => Outcome::Failed(label),
         }
@@ -490,13 +501,7 @@ impl Node {
         areas
     }
 
-    fn cut_release(
-        &mut self,
-        id: &FigureId,
-        permit: &Permit,
-        figure: Figure,
-        unprotected: Option<&Table>,
-    ) {
+    fn cut_release(&mut self, id: &FigureId, permit: &Permit, figure: Figure, own: Option<&Own>) {
         let content = figure.content();
         let last = self.reports.figures.get(id);
         if last.is_some_and(|row| row.content == content) {
@@ -505,13 +510,14 @@ impl Node {
         let (number, previous) = next_edition(last);
         let reused = self.settings.bugs.has(Bug::ReuseEdition) && number > 1;
         let number = number.saturating_sub(u64::from(reused));
-        let reason = previous.map(|_| revision_reason(last, &figure));
+        let stated = own.and_then(|own| own.stated);
+        let reason = last.map(|last| self.revision_reason(id, last, &figure, stated));
         let edition = Edition {
             edition: number,
             previous,
             reason,
             request: self.request_of(id),
-            commitment: unprotected.map(|table| commitment(&self.salt(id, number), table)),
+            commitment: own.map(|own| commitment(&self.salt(id, number), &own.table)),
             register: self.reports.register.as_ref().map(|(digest, _)| *digest),
             catalogue_version: self.catalogue_version(),
         };
@@ -529,6 +535,11 @@ impl Node {
             self.context.persist(rows::chunk(&Digest::of(&chunk)), Some(chunk));
         }
         self.issue_edition(id, number, content, onward, body, told);
+        if let (Some((at, _)), Some(row)) = (stated, self.reports.figures.get_mut(id)) {
+            row.stated = Some(at);
+            let value = to_vec(row);
+            self.context.persist(rows::figure(id), Some(value));
+        }
     }
 
     fn cut_notice(
@@ -598,6 +609,7 @@ impl Node {
             told,
             previous,
             eve,
+            stated: before.and_then(|row| row.stated),
         };
         self.context.persist(rows::figure(id), Some(to_vec(&row)));
         self.reports.figures.insert(id.clone(), row);
@@ -692,33 +704,6 @@ fn possible(entry: &RegisterEntry, indicator: &Indicator) -> Option<i64> {
     let persons = i64::try_from(entry.population.as_ref()?.persons).ok()?;
     let per_person = indicator.record_range.map_or(1, |(lo, hi)| hi.max(lo.saturating_neg()));
     indicator.personal.then(|| persons.saturating_mul(per_person))
-}
-
-pub(crate) fn own_sources(own: &OwnFigure, period: Period, named: &[String]) -> Sources {
-    let named = u32::try_from(named.len()).unwrap_or(u32::MAX);
-    let expected = named.max(own.sources_known).max(1);
-    // The present state has no end that could be closed.
-    let reported = if period.step() == Step::Now { expected } else { own.sources_reported };
-    Sources { reported, expected }
-}
-
-fn revision_reason(last: Option<&FigureRow>, figure: &Figure) -> RevisionReason {
-    let Some(Body::Release(before)) = last.and_then(|row| row.body.as_ref()) else {
-        return RevisionReason::Update;
-    };
-    if !figure.manifest().direct.is_empty() {
-        return RevisionReason::InputsChanged;
-    }
-    let was_closed = before.sources.reported >= before.sources.expected;
-    let lower = || {
-        let before = before.table.inline()?.total().ok()?;
-        Some(figure.table().total().ok()?.value.hi() < before.value.lo())
-    };
-    match (was_closed, lower()) {
-        (false, _) => RevisionReason::Update,
-        (true, Some(true)) => RevisionReason::Correction,
-        (true, _) => RevisionReason::LateReports,
-    }
 }
 
 pub(super) fn disclose_label(error: &reeve_policy::disclosure::DiscloseError) -> &'static str {

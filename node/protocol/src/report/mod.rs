@@ -15,6 +15,7 @@ mod look;
 mod own;
 mod reconcile;
 mod request;
+mod revise;
 mod situation;
 pub(crate) mod term;
 mod view;

@@ -10,7 +10,6 @@ use reeve_statement::period::Period;
 
 use crate::local::{Failure, OwnView};
 use crate::node::Node;
-use crate::report::cut::own_sources;
 
 impl Node {
     /// What this unit is while its sources say nothing of a period.
@@ -38,7 +37,7 @@ impl Node {
         }
         let Some(own) = self.own_figure(definition, period) else { return Ok(None) };
         let own = own.map_err(|_| Failure::OwnTable(indicator.clone()))?;
-        let sources = own_sources(&own, period, &self.settings.sources);
+        let sources = self.own_sources(&own, period);
         let state = match (sources.reported >= sources.expected, own.table.rows.is_empty()) {
             (true, _) => UnitState::Reported,
             (false, true) if sources.reported == 0 => self.own_silence(definition, period),

@@ -223,6 +223,7 @@ impl Node {
             told: None,
             previous: None,
             eve: None,
+            stated: None,
         };
         self.context.persist(rows::figure(&have.id), Some(to_vec(&row)));
         self.reports.figures.insert(have.id.clone(), row);

@@ -1,12 +1,16 @@
 //! One indicator at a glance, for the people of this house: see [`crate::situation`].
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
+use reeve_statement::bounds::Bounds;
 use reeve_statement::catalogue::Indicator;
 use reeve_statement::completeness::{Counts, Exception, Manifest, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::notice::NoticeCode;
 use reeve_statement::period::{Period, Step};
 use reeve_statement::register::RegisterEntry;
+use reeve_statement::release::{RevisionReason, Sources};
 use reeve_statement::statement::{Body, FigureId};
 use reeve_statement::table::Table;
 use reeve_statement::time::Timestamp;
@@ -15,7 +19,7 @@ use crate::local::{Answer, Failure, OwnView};
 use crate::node::Node;
 use crate::report::Reports;
 use crate::rows::{FigureRow, PastEdition, Told};
-use crate::situation::{Coverage, Since, SituationView, headline, missing};
+use crate::situation::{Coverage, Revised, Since, SituationView, headline, missing};
 
 /// What stands for a period, and what it is made of.
 #[derive(Default)]
@@ -74,7 +78,9 @@ impl Node {
             None
         };
         let expected = self.expected(period);
+        let is_seen = |period: Period| may_see(period).is_ok();
         Ok(SituationView {
+            revised: self.revised_today(definition, period, is_seen),
             unit: self.settings.unit.clone(),
             is_leaf: self.reports.register.as_ref().is_none_or(|(_, it)| it.entries.is_empty()),
             at: self.context.now().wall,
@@ -104,6 +110,33 @@ impl Node {
             unnamed: now.manifest.unnamed,
             data_touched: now.touched,
         })
+    }
+
+    /// Earlier periods whose last edition was signed today and says why it revises what stood before.
+    fn revised_today(
+        &self,
+        definition: &Indicator,
+        shown: Period,
+        may_see: impl Fn(Period) -> bool,
+    ) -> Vec<Revised> {
+        let today = self.today();
+        let mut by_reason: BTreeMap<RevisionReason, Revised> = BTreeMap::new();
+        for row in self.reports.figures.values().filter(|row| row.id.indicator == definition.id) {
+            let Some(period) = row.id.period.filter(|period| *period < shown) else { continue };
+            let reason = row.release().and_then(|release| release.reason);
+            let Some(reason) = reason.filter(|reason| reason.is_telling()) else { continue };
+            let Some(eve) = row.eve.as_ref().filter(|_| self.day_of(row.issued_at) == today) else {
+                continue;
+            };
+            if period.step() != definition.step || !may_see(period) {
+                continue;
+            }
+            let none = Revised { reason, periods: 0, change: Some(Bounds::exact(0)) };
+            let value = |told: Option<&Told>| told.and_then(|told| told.value);
+            let revised = by_reason.entry(reason).or_insert(none);
+            revised.add(value(row.told.as_ref()), value(eve.told.as_ref()));
+        }
+        by_reason.into_values().collect()
     }
 
     /// The period with this day, else the newest that has a figure.
@@ -156,7 +189,7 @@ impl Node {
         for (entry, state) in expected.chain(left) {
             standing.counts.add(state, 1);
             let (units, state) = (vec![entry.unit.clone()], state);
-            standing.manifest.exceptions.push(Exception { units, state });
+            standing.manifest.exceptions.push(Exception { units, state, sources: None });
         }
         standing
     }
@@ -176,7 +209,8 @@ impl Node {
                 let is_past = self.day_of(last.issued_at) < today;
                 let past = if is_past { Some(last) } else { row.eve.clone() }?;
                 let PastEdition { edition, issued_at, told } = past;
-                Some(Since::new(now, told, period, edition, Some(issued_at)))
+                let since = Since::new(now, told, period, edition, Some(issued_at));
+                Some(since.because(row.release().and_then(|release| release.reason)))
             }));
         }
         let before = period.previous();
@@ -186,7 +220,12 @@ impl Node {
             return Ok(None);
         }
         let (edition, issued_at) = row.map_or((0, None), |it| (it.edition, Some(it.issued_at)));
-        Ok(Some(Since::new(now, told, before, edition, issued_at)))
+        let reason = |row: Option<&FigureRow>| {
+            let reason = row.and_then(FigureRow::release).and_then(|release| release.reason);
+            reason.filter(|reason| reason.is_telling())
+        };
+        let reason = reason(row_of(period)).or_else(|| reason(row));
+        Ok(Some(Since::new(now, told, before, edition, issued_at).because(reason)))
     }
 
     /// When the least recently touched of the subordinates' data was touched.
@@ -227,7 +266,8 @@ fn since_edition(now: Option<&Told>, row: Option<&FigureRow>, period: Period) ->
     let is_last = !row.dirty || now == row.told.as_ref();
     let past = if is_last { row.previous.clone()? } else { PastEdition::from(row) };
     let PastEdition { edition, issued_at, told } = past;
-    Some(Since::new(now, told, period, edition, Some(issued_at)))
+    let reason = row.release().and_then(|release| release.reason).filter(|_| is_last);
+    Some(Since::new(now, told, period, edition, Some(issued_at)).because(reason))
 }
 
 fn coverage(expected: &[&RegisterEntry], manifest: &Manifest) -> Coverage {
@@ -243,7 +283,9 @@ fn coverage(expected: &[&RegisterEntry], manifest: &Manifest) -> Coverage {
 
 /// The own table as it is.
 fn own_standing(view: &OwnView) -> Standing {
-    let manifest = own_manifest(view.state);
+    let sources = Sources { reported: view.sources_reported, expected: view.sources_expected };
+    let partial = view.state == UnitState::Partial;
+    let manifest = own_manifest(view.state, partial.then_some(sources));
     let counts = Counts::one(view.state);
     let definition = view.indicator.definition();
     let told = summary(&view.indicator, definition, &view.table, &counts, &manifest);
@@ -252,15 +294,15 @@ fn own_standing(view: &OwnView) -> Standing {
 
 /// No record and no closure is about the period: nothing is known of it, which is not zero.
 fn silent_home(state: UnitState) -> Standing {
-    let manifest = own_manifest(state);
+    let manifest = own_manifest(state, None);
     Standing { counts: Counts::one(state), manifest, ..Standing::default() }
 }
 
-fn own_manifest(state: UnitState) -> Manifest {
+fn own_manifest(state: UnitState, sources: Option<Sources>) -> Manifest {
     let exceptions = if state == UnitState::Reported {
         Vec::new()
     } else {
-        vec![Exception { units: Vec::new(), state }]
+        vec![Exception { units: Vec::new(), state, sources }]
     };
     Manifest { exceptions, ..Manifest::default() }
 }

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use reeve_crdt::catalogue;
+use reeve_crdt::indicator::Source;
 use reeve_crdt::record::{Record, RecordId};
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
@@ -37,6 +38,7 @@ use reeve_statement::catalogue::Titles;
 use reeve_statement::cert::Chain;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
@@ -117,6 +119,8 @@ pub struct World {
     pub schema: Arc<Schema>,
     /// Units that adopt less than everything by themselves.
     pub accepted: BTreeMap<UnitPath, Accepted>,
+    /// Sources that units declare.
+    pub sources: BTreeMap<UnitPath, Vec<Source>>,
     /// The policy of every node that is started.
     pub policy: PolicySet,
     links: BTreeSet<(NodeKey, NodeKey)>,
@@ -165,6 +169,7 @@ impl World {
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
             accepted: BTreeMap::new(),
+            sources: BTreeMap::new(),
             policy: PolicySet::parse(&quick_policy(), "policy.cedar").unwrap(),
             links: BTreeSet::new(),
             down: BTreeSet::new(),
@@ -209,7 +214,7 @@ impl World {
             policy: self.policy.clone(),
             accepted: self.accepted.get(path).cloned().unwrap_or(Accepted::Everything),
             dial,
-            sources: Vec::new(),
+            sources: self.sources.get(path).cloned().unwrap_or_default(),
             entropy: seed(&format!("entropy {path} {label} {}", self.now)),
             purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
         }
@@ -704,9 +709,21 @@ impl World {
     }
 
     pub fn period_closed(&mut self, at: NodeKey, day: &str) {
-        let kind = KindId::new("case").unwrap();
-        let periods = vec![day.parse().unwrap()];
-        let what = Question::Close { kind, source: "registry".to_owned(), periods };
+        self.said(at, "case", "registry", day, None);
+    }
+
+    /// A source says of a period that it is complete, or takes it back.
+    pub fn said(
+        &mut self,
+        at: NodeKey,
+        kind: &str,
+        source: &str,
+        period: &str,
+        reason: Option<RevisionReason>,
+    ) {
+        let (kind, source) = (KindId::new(kind).unwrap(), source.to_owned());
+        let periods = vec![period.parse().unwrap()];
+        let what = Question::Close { kind, source, periods, reason };
         let answer = self.ask(at, person(Role::Writer), what);
         assert!(matches!(answer, Answer::Written(_)), "{answer:?}");
     }

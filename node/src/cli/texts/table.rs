@@ -156,6 +156,7 @@ texts! {
     IndicatorsOf "situation.indicators": "{0} indicators", "{0} 项指标", "{0} indicatori", "{0} Indikatoren";
     ThisUnit "situation.this_unit": "this unit itself", "本单位自身", "questa unità", "diese Einheit selbst";
     NoteUnits "situation.note_units": "* not of the same units: the change may be theirs", "* 所含单位不同：变化可能由此而来", "* unità non uguali: la differenza può venire da loro", "* nicht dieselben Einheiten: die Änderung kann von ihnen kommen";
+    NoteRevised "situation.note_revised": "{0}: revised today, earlier periods: {1}, in all {2} ({3})", "{0}：今日修订的较早期间：{1}，合计 {2}（{3}）", "{0}: periodi precedenti rivisti oggi: {1}, in tutto {2} ({3})", "{0}: heute geänderte frühere Zeiträume: {1}, zusammen {2} ({3})";
     NotePopulation "situation.note_population": "population unknown (units: {0}); `reeve register set` enters it", "人口未知（单位数：{0}）；请用 `reeve register set` 登记", "popolazione non nota (unità: {0}); `reeve register set` la inserisce", "Bevölkerung unbekannt (Einheiten: {0}); `reeve register set` trägt sie ein";
     NoteUnnamed "situation.note_unnamed": "not in full, and not named: {0} more units", "未完整上报且未列名的单位还有：{0}", "non complete e non nominate: altre {0} unità", "nicht vollständig und nicht genannt: {0} weitere Einheiten";
     NoteOwn "situation.note_own": "the unit's own tables as they are: they stay in this house", "本单位自有表的原样：不出本单位", "le tabelle proprie dell'unità così come sono: restano in questa sede", "die eigenen Tabellen der Einheit, wie sie sind: sie bleiben im Haus";

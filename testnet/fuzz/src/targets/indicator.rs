@@ -131,6 +131,7 @@ impl Run {
             period: DAYS[usize::from(day % 4)].parse().unwrap(),
             closed_at: Timestamp::from_seconds(0),
             file_hash: None,
+            reason: None,
         };
         let id = closure.id().unwrap();
         let after = closed.then(|| closure.to_record());
