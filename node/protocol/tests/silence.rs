@@ -11,15 +11,19 @@
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use reeve_policy::authz::PolicySet;
+use reeve_crdt::record::{Record, RecordId, Value};
+use reeve_crdt::schema::Schema;
+use reeve_crdt::twin::RecordOp;
+use reeve_policy::authz::{PolicySet, Role};
 use reeve_protocol::NodeKey;
 use reeve_protocol::consent::Accepted;
 use reeve_protocol::local::{Answer, FigureView, Question};
 use reeve_statement::calendar::Calendar;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::register::Day;
-use world::{CATALOGUE, World, operator, subordinate, unit};
+use world::{CATALOGUE, World, operator, person, subordinate, unit};
 
 /// A Monday, which everybody reports, and the Tuesday after it.
 const MONDAY: &str = "2026-03-02";
@@ -186,4 +190,81 @@ fn what_nobody_asks_for_on_a_free_day_is_told_if_it_is_there() {
     assert_eq!(view.counts.of(UnitState::Reported), 1);
     assert_eq!(view.counts.of(UnitState::NotDue), 8, "{:?}", view.counts);
     assert_eq!(view.total.unwrap().value.lo(), 1);
+}
+
+/// Beds as they were counted last, if that is not longer ago than three days.
+const BEDS: &str = r#"
+[indicator.beds]
+kind = "count"
+period = { step = "now" }
+measure = "latest-sum(beds)"
+latest = { by = ["site"], at = "counted_on", max_age = "3d" }
+basis = "residence"
+"#;
+
+const COUNTS: &str = r#"
+[kind.count]
+twin = "emergency"
+[kind.count.field.site]
+type = "enum"
+values = ["hall", "barn"]
+required = true
+[kind.count.field.beds]
+type = "integer"
+min = 0
+max = 1000
+required = true
+[kind.count.field.counted_on]
+type = "date"
+required = true
+"#;
+
+fn beds(world: &mut World, at: NodeKey) -> (Option<i64>, BTreeMap<String, UnitState>) {
+    let (indicator, period) = ("beds".parse().unwrap(), "now".parse().unwrap());
+    match world.ask(at, operator(), Question::Figure { indicator, period, area: None }) {
+        Answer::Figure(Some(view)) => (view.total.map(|total| total.value.lo()), states(&view)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn count(world: &mut World, at: NodeKey, day: &str) {
+    let kind = world.schema.kind("count").unwrap().clone();
+    let mut record = Record::new();
+    for (name, text) in [("site", "hall"), ("beds", "7"), ("counted_on", day)] {
+        let field = kind.field(name).unwrap();
+        record.set(field.id.clone(), Value::parse(&field.field_type, text).unwrap());
+    }
+    let record = kind.validate(record).unwrap();
+    let op = RecordOp::Put { id: RecordId::new("hall").unwrap(), record };
+    let what = Question::Write { kind: "count".parse().unwrap(), ops: vec![op], import: None };
+    assert!(matches!(world.ask(at, person(Role::Writer), what), Answer::Written(_)));
+    world.pass(2_000);
+}
+
+#[test]
+fn stocks_of_a_unit_that_cannot_be_reached_count_as_long_as_they_are_not_too_old() {
+    let mut world = World::new();
+    let schema = format!("{}{COUNTS}", world::SCHEMA);
+    world.schema = Arc::new(Schema::parse("schema.toml", &schema).unwrap());
+    let nation = world.add("it");
+    world.add("it/03");
+    let (lost, kept) = (world.add("it/03/lost"), world.add("it/03/kept"));
+    world.publish_catalogue(nation, "it", &format!("{CATALOGUE}{BEDS}"));
+    for town in [lost, kept] {
+        count(&mut world, town, "2026-03-02");
+    }
+    assert_eq!(beds(&mut world, nation), (Some(14), BTreeMap::new()));
+    world.set_down(lost, true);
+    for day in ["2026-03-03", "2026-03-04", "2026-03-05"] {
+        world.pass_over(24 * 3_600_000);
+        count(&mut world, kept, day);
+        assert_eq!(beds(&mut world, nation).0, Some(14), "not too old on {day}");
+    }
+    world.pass_over(24 * 3_600_000);
+    world.pass(2_000);
+    let gone = BTreeMap::from([("03/lost".to_owned(), UnitState::Unreachable)]);
+    assert_eq!(beds(&mut world, nation), (Some(7), gone), "who counted the same is not old");
+    world.set_down(lost, false);
+    count(&mut world, lost, "2026-03-06");
+    assert_eq!(beds(&mut world, nation), (Some(14), BTreeMap::new()));
 }

@@ -65,6 +65,12 @@ impl Figure {
         &self.manifest
     }
 
+    /// When its data was last touched.
+    #[must_use]
+    pub const fn touched(&self) -> Option<Timestamp> {
+        self.touched
+    }
+
     /// How it is protected.
     #[must_use]
     pub const fn protection(&self) -> Protection {

@@ -8,19 +8,19 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use reeve_policy::disclosure::Figure;
 use reeve_statement::calendar::{Calendar, DueDays};
-use reeve_statement::catalogue::Indicator;
+use reeve_statement::catalogue::{Indicator, Measure};
 use reeve_statement::completeness::{ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::period::Period;
 use reeve_statement::register::RegisterEntry;
-use reeve_statement::statement::FigureId;
+use reeve_statement::statement::{Body, FigureId};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitId;
 
 use crate::bugs::Bug;
 use crate::node::Node;
 use crate::report::Reports;
-use crate::rows;
+use crate::rows::{self, HeardRow};
 use crate::trust::Standing;
 
 /// Who is silent at a deadline and had no contact for this long before it cannot be reached, in
@@ -103,6 +103,41 @@ impl Node {
         let ever = self.reports.ever.get(unit).and_then(|by| by.values().max());
         let parted = self.reports.parted.get(unit);
         self.is_connected_to(unit) || ever.max(parted).is_some_and(|at| *at >= after)
+    }
+
+    /// Digest of what a figure says. A stock that is counted again at the same number is told again once a
+    /// day: superiors know so that it is not old.
+    pub(super) fn content_of(&self, id: &FigureId, figure: &Figure) -> Digest {
+        let content = figure.content();
+        let catalogue = self.reports.catalogue.as_ref();
+        let indicator = catalogue.and_then(|(_, it)| it.find(&id.indicator));
+        let is_stock = indicator.is_some_and(|it| max_age(it, id.period).is_some());
+        match figure.touched().filter(|_| is_stock) {
+            Some(at) => {
+                let day = self.day_of(at).to_string();
+                Digest::of_parts(&[content.as_bytes(), day.as_bytes()])
+            }
+            None => content,
+        }
+    }
+
+    /// Whether the stocks that a subordinate told of the present are too old to count: those who are
+    /// silent have not the beds of last month.
+    pub(super) fn is_too_old(&self, indicator: &Indicator, period: Period, row: &HeardRow) -> bool {
+        let Some(days) = max_age(indicator, Some(period)) else { return false };
+        let Body::Release(release) = &row.said.body else { return false };
+        let touched = self.day_of(release.data_touched.unwrap_or(row.issued_at));
+        let oldest = jiff::Span::new().try_days(-i64::from(days)).ok();
+        let oldest = oldest.and_then(|span| self.today().checked_add(span).ok());
+        oldest.is_some_and(|oldest| touched < oldest)
+    }
+
+    /// What a subordinate is whose figure is too old.
+    pub(super) fn lost_state(&self, unit: &UnitId) -> UnitState {
+        match self.is_connected_to(unit) {
+            true => UnitState::Late,
+            false => UnitState::Unreachable,
+        }
     }
 
     /// Whether a node of a subordinate is connected.
@@ -289,6 +324,16 @@ impl Node {
             .is_some_and(|since| period.last_day().is_some_and(|last| last >= since));
         let now = self.context.now().wall;
         expected && self.deadline(indicator, period).is_some_and(|at| at <= now)
+    }
+}
+
+/// For how many days a reading of the present counts, if the indicator is of readings.
+fn max_age(indicator: &Indicator, period: Option<Period>) -> Option<u32> {
+    match indicator.measure {
+        Measure::LatestSum { max_age_days, .. } if period == Some(Period::Now) => {
+            Some(max_age_days)
+        }
+        _ => None,
     }
 }
 

@@ -400,6 +400,11 @@ impl Node {
                     _ if pretended.contains_key(&entry.unit) => pretended
                         .get(&entry.unit)
                         .map_or(Said::Nothing(UnitState::Late), Said::Figure),
+                    Some(Heard { input: Some(_), row, .. })
+                        if self.is_too_old(indicator, period, row) =>
+                    {
+                        Said::Nothing(self.lost_state(&entry.unit))
+                    }
                     Some(Heard { input: Some(input), .. }) => Said::Figure(input),
                     Some(heard) => notice_of(&heard.row),
                     None => Said::Nothing(self.silent_state(entry, indicator, period)),
@@ -502,7 +507,7 @@ impl Node {
     }
 
     fn cut_release(&mut self, id: &FigureId, permit: &Permit, figure: Figure, own: Option<&Own>) {
-        let content = figure.content();
+        let content = self.content_of(id, &figure);
         let last = self.reports.figures.get(id);
         if last.is_some_and(|row| row.content == content) {
             return self.note_deadline(id, &figure);
