@@ -1,6 +1,6 @@
 //! Who is expected is read as of the period; what is no register is told.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use super::*;
 
