@@ -7,6 +7,11 @@ use super::{CommandError, Output};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+No node, no store and no network are needed: `reeve-audit` is the same, alone.
+
+Examples:
+  reeve audit verify nation/ region-03/ --federation ID --html report.html")]
 pub struct Arguments {
     #[command(subcommand)]
     command: AuditCommand,

@@ -64,7 +64,7 @@ fn every_help_text_has_examples_that_parse() {
 #[test]
 fn the_help_documents_the_exit_codes_that_there_are() {
     let help = reeve(&["--help"]).ok().out;
-    for code in 0..=5 {
+    for code in 0..=6 {
         assert!(help.contains(&format!("\n  {code}  ")), "{code} in {help}");
     }
     for example in examples(&help) {
