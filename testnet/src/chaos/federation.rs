@@ -59,8 +59,8 @@ pub(super) struct Federation {
     pub(super) book: Book,
     /// Processes that were started again after they had stopped by themselves.
     pub(super) revived: u32,
-    /// Why a delivery may be refused, by what the trial did to the clocks.
-    pub(super) excused: &'static [&'static str],
+    /// Why a delivery may be refused, by what the trial did.
+    pub(super) excused: Vec<&'static str>,
     catalogue: Vec<u8>,
     /// Longest wait for right figures.
     within: Duration,
@@ -110,7 +110,7 @@ impl Federation {
         let book = Book::default();
         let within = spec.within;
         let federation =
-            Self { sites, load, network, book, revived: 0, excused: &[], catalogue, within };
+            Self { sites, load, network, book, revived: 0, excused: Vec::new(), catalogue, within };
         federation.publish()?;
         Ok(federation)
     }
@@ -264,7 +264,7 @@ impl Federation {
                     held_by(&superior.process, entry)?;
                 }
             }
-            nothing_impossible(&site.process, self.excused)?;
+            nothing_impossible(&site.process, &self.excused)?;
         }
         Ok(())
     }

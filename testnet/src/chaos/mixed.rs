@@ -27,6 +27,10 @@ const ROUND: Duration = Duration::from_secs(60);
 /// Why a superior whose clock is behind refuses what comes from below; it is delivered again later.
 const BY_CLOCKS: &[&str] = &["clock_skew", "not_yet_valid"];
 
+/// Why a superior refuses what a connection that was cut or frozen still had under way: it comes after
+/// what was signed since and came over the next one.
+const BY_OLD_CONNECTIONS: &[&str] = &["old_edition"];
+
 /// How long after its disk is well again a node may stop because it was not.
 const SHAKEN: Duration = Duration::from_secs(5);
 
@@ -173,9 +177,17 @@ impl Trial {
         let (least, most) = kind.lasts();
         let lasts = Duration::from_millis(self.chance.random_range(least..=most));
         self.active.push(Active { kind, node, until: now() + lasts });
-        if kind == Kind::WrongClock {
-            self.federation.excused = BY_CLOCKS;
-        }
+        self.federation.excused.extend(match kind {
+            Kind::WrongClock => BY_CLOCKS,
+            Kind::Frozen
+            | Kind::Unplugged
+            | Kind::Parted
+            | Kind::Slowed
+            | Kind::Blackhole
+            | Kind::OneWay
+            | Kind::Late => BY_OLD_CONNECTIONS,
+            _ => &[],
+        });
         *self.faults.entry(kind).or_default() += 1;
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! about the persons of the others, from everything that they are told.
 //!
 //! [`attack`] draws federations, policies and histories from seeds, lets the real disclosure tell them
-//! window by window, and hands every edition of every class to the attacker ([`mind`]). It knows the
+//! window by window, and hands every edition of every class to the attacker (`mind`). It knows the
 //! program, the policies and its own records. It subtracts editions, classes, levels, sums and parts
 //! and other indicators, and tightens what is left until nothing changes. What counts is what it is
 //! sure of: a row of fewer persons than the floor, or a change of one.
