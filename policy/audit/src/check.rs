@@ -92,6 +92,10 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
             "figure.txt, which says what the bundle is about, is missing or empty".to_owned();
         check.find(Code::NoFigure, About::default(), text);
     }
+    // With bundles of several units a figure may be a part of another one: it is shown there.
+    let mut parts = BTreeSet::new();
+    trees.iter().flat_map(|tree| &tree.parts).for_each(|part| part.gather(&mut parts));
+    trees.retain(|tree| !parts.contains(&tree.statement));
     check.report(Some(federation), trees)
 }
 

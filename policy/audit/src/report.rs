@@ -1,7 +1,7 @@
 //! What a check says: as data, on a terminal, and (`html`) as a page.
 
 use core::fmt::Write as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_statement::statement::Body;
 use serde::Serialize;
@@ -67,6 +67,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Its statement, and those of all its parts.
+    pub(crate) fn gather(&self, statements: &mut BTreeSet<String>) {
+        statements.insert(self.statement.clone());
+        self.parts.iter().for_each(|part| part.gather(statements));
+    }
+
     pub(crate) fn of(known: &Known) -> Self {
         let statement = known.verified.statement();
         let (figure, edition) = match statement.figure() {
