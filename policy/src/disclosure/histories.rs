@@ -273,6 +273,22 @@ fn run(wishes: &Wishes, parents: &[usize], events: &[Event]) -> Vec<House> {
     houses
 }
 
+/// Under a declaration the superior is told every step and the public held ones. What it was told beside
+/// the public stands as told when the declaration ends.
+#[test]
+fn a_number_told_beside_a_coarser_class_is_not_stepped_from() {
+    let wishes =
+        Wishes { floors: [1; 3], steps: [1; 3], presence: false, sum: false, rounding: false };
+    let change = |by| Event::Change { unit: 0, sex: 0, by, dose: 0 };
+    let (declared, over) = (Event::Declare(1), Event::Declare(0));
+    let events = [declared, change(3), Event::Close(0), change(1), over, Event::Close(0)];
+    let houses = run(&wishes, &[], &events);
+    let told = |edition: &&Told| edition.class == RecipientClass::Superior;
+    let last = houses[0].told.iter().rfind(told).unwrap();
+    let row = RowKey { area: Area::own(), dims: vec!["f".to_owned()] };
+    assert_eq!(believed(&last.table, &row).contributors, Bounds::spanning(1, 5));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
 

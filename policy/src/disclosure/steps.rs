@@ -228,9 +228,7 @@ pub fn advance(
         if demand.step <= 1 {
             continue;
         }
-        let before = state.steps().and_then(|steps| steps.classes.get(&demand.class));
-        let dimensions = indicator.group_by.len();
-        let marks = before.map(|before| before.marks(dimensions)).unwrap_or_default();
+        let marks = marks_up_to(state, demand.class, indicator.group_by.len());
         let areas: BTreeSet<&Area> = rows.keys().collect();
         let mut teller = Teller::new(indicator, demand, own.combinations, finer, marks, lapses)?;
         let told = teller.table(&raw, &areas)?;
@@ -245,6 +243,17 @@ pub fn advance(
         finer = teller.coarser;
     }
     Ok(Steps { basis, classes, definition: indicator.definition() })
+}
+
+/// Every number that a class was ever told exactly. The coarser ones' are among them: it was told those
+/// too, maybe while no step was held from it.
+fn marks_up_to(state: &DisclosureState, class: RecipientClass, dimensions: usize) -> Marks {
+    let mut marks = Marks::new();
+    let told = state.steps().into_iter().flat_map(|steps| steps.classes.range(class..).rev());
+    for (key, numbers) in told.flat_map(|(_, told)| told.marks(dimensions)) {
+        marks.entry(key).or_default().extend(numbers);
+    }
+    marks
 }
 
 /// A row as a finer class is told it.
