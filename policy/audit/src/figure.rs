@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use reeve_statement::catalogue::{Indicator, Measure};
-use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
-use reeve_statement::ledger::leaf_hash;
 use reeve_statement::limits::PATH_UNITS;
 use reeve_statement::register::Register;
 use reeve_statement::release::Release;
@@ -19,7 +17,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::check::{Check, Known, about};
 use crate::finding::{About, Code};
-use crate::sum::{Adding, holds, root, sum};
+use crate::sum::{Adding, holds, roots, sum};
 
 /// What one entry of a manifest brings.
 struct Part<'a> {
@@ -156,12 +154,8 @@ impl<'c> Look<'c, '_> {
     }
 
     fn roots(&mut self, release: &Release) {
-        let direct = &self.known.manifest.direct;
-        let included = direct.iter().filter(|entry| entry.state.is_included());
-        let inputs: Vec<Digest> =
-            included.filter_map(|entry| Some(leaf_hash(entry.statement?.as_bytes()))).collect();
-        let entries: Vec<Digest> = direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
-        if (release.inputs_root, release.manifest_root) != (root(&inputs), root(&entries)) {
+        let due = roots(&self.known.manifest.direct);
+        if (release.inputs_root, release.manifest_root) != due {
             let text = "the roots over its inputs and its manifest are not those of what it names";
             self.find(Code::WrongRoots, text.to_owned());
         }

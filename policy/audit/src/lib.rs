@@ -27,4 +27,4 @@ pub use finding::{About, Code, Finding, Verdict};
 pub use folder::FolderError;
 pub use proof::{LedgerProof, ProofTextError};
 pub use report::{Counted, Report, Tree};
-pub use sum::{Adding, holds, root, sum};
+pub use sum::{Adding, holds, roots, sum};

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::cbor::to_vec;
+use reeve_statement::completeness::ManifestEntry;
 use reeve_statement::digest::Digest;
-use reeve_statement::ledger::pair_hash;
+use reeve_statement::ledger::{leaf_hash, pair_hash};
 use reeve_statement::table::{Area, RowKey, Table, Unlisted};
 use reeve_statement::unit::UnitId;
 
@@ -118,9 +120,19 @@ pub fn holds(told: &Table, sum: &Table, wider: bool) -> bool {
             .all(|(told, sum)| told.rows == sum.rows && within(&told.each, &sum.each))
 }
 
-/// Merkle root over leaf hashes, as RFC 9162 section 2.1.1 defines it, by halving.
+/// The roots of what a manifest names: over the statements of the entries that are included, and over
+/// the entries' encodings.
 #[must_use]
-pub fn root(leaves: &[Digest]) -> Digest {
+pub fn roots(entries: &[ManifestEntry]) -> (Digest, Digest) {
+    let included = entries.iter().filter(|entry| entry.state.is_included());
+    let inputs: Vec<Digest> =
+        included.filter_map(|entry| Some(leaf_hash(entry.statement?.as_bytes()))).collect();
+    let entries: Vec<Digest> = entries.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
+    (root(&inputs), root(&entries))
+}
+
+/// Merkle root over leaf hashes, as RFC 9162 section 2.1.1 defines it, by halving.
+fn root(leaves: &[Digest]) -> Digest {
     match leaves {
         [] => Digest::of(b""),
         [leaf] => *leaf,

@@ -1,18 +1,16 @@
 //! What must be true of one release and of the statements that it names: the auditor's sums, done
 //! again with nothing of the core's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use reeve_statement::bounds::{Bounds, Cell};
-use reeve_statement::cbor::to_vec;
+use reeve_audit::{Adding, roots, sum};
 use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
-use reeve_statement::ledger::{leaf_hash, pair_hash};
 use reeve_statement::notice::NoticeCode;
 use reeve_statement::release::{Release, Sources};
 use reeve_statement::statement::Body;
-use reeve_statement::table::{Area, RowKey, Table, Unlisted};
+use reeve_statement::table::Table;
 use reeve_statement::unit::UnitId;
 
 use crate::invariants::Found;
@@ -111,7 +109,7 @@ pub(crate) fn invariant_a_figure_is_the_sum_of_its_inputs(
     let added =
         dues.iter().filter_map(|(unit, due)| Some((Some(*unit), &due.added.as_ref()?.table)));
     parts.extend(added);
-    let sum = sum(&parts).ok_or("the sum leaves 64 bits")?;
+    let sum = sum(&parts, AREA_DEPTH, Adding::Sum).ok_or("the sum leaves 64 bits")?;
     if sum == told.table {
         Ok(())
     } else {
@@ -123,12 +121,7 @@ pub(crate) fn invariant_a_figure_is_the_sum_of_its_inputs(
 /// The roots of a release are those of the statements that it includes and of its manifest.
 pub(crate) fn invariant_the_roots_are_of_the_inputs(told: &Known) -> Found {
     let Some(release) = told.release() else { return Ok(()) };
-    let direct = &told.manifest.direct;
-    let included = direct.iter().filter(|entry| entry.state.is_included());
-    let inputs: Vec<Digest> = included.filter_map(|entry| entry.statement).collect();
-    let inputs = root(inputs.iter().map(|digest| leaf_hash(digest.as_bytes())).collect());
-    let entries = root(direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect());
-    if (release.inputs_root, release.manifest_root) == (inputs, entries) {
+    if (release.inputs_root, release.manifest_root) == roots(&told.manifest.direct) {
         Ok(())
     } else {
         Err(format!("{}: the roots are not those of what it names", figure_name(told, release)))
@@ -218,74 +211,6 @@ const fn state_after(code: NoticeCode) -> UnitState {
         NoticeCode::NoReport | NoticeCode::Sealed => UnitState::NoReport,
         NoticeCode::Withdrawn => UnitState::Withdrawn,
         NoticeCode::UnknownIndicator => UnitState::OtherDefinition,
-    }
-}
-
-/// Rows of one area, and what each row not listed may be.
-type AreaPart = (BTreeMap<Vec<String>, Cell>, Option<Unlisted>);
-
-/// Adds tables; each is placed under its unit. A row that a part does not list is zero there, or what
-/// the part says of its unlisted rows.
-fn sum(parts: &[(Option<&UnitId>, &Table)]) -> Option<Table> {
-    let mut areas: BTreeMap<Area, Vec<AreaPart>> = BTreeMap::new();
-    for (unit, table) in parts {
-        let mut of_part: BTreeMap<&Area, AreaPart> = BTreeMap::new();
-        for (key, cell) in &table.rows {
-            of_part.entry(&key.area).or_default().0.insert(key.dims.clone(), *cell);
-        }
-        for (area, unlisted) in &table.unlisted {
-            of_part.entry(area).or_default().1 = Some(unlisted.clone());
-        }
-        for (area, part) in of_part {
-            let place = unit.map_or_else(|| area.clone(), |unit| area.below(unit, AREA_DEPTH));
-            areas.entry(place).or_default().push(part);
-        }
-    }
-    let mut table = Table::default();
-    for (area, parts) in areas {
-        let listed: BTreeSet<&Vec<String>> =
-            parts.iter().flat_map(|(rows, _)| rows.keys()).collect();
-        for dims in &listed {
-            let mut cell = Cell::exact(0, 0);
-            for (rows, unlisted) in &parts {
-                let each = unlisted.as_ref().map(|unlisted| unlisted.each);
-                cell = add(cell, rows.get(*dims).copied().or(each).unwrap_or(Cell::exact(0, 0)))?;
-            }
-            table.rows.insert(RowKey { area: area.clone(), dims: (*dims).clone() }, cell);
-        }
-        let mut each = Cell::exact(0, 0);
-        let mut combinations = 0;
-        for (rows, unlisted) in &parts {
-            let Some(unlisted) = unlisted else { continue };
-            each = add(each, unlisted.each)?;
-            combinations = combinations.max(unlisted.rows + u32::try_from(rows.len()).ok()?);
-        }
-        let rows = combinations.saturating_sub(u32::try_from(listed.len()).ok()?);
-        if rows > 0 {
-            table.unlisted.insert(area, Unlisted { rows, each });
-        }
-    }
-    Some(table)
-}
-
-fn add(a: Cell, b: Cell) -> Option<Cell> {
-    let bounds = |a: Bounds, b: Bounds| {
-        Bounds::between(a.lo().checked_add(b.lo())?, a.hi().checked_add(b.hi())?)
-    };
-    let value = bounds(a.value, b.value)?;
-    Some(Cell { value, contributors: bounds(a.contributors, b.contributors)? })
-}
-
-/// Merkle root as RFC 9162 section 2.1.1 defines it, by halving.
-pub(crate) fn root(leaves: Vec<Digest>) -> Digest {
-    match leaves.as_slice() {
-        [] => Digest::of(b""),
-        [leaf] => *leaf,
-        _ => {
-            let split = leaves.len().next_power_of_two() / 2;
-            let (left, right) = leaves.split_at(split);
-            pair_hash(&root(left.to_vec()), &root(right.to_vec()))
-        }
     }
 }
 

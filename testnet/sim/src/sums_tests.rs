@@ -10,6 +10,7 @@ use reeve_statement::names::IndicatorId;
 use reeve_statement::notice::Notice;
 use reeve_statement::release::{Conditions, Decision, Sources};
 use reeve_statement::statement::{Audience, Onward, Statement, VERSION};
+use reeve_statement::table::{Area, RowKey};
 use reeve_statement::time::Timestamp;
 
 use super::*;
@@ -138,10 +139,7 @@ fn case() -> Case {
     let manifest = Manifest { direct, exceptions, unnamed: 0 };
     let rows = table(vec![row(&["full"], 3), row(&["part"], 4)]);
     let mut sum = release(rows, counts, manifest);
-    let digests: Vec<Digest> = [full.digest, part.digest].to_vec();
-    sum.inputs_root = root(digests.iter().map(|digest| leaf_hash(digest.as_bytes())).collect());
-    let entries = sum.manifest.inline().unwrap().direct.iter();
-    sum.manifest_root = root(entries.map(|entry| leaf_hash(&to_vec(entry))).collect());
+    (sum.inputs_root, sum.manifest_root) = roots(&sum.manifest.inline().unwrap().direct);
     let sum = known("top", Body::Release(Box::new(sum)));
     let inputs = [full, part, no].map(|known| (known.digest, Rc::new(known))).into();
     Case { sum, inputs, expected: ["full", "no", "part", "still"].map(id).into() }

@@ -12,17 +12,18 @@ use std::collections::BTreeSet;
 
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use reeve_audit::{Bundle, Code, FIGURE, LedgerProof, Report, Rules, Trust, Verdict, root, verify};
+use reeve_audit::{
+    Bundle, Code, FIGURE, LedgerProof, Report, Rules, Trust, Verdict, roots as manifest_roots,
+    verify,
+};
 use reeve_sim::registry::node_key;
 use reeve_sim::{Plan, Sim, Size};
 use reeve_statement::bounds::Bounds;
-use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::RootList;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::{Signed, Verified, Verifier, sign};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::Checkpoint;
-use reeve_statement::ledger::leaf_hash;
 use reeve_statement::release::Release;
 use reeve_statement::statement::{Audience, Body, Statement};
 use reeve_statement::unit::UnitPath;
@@ -159,12 +160,7 @@ fn rooted(
 ) {
     let mut manifest = release.manifest.inline().unwrap().clone();
     change(&mut manifest);
-    let included = manifest.direct.iter().filter(|entry| entry.state.is_included());
-    let inputs: Vec<Digest> =
-        included.map(|entry| leaf_hash(entry.statement.unwrap().as_bytes())).collect();
-    let entries: Vec<Digest> =
-        manifest.direct.iter().map(|entry| leaf_hash(&to_vec(entry))).collect();
-    (release.inputs_root, release.manifest_root) = (root(&inputs), root(&entries));
+    (release.inputs_root, release.manifest_root) = manifest_roots(&manifest.direct);
     release.manifest = reeve_statement::chunk::Part::of(manifest).unwrap().0;
 }
 
