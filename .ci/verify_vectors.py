@@ -3,7 +3,8 @@
 
 Written from docs/formats.md alone: the form of a statement, the chain of certificates, the
 signature, what the payload says of itself. Every good vector must verify, and every bad one must be
-refused at the step that its name is about.
+refused at the step that its name is about. Cosigned checkpoints lie in the folder cosignature-v1 beside;
+they are verified from their specifications alone (C2SP signed-note and tlog-cosignature).
 
     verify_vectors.py openssl FOLDER    signatures and chains by the openssl command; else only the
                                         standard library
@@ -12,6 +13,7 @@ refused at the step that its name is about.
 Leaves with 1 if a vector was judged wrongly.
 """
 
+import base64
 import datetime
 import hashlib
 import pathlib
@@ -377,6 +379,60 @@ def judge(path, tools, federation):
     return None if found.step == steps[0] else f"{name}: expected {steps[0]}, found {found}"
 
 
+# --- a cosigned checkpoint (C2SP signed-note, tlog-cosignature) -------------------------------------
+
+
+def verified_by_openssl(key, message, signature):
+    place = pathlib.Path(tempfile.mkdtemp(prefix="reeve-notes-"))
+    spki = bytes.fromhex("302a300506032b6570032100") + key  # RFC 8410
+    files = {"key": spki, "signature": signature, "signed": message}
+    try:
+        for name, data in files.items():
+            (place / name).write_bytes(data)
+        command = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER"]
+        command += ["-inkey", str(place / "key"), "-sigfile", str(place / "signature")]
+        return run(*command, "-in", str(place / "signed")).returncode == 0
+    finally:
+        for name in files:
+            (place / name).unlink()
+        place.rmdir()
+
+
+def verify_note(note, vkey, cosigned):
+    """Whether a note is signed by a verifier key: as a ledger's, or as a cosignature."""
+    text, _, lines = note.rpartition("\n\n")
+    text += "\n"
+    name, key_id, typed = vkey.strip().split("+", 2)
+    typed = base64.b64decode(typed, validate=True)
+    expected = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4]
+    require(expected.hex() == key_id and typed[0] == (4 if cosigned else 1), "note", "another key")
+    for line in lines.splitlines():
+        dash, of, blob = line.split(" ")
+        blob = base64.b64decode(blob, validate=True)
+        if dash != "\u2014" or of != name or blob[:4] != expected:
+            continue
+        message, signature = text.encode(), blob[4:]
+        if cosigned:
+            time, signature = int.from_bytes(blob[4:12], "big"), blob[12:]
+            message = f"cosignature/v1\ntime {time}\n{text}".encode()
+        require(verified_by_openssl(typed[1:], message, signature), "note", "a signature is wrong")
+        return
+    require(False, "note", f"not signed by {name}")
+
+
+def judge_note(path):
+    vkey = {name: (path.parent / f"{name}.vkey").read_text() for name in ("ledger", "witness")}
+    try:
+        verify_note(path.read_text(), vkey["ledger"], False)
+    except Refused as refused:
+        return f"{path.stem}: {refused}"
+    try:
+        verify_note(path.read_text(), vkey["witness"], True)
+        return None if path.stem.startswith("good_") else f"{path.stem} was accepted"
+    except Refused as refused:
+        return None if path.stem.startswith("bad_") else f"{path.stem} was refused: {refused}"
+
+
 def main():
     if len(sys.argv) != 3 or sys.argv[1] not in ("openssl", "pycose"):
         sys.exit(__doc__)
@@ -388,10 +444,13 @@ def main():
         wrong = [fault for path in vectors if (fault := judge(path, tools, federation))]
     finally:
         tools.close()
+    notes = sorted((folder.parent / "cosignature-v1").glob("*.note"))
+    wrong += [fault for path in notes if (fault := judge_note(path))]
     print("\n".join(wrong), end="\n" if wrong else "")
     good = sum(path.name.startswith("good_") for path in vectors)
-    print(f"{sys.argv[1]}: {good} good and {len(vectors) - good} bad vectors, {len(wrong)} judged wrongly")
-    sys.exit(1 if wrong or not good else 0)
+    print(f"{sys.argv[1]}: {good} good and {len(vectors) - good} bad vectors, {len(notes)} notes, "
+          f"{len(wrong)} judged wrongly")
+    sys.exit(1 if wrong or not good or not notes else 0)
 
 
 main()

@@ -7,13 +7,15 @@
 //!
 //! Specifications: RFC 6962 section 2.1 and RFC 9162 section 2.1 (tree, inclusion and consistency
 //! proofs, SHA-256 with 0x00 before a leaf and 0x01 before a pair); C2SP tlog-checkpoint and
-//! signed-note ([`checkpoint`]).
+//! signed-note ([`checkpoint`]), tlog-cosignature ([`cosignature`]).
 
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::Digest;
 
 pub mod checkpoint;
+pub mod cosignature;
+pub mod equivocation;
 mod frontier;
 mod proof;
 

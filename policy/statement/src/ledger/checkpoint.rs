@@ -1,8 +1,8 @@
 //! Checkpoints: a ledger's size and root, signed as a note, so that a unit can show only one history.
 //!
 //! A checkpoint is text that a person can read and that existing witnesses and verifiers understand.
-//! Signatures by other keys (witnesses) may follow ours and are left alone. This module never decides
-//! whether a checkpoint is new: that needs a consistency proof from the last one seen.
+//! Signatures by other keys (witnesses) may follow ours and are left alone; `cosignature` reads them. This
+//! module never decides whether a checkpoint is new: that needs a consistency proof from the last one seen.
 //!
 //! Specifications: C2SP tlog-checkpoint and signed-note (c2sp.org), Ed25519 signatures (type 0x01).
 
@@ -21,11 +21,11 @@ pub const MAX_ORIGIN_BYTES: usize = 300;
 /// Between the unit's name and the term in every ledger's origin.
 const ORIGIN_MIDDLE: &str = "/ledger/";
 /// A signature line starts with an em dash and a space (signed-note).
-const SIGNATURE_PREFIX: &str = "\u{2014} ";
+pub(super) const SIGNATURE_PREFIX: &str = "\u{2014} ";
 /// Signature type Ed25519 (signed-note).
 const ED25519_TYPE: u8 = 0x01;
 /// Bytes of the key hash in front of a signature (signed-note).
-const KEY_HASH_BYTES: usize = 4;
+pub(super) const KEY_HASH_BYTES: usize = 4;
 
 /// The name of a ledger: `016.03.it.<federation domain>/ledger/1`. Also the name of its key. A unit has
 /// one ledger per reporting term: whoever is appointed anew begins a new one, and so need not know how
@@ -42,7 +42,7 @@ impl Origin {
         Self::new(&format!("{dns_name}{ORIGIN_MIDDLE}{term}"))
     }
 
-    fn new(text: &str) -> Result<Self, CheckpointError> {
+    pub(super) fn new(text: &str) -> Result<Self, CheckpointError> {
         let printable = |byte: u8| byte.is_ascii_graphic() && byte != b'+';
         if text.is_empty() || text.len() > MAX_ORIGIN_BYTES || !text.bytes().all(printable) {
             let found = text.chars().take(80).collect();
@@ -87,7 +87,7 @@ impl Checkpoint {
     pub fn sign(&self, key: &SecretKey) -> String {
         let text = self.text();
         let signature = key.sign(text.as_bytes());
-        let mut blob = key_hash(&self.origin, &key.public()).to_vec();
+        let mut blob = key_hash(self.origin.as_str(), ED25519_TYPE, &key.public()).to_vec();
         blob.extend_from_slice(signature.as_bytes());
         format!("{text}\n{SIGNATURE_PREFIX}{} {}\n", self.origin, BASE64.encode(blob))
     }
@@ -146,7 +146,7 @@ fn parse_root(line: &str) -> Result<Digest, CheckpointError> {
 }
 
 /// Splits a note into the signed text (with its last newline) and its signature lines.
-fn split_note(note: &str) -> Result<(&str, &str), CheckpointError> {
+pub(super) fn split_note(note: &str) -> Result<(&str, &str), CheckpointError> {
     if note.len() > MAX_CHECKPOINT_BYTES {
         return Err(CheckpointError::TooLong { found: note.len() });
     }
@@ -161,7 +161,7 @@ fn find_signature(
     origin: &Origin,
     key: &PublicKey,
 ) -> Result<Signature, CheckpointError> {
-    let expected = key_hash(origin, key);
+    let expected = key_hash(origin.as_str(), ED25519_TYPE, key);
     for line in lines.lines() {
         let parts = line.strip_prefix(SIGNATURE_PREFIX).and_then(|rest| rest.split_once(' '));
         let (name, blob) = parts.ok_or(CheckpointError::Line { what: "signature" })?;
@@ -178,10 +178,10 @@ fn find_signature(
 }
 
 /// The key hash of signed-note: tells apart keys of one name.
-fn key_hash(name: &Origin, key: &PublicKey) -> [u8; KEY_HASH_BYTES] {
+pub(super) fn key_hash(name: &str, kind: u8, key: &PublicKey) -> [u8; KEY_HASH_BYTES] {
     let mut hasher = Sha256::new();
-    hasher.update(name.as_str());
-    hasher.update([b'\n', ED25519_TYPE]);
+    hasher.update(name);
+    hasher.update([b'\n', kind]);
     hasher.update(key.to_bytes());
     let hash: [u8; 32] = hasher.finalize().into();
     let [a, b, c, d, ..] = hash;
@@ -193,7 +193,11 @@ fn key_hash(name: &Origin, key: &PublicKey) -> [u8; KEY_HASH_BYTES] {
 pub fn verifier_key(origin: &Origin, key: &PublicKey) -> String {
     let mut typed = vec![ED25519_TYPE];
     typed.extend_from_slice(&key.to_bytes());
-    format!("{origin}+{}+{}", hex::encode(key_hash(origin, key)), BASE64.encode(typed))
+    format!(
+        "{origin}+{}+{}",
+        hex::encode(key_hash(origin.as_str(), ED25519_TYPE, key)),
+        BASE64.encode(typed)
+    )
 }
 
 /// Why a checkpoint is not accepted.
@@ -236,6 +240,12 @@ pub enum CheckpointError {
     /// The signature does not match the text.
     #[error("the checkpoint's signature does not match its text: it was altered")]
     BadSignature,
+    /// A witness's signature does not match.
+    #[error("the cosignature of {witness} does not match the checkpoint: one of them was altered")]
+    BadCosignature {
+        /// Whose.
+        witness: String,
+    },
 }
 
 #[cfg(test)]
