@@ -149,6 +149,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         onward,
         issued_at: NOW,
         valid_until: None,
+        witnessed: None,
         body: released.into_body().0,
     };
     let bytes = sign(&statement, &node_key, &chain)?.to_bytes();

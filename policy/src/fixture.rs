@@ -155,6 +155,7 @@ pub(crate) fn received(issuer: &str, release: Release) -> Input {
         onward: Onward::Aggregate,
         issued_at: Timestamp::default(),
         valid_until: None,
+        witnessed: None,
         body: Body::Release(Box::new(release)),
     };
     Input::read(&statement, Digest::of(&to_vec(&statement)), |_| None).unwrap()

@@ -20,7 +20,7 @@ use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::register::registered;
 use crate::report::VerifiedFor;
-use crate::rows::{self, IssuedRow, SentRow};
+use crate::rows::{self, CosignedRow, IssuedRow, SentRow};
 use crate::trust::Standing;
 use crate::wire::{LedgerAnswer, LedgerMessage, decode};
 
@@ -50,6 +50,7 @@ pub(crate) enum AskedLoad {
         nodes: Vec<NodeAddress>,
     },
     Request(Digest),
+    Cosigned(AskId),
 }
 
 /// Who waits for a proof.
@@ -179,9 +180,11 @@ impl Node {
             Question::Sent { .. } | Question::Statement(_) | Question::Chunk(_) => {
                 (Action::ReadSent, node())
             }
-            Question::Checkpoint | Question::Inclusion { .. } | Question::Evidence => {
-                (Action::ReadLedger, node())
-            }
+            Question::Checkpoint
+            | Question::Inclusion { .. }
+            | Question::Cosigned { .. }
+            | Question::Equivocations
+            | Question::Evidence => (Action::ReadLedger, node()),
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
             Question::ChangeEntry(_)
@@ -303,6 +306,13 @@ impl Node {
             Question::Status => Answer::Status(Box::new(self.view_status())),
             Question::Metrics => Answer::Metrics(self.context.counters.clone()),
             Question::Checkpoint => Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key)),
+            Question::Cosigned { term: None, after: None } => {
+                let newest = self.witnessing.cosigned(self.ledger.term());
+                Answer::Cosigned(newest.cloned().map(Box::new))
+            }
+            Question::Equivocations => {
+                Answer::Equivocations(self.witnessing.proven().cloned().collect())
+            }
             Question::Evidence => Answer::Evidence {
                 catalogue: self.reports.catalogue.as_ref().map(|(digest, _)| *digest),
                 lists: self.trust.lists().map(|signed| signed.list.clone()).collect(),
@@ -401,6 +411,12 @@ impl Node {
                 let term = term.unwrap_or(self.ledger.term());
                 self.load_proof(ProofFor::Ask(ask), term, index, size);
             }
+            Question::Cosigned { term, after } => {
+                let term = term.unwrap_or(self.ledger.term());
+                let after = after.unwrap_or(0).saturating_add(1);
+                let load = self.context.load(scan_of(rows::COSIGNED, term, after, 1));
+                self.asked_loads.insert(load, AskedLoad::Cosigned(ask));
+            }
             Question::Publish(bytes) => self.publish(ask, StatementKind::Catalogue, bytes),
             Question::Declare(bytes) => self.publish(ask, StatementKind::Declaration, bytes),
             _ => self.context.reply(ask, Answer::Failed(Failure::NotFound("answer"))),
@@ -485,6 +501,17 @@ impl Node {
                 );
                 self.context.reply(ask, answer);
             }
+            (AskedLoad::Cosigned(ask), Loaded::Rows(rows)) => {
+                let row = rows.first().map(|(_, value)| {
+                    reeve_statement::cbor::from_slice::<CosignedRow>("row", value, value.len())
+                });
+                let answer = row
+                    .transpose()
+                    .map_or(Answer::Failed(Failure::Damaged("cosigned checkpoint")), |row| {
+                        Answer::Cosigned(row.map(Box::new))
+                    });
+                self.context.reply(ask, answer);
+            }
             (AskedLoad::Statement(ask), Loaded::Values(values)) => {
                 let statement = values.into_iter().next().flatten();
                 self.context.reply(ask, Answer::Statement(statement));
@@ -541,7 +568,7 @@ impl Node {
         }
     }
 
-    /// Questions about the ledger, from superiors.
+    /// Questions about the ledger, from superiors; and subordinates, which ask for a cosignature.
     pub(crate) fn on_ledger(&mut self, inbound: InboundId, peer: NodeKey, bytes: &[u8]) {
         let standing = self.peers.greeted(&peer).map(|greeted| greeted.standing);
         let refused = match (standing, decode::<LedgerMessage>(bytes)) {
@@ -555,6 +582,10 @@ impl Node {
             ) => {
                 let term = self.ledger.term();
                 return self.load_proof(ProofFor::Peer(inbound), term, index, size);
+            }
+            (Some(Standing::Subordinate), Ok(LedgerMessage::Witness(shown))) => {
+                let answer = self.witness(peer, &shown);
+                return self.context.respond(inbound, to_vec(&answer));
             }
             (Some(_), Err(_)) => Refusal::Malformed,
             _ => Refusal::OutOfPlace,

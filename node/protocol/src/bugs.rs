@@ -93,11 +93,13 @@ pub enum Bug {
     OneSourceIsEnough,
     /// Says of every revision that it is an update.
     EveryRevisionIsAnUpdate,
+    /// Cosigns a subordinate's ledger without looking whether it goes on from the last one.
+    CosignUnchecked,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -139,6 +141,7 @@ impl Bug {
         Self::ForgetUnits,
         Self::OneSourceIsEnough,
         Self::EveryRevisionIsAnUpdate,
+        Self::CosignUnchecked,
     ];
 }
 

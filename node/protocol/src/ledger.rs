@@ -77,11 +77,14 @@ impl Ledger {
         {
             return note.clone();
         }
-        let checkpoint =
-            Checkpoint { origin: self.origin.clone(), size, root: self.frontier.root() };
-        let note = checkpoint.sign(key);
+        let note = self.sign_at(size, self.frontier.root(), key);
         self.checkpoint = Some((size, note.clone()));
         note
+    }
+
+    /// The signed note over an earlier tree of this ledger.
+    pub(crate) fn sign_at(&self, size: u64, root: Digest, key: &SecretKey) -> String {
+        Checkpoint { origin: self.origin.clone(), size, root }.sign(key)
     }
 }
 

@@ -55,6 +55,7 @@ pub mod situation;
 pub mod stored;
 mod trust;
 pub mod wire;
+pub mod witness;
 
 pub use effect::{Effect, Input, NodeKey, Now};
 pub use node::{Node, StartError};

@@ -27,7 +27,7 @@ use crate::consent::{Act, Adopt, Proposal};
 use crate::declared::Declared;
 use crate::effect::NodeKey;
 use crate::register::{RegisterAct, RegisterFault};
-use crate::rows::{ImportRow, IssuedRow, SentRow};
+use crate::rows::{CosignedRow, EquivocationRow, ImportRow, IssuedRow, SentRow};
 use crate::situation::SituationView;
 use crate::trust::Standing;
 
@@ -184,6 +184,15 @@ pub enum Question {
         /// Ledger size to prove it for.
         size: u64,
     },
+    /// A checkpoint that a witness has cosigned.
+    Cosigned {
+        /// Of which term's ledger; none: the present one's.
+        term: Option<u64>,
+        /// The first that has more entries than this; none: the newest of the present term.
+        after: Option<u64>,
+    },
+    /// Proofs that subordinates keep two ledgers.
+    Equivocations,
     /// The catalogue.
     Catalogue,
     /// The register of subordinates.
@@ -359,6 +368,10 @@ pub enum Answer {
     Statement(Option<Vec<u8>>),
     /// A signed note.
     Checkpoint(String),
+    /// A checkpoint that a witness has cosigned, or none.
+    Cosigned(Option<Box<CosignedRow>>),
+    /// Proofs that subordinates keep two ledgers.
+    Equivocations(Vec<EquivocationRow>),
     /// What an auditor needs besides statements.
     Evidence {
         /// Digest of the statement with the catalogue in force; none: there is none.
@@ -694,6 +707,10 @@ pub struct Status {
     pub ledger_size: u64,
     /// Root of its ledger.
     pub ledger_root: Digest,
+    /// The newest checkpoint of it that a witness has cosigned: entries, who, and when.
+    pub witnessed: Option<(u64, UnitPath, Timestamp)>,
+    /// Subordinates that are proven to keep two ledgers: unit, term, and when it was found.
+    pub equivocations: Vec<(UnitPath, u64, Timestamp)>,
     /// Writers of this home that forked.
     pub forks: Vec<ForkStatus>,
     /// Imports that began and did not end.

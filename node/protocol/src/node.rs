@@ -33,13 +33,14 @@ use crate::refusal::Refusal;
 use crate::report::term::ledger_of;
 use crate::report::{Newcomer, Reports, SWEEP_MS};
 use crate::rows::{
-    self, AdoptionRow, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow, IssuedRow, MemberRow,
-    RequestRow,
+    self, AdoptionRow, EquivocationRow, FigureRow, ForkRow, HeadRow, HeardRow, ImportRow,
+    IssuedRow, MemberRow, RequestRow, WitnessedRow,
 };
 use crate::settings::Settings;
 use crate::share::Shares;
 use crate::trust::Trust;
 use crate::wire::{ReportAnswer, SignedList, decode};
+use crate::witness::Witnessing;
 
 /// How far the wall clock may lie behind the last signed time before nothing is signed any more, in
 /// milliseconds: five minutes, as much as peers tolerate forwards.
@@ -97,6 +98,8 @@ pub struct Node {
     pub(crate) stale_pages: bool,
     /// Who refused this node's hello last, until a hello of its own is welcome there.
     pub(crate) last_hello_refusal: Option<(NodeKey, Refusal)>,
+    /// Which ledgers were cosigned, and which are forked.
+    pub(crate) witnessing: Witnessing,
     /// What this home consented to.
     pub(crate) acts: Acts,
     /// Which emergencies are declared.
@@ -207,6 +210,7 @@ impl Node {
             past_ledgers: BTreeMap::new(),
             stale_pages: false,
             last_hello_refusal: None,
+            witnessing: Witnessing::default(),
             acts: Acts::default(),
             declarations: Declarations::default(),
             restored_catalogue: None,
@@ -260,6 +264,10 @@ impl Node {
         } else if key.starts_with(rows::HEAD) {
             let head = row!(HeadRow);
             self.reports.heads.insert(head.unit.clone(), head);
+        } else if key.starts_with(rows::WITNESSED) {
+            self.witnessing.restore_witnessed(row!(WitnessedRow));
+        } else if key.starts_with(rows::EQUIVOCATION) {
+            self.witnessing.restore_equivocation(row!(EquivocationRow));
         } else if key.starts_with(rows::DISCLOSURE) {
             self.restore_disclosure(value).map_err(damaged)?;
         } else if key.starts_with(rows::FIGURE) {
@@ -308,6 +316,10 @@ impl Node {
             MARK => self.restore_mark(value)?,
             _ if key.starts_with(HEARD_MARK) => {
                 self.restore_heard_mark(key.strip_prefix(HEARD_MARK)?, value)?;
+            }
+            rows::NEWEST_COSIGNED => {
+                let row = from_slice("cosigned checkpoint", value, ROW_BYTES).ok()?;
+                self.witnessing.restore_cosigned(row);
             }
             rows::FROM_BACKUP => self.restore_from_backup(value)?,
             _ if key.starts_with(KNOWN) => self.restore_authority(value)?,
@@ -462,6 +474,9 @@ impl Node {
         if self.on_office_told(request, &result) {
             return;
         }
+        if self.on_witnessed(request, &result) {
+            return;
+        }
         if self.peers.greeting.contains_key(&request) {
             self.on_hello_answer(request, result);
         } else if self.reports.deliveries.contains_key(&request) {
@@ -492,6 +507,7 @@ impl Node {
             .and_then(|loaded| self.on_look_loaded(load, loaded))
             .and_then(|loaded| self.on_letter_loaded(load, loaded))
             .and_then(|loaded| self.on_office_loaded(load, loaded))
+            .and_then(|loaded| self.on_tree_loaded(load, loaded))
             .and_then(|loaded| self.on_asked_loaded(load, loaded));
         if rest.is_some() {
             self.context.counters.count("driver", "unknown_load");
@@ -527,6 +543,7 @@ impl Node {
             self.review_imports();
             self.review_day();
             self.review_declarations();
+            self.review_witness();
             self.reports.due.forget_quiet(now);
         }
         self.end_parting();

@@ -101,6 +101,8 @@ refusals! {
     NotReporting = 32 "not_reporting" "another node reports for this unit by now; reports go to that one",
     /// An authority of the chain has another key than is known of it, and does not say how it came to it.
     OtherAuthority = 33 "other_authority" "an authority has another key than before, and its certificate does not say how it came to it; compare keys over another channel",
+    /// The unit has signed two ledgers of this term.
+    LedgerForked = 34 "ledger_forked" "the unit has signed two ledgers in this term, and that is proven; its authority must appoint a node for a later term",
 }
 
 impl Refusal {

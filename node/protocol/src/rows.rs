@@ -13,7 +13,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::release::RevisionReason;
 use reeve_statement::statement::{Body, FigureId, Statement};
 use reeve_statement::time::Timestamp;
-use reeve_statement::unit::UnitId;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::effect::NodeKey;
 use crate::refusal::Refusal;
@@ -39,6 +39,8 @@ pub const REBUILDING: &[u8] = b"rebuilding";
 pub const DECLARATION: &[u8] = b"declared/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
+/// Under [`META`]: the newest of this node's own checkpoints that a witness has cosigned.
+pub const NEWEST_COSIGNED: &[u8] = b"cosigned";
 /// What another node of this home told of its office, by the key that a row has there.
 pub const OFFICE: &[u8] = b"office/";
 /// Peers that were admitted, by node key (*restored*).
@@ -53,6 +55,10 @@ pub const HEARD: &[u8] = b"heard/";
 pub const HEAD: &[u8] = b"head/";
 /// Last ledger heads of subordinates' earlier terms, by unit and term.
 pub const PAST_HEAD: &[u8] = b"past-head/";
+/// Ledger checkpoints of subordinates that this node cosigned last, by unit (*restored*).
+pub const WITNESSED: &[u8] = b"witnessed/";
+/// Proofs that subordinates keep two ledgers, by unit and term (*restored*).
+pub const EQUIVOCATION: &[u8] = b"equivocation/";
 /// The last request to each subordinate (*restored*).
 pub const REQUEST: &[u8] = b"request/";
 /// State of the indicators (*restored*).
@@ -78,6 +84,8 @@ pub const STATEMENT: &[u8] = b"statement/";
 pub const CHUNK: &[u8] = b"chunk/";
 /// Statements issued, by term and ledger index.
 pub const SENT: &[u8] = b"sent/";
+/// Checkpoints of this node's ledgers that a witness has cosigned, by term and size.
+pub const COSIGNED: &[u8] = b"cosigned/";
 /// Nodes of the ledgers' trees, by term.
 pub const LEDGER: &[u8] = b"ledger/";
 /// Snapshots of shards.
@@ -89,9 +97,24 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 15] = [
-    CRL, META, ISSUED, ADOPTED, FORK, MEMBER, SHARD, IMPORT, CURSOR, HEAD, DISCLOSURE, FIGURE,
-    HEARD, REQUEST, PAGE,
+pub const RESTORED: [&[u8]; 17] = [
+    CRL,
+    META,
+    ISSUED,
+    ADOPTED,
+    FORK,
+    MEMBER,
+    SHARD,
+    IMPORT,
+    CURSOR,
+    HEAD,
+    WITNESSED,
+    EQUIVOCATION,
+    DISCLOSURE,
+    FIGURE,
+    HEARD,
+    REQUEST,
+    PAGE,
 ];
 
 /// A key: a prefix and the parts after it.
@@ -404,6 +427,87 @@ pub struct HeadRow {
     /// The reporting term whose ledger it is: the highest that was heard of.
     #[n(4)]
     pub term: u64,
+}
+
+/// The checkpoint of a subordinate's ledger that this node cosigned last.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct WitnessedRow {
+    /// Whose ledger.
+    #[n(0)]
+    pub unit: UnitId,
+    /// Of which reporting term.
+    #[n(1)]
+    pub term: u64,
+    /// How many entries it holds.
+    #[n(2)]
+    pub size: u64,
+    /// Its root.
+    #[n(3)]
+    pub root: Digest,
+    /// The note as the unit signed it.
+    #[n(4)]
+    pub note: String,
+    /// When it was cosigned.
+    #[n(5)]
+    pub at: Timestamp,
+}
+
+/// A checkpoint of this node's ledger that a witness has cosigned.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct CosignedRow {
+    /// The reporting term of the ledger.
+    #[n(0)]
+    pub term: u64,
+    /// How many entries it holds.
+    #[n(1)]
+    pub size: u64,
+    /// Its root.
+    #[n(2)]
+    pub root: Digest,
+    /// The note with both signatures.
+    #[n(3)]
+    pub note: String,
+    /// Which unit's node cosigned it.
+    #[n(4)]
+    pub witness: UnitPath,
+    /// When, by the witness's clock.
+    #[n(5)]
+    pub at: Timestamp,
+    /// The witness's chain of certificates, leaf first.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// Size of the checkpoint of this term that was cosigned before it; 0: none.
+    #[n(7)]
+    pub before: u64,
+}
+
+/// The proof that a subordinate keeps two ledgers of one term.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct EquivocationRow {
+    /// Which unit.
+    #[n(0)]
+    pub unit: UnitPath,
+    /// In which term.
+    #[n(1)]
+    pub term: u64,
+    /// How many entries both checkpoints have.
+    #[n(2)]
+    pub size: u64,
+    /// One signed note.
+    #[n(3)]
+    pub one: String,
+    /// The other.
+    #[n(4)]
+    pub other: String,
+    /// The chain of the node that signed both, leaf first.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
+    /// When this node saw the second.
+    #[n(6)]
+    pub found_at: Timestamp,
 }
 
 /// The last request to a subordinate: said again as it is, until it would say something else.

@@ -405,6 +405,25 @@ pub enum LedgerMessage {
         #[n(1)]
         size: u64,
     },
+    /// From a subordinate to its superior: asks for its cosignature.
+    #[n(2)]
+    Witness(#[n(0)] Shown),
+}
+
+/// What a unit shows of its ledger to whoever is to cosign it (as the `add-checkpoint` of C2SP
+/// tlog-witness).
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Shown {
+    /// The checkpoint, a signed note.
+    #[n(0)]
+    pub checkpoint: String,
+    /// A signed checkpoint of the size that the witness cosigned last; none: it has cosigned nothing.
+    #[n(1)]
+    pub before: Option<String>,
+    /// That the one goes on from the other: a consistency proof.
+    #[cbor(n(2), decode_with = "decode_hashes")]
+    pub proof: Vec<Digest>,
 }
 
 /// Answers about a ledger.
@@ -419,6 +438,12 @@ pub enum LedgerAnswer {
     /// Not answered.
     #[n(2)]
     Refused(#[n(0)] Refusal),
+    /// The witness's cosignature of the checkpoint that was shown: a line of its note.
+    #[n(3)]
+    Cosigned(#[n(0)] String),
+    /// The witness has cosigned this size last, and is to be shown how the ledger goes on from there.
+    #[n(4)]
+    Seen(#[n(0)] u64),
 }
 
 fn decode_hashes<C>(

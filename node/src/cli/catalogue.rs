@@ -130,6 +130,7 @@ pub(super) fn sign(
         onward: Onward::Anyone,
         issued_at: now(),
         valid_until: None,
+        witnessed: None,
         body,
     };
     let signed = cose::sign(&statement, authority.key(), authority.chain()).map_err(failed)?;

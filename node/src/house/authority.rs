@@ -183,6 +183,7 @@ impl Authority {
             onward: Onward::Anyone,
             issued_at: now,
             valid_until: None,
+            witnessed: None,
             body: Body::Catalogue(catalogue),
         };
         Ok(cose::sign(&statement, &self.key, &self.chain)?.to_bytes())

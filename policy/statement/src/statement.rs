@@ -5,7 +5,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::catalogue::{Catalogue, RecipientClass};
-use crate::digest::FederationId;
+use crate::digest::{Digest, FederationId};
 use crate::names::IndicatorId;
 use crate::notice::Notice;
 use crate::period::Period;
@@ -147,6 +147,29 @@ pub struct Statement {
     /// What it says.
     #[n(8)]
     pub body: Body,
+    /// How far a witness has cosigned the issuer's ledger of this term, as the issuer knew when it signed
+    /// this; none: not at all, or the recipient does not see the ledger.
+    #[n(9)]
+    pub witnessed: Option<Witnessed>,
+}
+
+/// The newest cosigned checkpoint of a ledger. The ledger was so at that time, and what it was said in was
+/// signed later.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Witnessed {
+    /// How many entries the checkpoint has.
+    #[n(0)]
+    pub size: u64,
+    /// Its root.
+    #[n(1)]
+    pub root: Digest,
+    /// Which unit's node cosigned it.
+    #[n(2)]
+    pub by: UnitPath,
+    /// When, by the witness's clock; whole seconds.
+    #[n(3)]
+    pub at: Timestamp,
 }
 
 /// Which figure a release or notice is about.

@@ -312,6 +312,7 @@ impl Registry {
             onward: Onward::Anyone,
             issued_at: Timestamp::from_millis(at),
             valid_until: None,
+            witnessed: None,
             body,
         };
         let chain = Chain::new(authority, above).unwrap();

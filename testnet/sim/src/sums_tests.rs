@@ -38,6 +38,7 @@ fn statement(issuer: &str, body: Body) -> Statement {
         onward: Onward::Anyone,
         issued_at: Timestamp::from_millis(NOON),
         valid_until: None,
+        witnessed: None,
         body,
     }
 }

@@ -128,6 +128,7 @@ impl Member {
             onward: Onward::Aggregate,
             issued_at: wall(),
             valid_until: None,
+            witnessed: None,
             body: Body::Notice(notice),
         };
         let signed = sign(&statement, &self.key, &self.chain).map_err(HostileError::text)?;

@@ -23,11 +23,13 @@ use crate::trust::{Standing, standing};
 use crate::wire::{Blob, CHANGES_BYTES, HomeAnswer, HomeMessage, OFFICE_ROWS, OfficeRow, decode};
 
 /// What belongs to an office, in the order in which it is told and taken over.
-const OFFICE: [&[u8]; 7] = [
+const OFFICE: [&[u8]; 9] = [
     rows::META,
     rows::MEMBER,
     rows::HEAD,
     rows::PAST_HEAD,
+    rows::WITNESSED,
+    rows::EQUIVOCATION,
     rows::DISCLOSURE,
     rows::FIGURE,
     rows::HEARD,
@@ -387,6 +389,14 @@ impl Node {
         } else if key.starts_with(rows::HEAD) {
             let Ok(row) = from_slice::<rows::HeadRow>("row", &value, value.len()) else { return };
             let held = self.reports.heads.get(&row.unit);
+            if held.is_some_and(|held| (held.term, held.size) >= (row.term, row.size)) {
+                return;
+            }
+        } else if key.starts_with(rows::WITNESSED) {
+            let Ok(row) = from_slice::<rows::WitnessedRow>("row", &value, value.len()) else {
+                return;
+            };
+            let held = self.witnessing.witnessed(&row.unit);
             if held.is_some_and(|held| (held.term, held.size) >= (row.term, row.size)) {
                 return;
             }

@@ -246,7 +246,7 @@ impl Node {
     ) {
         self.context.counters.count("statements", "verified");
         let judged = self.judge(peer, &verified).and_then(|judged| {
-            self.judge_checkpoint(peer, verified.signer(), &checkpoint).map(|()| judged)
+            self.judge_checkpoint(peer, verified.signer(), &checkpoint).map(|_| judged)
         });
         match judged {
             Ok(Judgement::Held) => {
@@ -360,35 +360,51 @@ impl Node {
 
     /// A subordinate's ledger never shrinks, and never has two roots of one size. Deliveries of one
     /// connection may overtake each other, so what counts is the ledger known when it began.
-    fn judge_checkpoint(
-        &self,
+    pub(crate) fn judge_checkpoint(
+        &mut self,
         peer: NodeKey,
         signer: &VerifiedChain,
         note: &str,
-    ) -> Result<(), Refusal> {
-        let name = dns_name(signer.unit(), self.settings.roots.domain())
-            .map_err(|_| Refusal::Malformed)?;
+    ) -> Result<Checkpoint, Refusal> {
         let term = signer.term().ok_or(Refusal::NoRight)?;
-        let origin = Origin::of(&name, term).map_err(|_| Refusal::Malformed)?;
-        let checkpoint = if self.settings.bugs.has(Bug::BelieveLedgers) {
-            Checkpoint::parse_unverified(note)
-        } else {
-            Checkpoint::verify(note, &origin, signer.key())
+        let checkpoint = self.checkpoint_of(signer, note)?;
+        self.judge_ledger(peer, signer, &checkpoint, note)?;
+        let Some(held) = self.reports.heads.get(signer.unit().leaf()) else {
+            return Ok(checkpoint);
         };
-        let checkpoint = checkpoint.map_err(|_| Refusal::BadSignature)?;
-        let Some(held) = self.reports.heads.get(signer.unit().leaf()) else { return Ok(()) };
         match term.cmp(&held.term) {
             core::cmp::Ordering::Less => return Err(Refusal::OldTerm),
             core::cmp::Ordering::Equal => {}
             // A new term's ledger begins anew.
-            core::cmp::Ordering::Greater => return Ok(()),
+            core::cmp::Ordering::Greater => return Ok(checkpoint),
         }
         // A term may begin amid a connection: what was known at the hello is of the one before.
         let floor = self.peers.greeted(&peer).map_or((term, held.size), |peer| peer.ledger_floor);
         let floor = if floor.0 == term { floor.1 } else { 0 };
         let smaller = checkpoint.size < floor;
         let forked = checkpoint.size == held.size && checkpoint.root != held.root;
-        if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(()) }
+        if smaller || forked { Err(Refusal::LedgerRegressed) } else { Ok(checkpoint) }
+    }
+
+    /// Reads a checkpoint of the ledger that the signer's unit keeps in the signer's term.
+    pub(crate) fn checkpoint_of(
+        &self,
+        signer: &VerifiedChain,
+        note: &str,
+    ) -> Result<Checkpoint, Refusal> {
+        let origin = self.origin_of(signer).ok_or(Refusal::Malformed)?;
+        let checkpoint = if self.settings.bugs.has(Bug::BelieveLedgers) {
+            Checkpoint::parse_unverified(note)
+        } else {
+            Checkpoint::verify(note, &origin, signer.key())
+        };
+        checkpoint.map_err(|_| Refusal::BadSignature)
+    }
+
+    /// The name of the ledger that the signer's unit keeps in the signer's term.
+    pub(crate) fn origin_of(&self, signer: &VerifiedChain) -> Option<Origin> {
+        let name = dns_name(signer.unit(), self.settings.roots.domain()).ok()?;
+        Origin::of(&name, signer.term()?).ok()
     }
 
     /// A subordinate shows its ledger alone.
@@ -500,7 +516,7 @@ impl Node {
         self.touched_by_subordinate(&id, first);
     }
 
-    fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
+    pub(crate) fn keep_head(&mut self, unit: &UnitId, term: u64, note: &str) {
         let Ok(checkpoint) = Checkpoint::parse_unverified(note) else { return };
         if let Some(held) = self.reports.heads.get(unit) {
             if (held.term, held.size) >= (term, checkpoint.size) {

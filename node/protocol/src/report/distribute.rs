@@ -285,8 +285,10 @@ impl Node {
     ) -> Option<(Digest, Vec<u8>)> {
         let term = self.settings.term?;
         let issued_at = self.signing_time()?;
+        let witnessed = self.witnessed_for(&audience);
         let statement = Statement {
             version: VERSION,
+            witnessed,
             federation: self.federation,
             issuer: self.settings.unit.clone(),
             term,

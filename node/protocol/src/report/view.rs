@@ -183,6 +183,8 @@ impl Node {
             short_of_space: self.short,
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
+            witnessed: self.view_witnessed(),
+            equivocations: self.view_equivocations(),
             forks: self.view_forks(),
             interrupted_imports: self.interrupted.values().cloned().collect(),
             queued_writes: self.home.queue.len(),

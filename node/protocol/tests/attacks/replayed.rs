@@ -186,11 +186,18 @@ fn attack_04_two_statements_for_one_edition_and_two_ledgers_of_one_size() {
         }
         let answer = peer.deliver(&mut world, nation, &other);
         assert_eq!(answer, ReportAnswer::Refused(Refusal::Equivocation), "fork {fork}");
-        // The same fork, told by two heads of one ledger size.
+    }
+    // The same fork, told by two heads of one ledger size: from then on there is proof.
+    for _ in 0..2 {
         let forked = forked_head(&world, &peer);
         let answer: ReportAnswer =
             decode(&peer.frame(&mut world, nation, Channel::Report, forked)).unwrap();
-        assert_eq!(answer, ReportAnswer::Refused(Refusal::LedgerRegressed), "fork {fork}");
+        assert_eq!(answer, ReportAnswer::Refused(Refusal::LedgerForked));
+        let right = peer.notice(&world, &day(count(40, 200)), 1);
+        let answer = peer.deliver(&mut world, nation, &right);
+        assert_eq!(answer, ReportAnswer::Refused(Refusal::LedgerForked), "nothing more is taken");
+        world.restart("it", "1", Some(1));
+        greet(&mut world, &peer, nation);
     }
 }
 

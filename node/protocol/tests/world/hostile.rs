@@ -153,6 +153,7 @@ impl Hostile {
             onward: Onward::Aggregate,
             issued_at: world.time().wall,
             valid_until: None,
+            witnessed: None,
             body: Body::Notice(notice),
         };
         change(&mut statement);

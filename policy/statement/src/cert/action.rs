@@ -60,7 +60,7 @@ actions! {
     Admit = 5, "admit";
     /// Sign requests for figures.
     Query = 6, "query";
-    /// Read ledgers and evidence.
+    /// Read ledgers and evidence, and cosign ledgers of others.
     Audit = 7, "audit";
     /// Sign changes of the unit's own records.
     Write = 8, "write";

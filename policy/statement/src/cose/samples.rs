@@ -139,6 +139,7 @@ pub(super) fn statement(line: &Line, body: Body) -> Statement {
         onward: Onward::Aggregate,
         issued_at: NOW.plus_millis(123),
         valid_until: None,
+        witnessed: None,
         body,
     }
 }

@@ -365,6 +365,7 @@ impl World {
             onward: Onward::Aggregate,
             issued_at: self.time().wall,
             valid_until: None,
+            witnessed: None,
             body,
         };
         Some(sign(&statement, &secret, &chain).ok()?.to_bytes())
@@ -459,6 +460,7 @@ pub fn operation_seeds() -> Vec<Vec<u8>> {
         onward: Onward::Anyone,
         issued_at: NOW,
         valid_until: None,
+        witnessed: None,
         body: Body::Catalogue(catalogue),
     };
     let (authority, chain) = (key("authority it"), house().authority_chain(&path("it")));

@@ -11,12 +11,16 @@ use reeve_statement::completeness::Manifest;
 use reeve_statement::cose::{Signed, Verifier, sign};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::cosignature::{
+    WitnessName, claimed_witnesses, cosign, verify_cosignature,
+};
 use reeve_statement::ledger::{
     ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion,
 };
 use reeve_statement::limits::STATEMENT_BYTES;
 use reeve_statement::statement::{Audience, Body, Onward, Statement, VERSION};
 use reeve_statement::table::Table;
+use reeve_statement::time::Timestamp;
 
 use super::text;
 use crate::house::{NOW, house, key, path};
@@ -128,6 +132,7 @@ pub fn payload_seeds() -> Vec<Vec<u8>> {
         onward: Onward::Anyone,
         issued_at: NOW,
         valid_until: None,
+        witnessed: None,
         body: Body::Catalogue(crate::house::catalogue().clone()),
     };
     GOOD.iter().map(|bytes| payload(bytes)).chain([to_vec(&statement)]).collect()
@@ -179,6 +184,11 @@ pub fn ledger(bytes: &[u8]) {
         if let Ok(checkpoint) = Checkpoint::verify(note, &origin, &key("ledger").public()) {
             assert_eq!((checkpoint.size, checkpoint.root), (7, Digest::of(b"root")));
         }
+        let cosigned = verify_cosignature(note, &witness(), &key("witness").public());
+        if let Ok(Some(at)) = cosigned {
+            assert_eq!(at, COSIGNED_AT);
+            assert_eq!(claimed_witnesses(note).unwrap().first(), Some(&witness().to_string()));
+        }
     }
     // Two sizes, then hashes: a proof that leads to a root that nobody made proves nothing.
     let Some((head, rest)) = bytes.split_at_checked(16) else { return };
@@ -197,6 +207,13 @@ pub fn ledger(bytes: &[u8]) {
     }
 }
 
+/// When the seed's checkpoint was cosigned.
+const COSIGNED_AT: Timestamp = Timestamp::from_seconds(1_772_366_400);
+
+fn witness() -> WitnessName {
+    WitnessName::of("03.it.reeve.example").unwrap()
+}
+
 /// Seeds of [`ledger`].
 pub fn ledger_seeds() -> Vec<Vec<u8>> {
     let origin = Origin::of("016.03.it.reeve.example", 1).unwrap();
@@ -206,5 +223,13 @@ pub fn ledger_seeds() -> Vec<Vec<u8>> {
         bytes.resize(16 + 32 * hashes, 0x5a);
         bytes
     };
-    vec![note.into_bytes(), proof(3, 7, 3), proof(6, 7, 2), proof(1 << 40, 1 << 41, 41)]
+    let line = cosign(&note, &witness(), &key("witness"), COSIGNED_AT).unwrap();
+    let cosigned = format!("{note}{line}");
+    vec![
+        note.into_bytes(),
+        cosigned.into_bytes(),
+        proof(3, 7, 3),
+        proof(6, 7, 2),
+        proof(1 << 40, 1 << 41, 41),
+    ]
 }

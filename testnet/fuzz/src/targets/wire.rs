@@ -10,7 +10,7 @@ use reeve_protocol::refusal::Refusal;
 use reeve_protocol::wire::{
     Blob, CHANGES, DISTRIBUTED, Downward, FRAME_BYTES, HAVE_ENTRIES, Have, HavePage, Hello,
     HelloAnswer, HomeAnswer, HomeMessage, LedgerAnswer, LedgerMessage, OFFICE_ROWS, OfficeRow,
-    ReportAnswer, SignedList, Upward, WIRE_VERSION, decode,
+    ReportAnswer, Shown, SignedList, Upward, WIRE_VERSION, decode,
 };
 use reeve_statement::adoption::{Adopted, Adoption};
 use reeve_statement::catalogue::RecipientClass;
@@ -293,6 +293,13 @@ pub fn question_seeds() -> Vec<Vec<u8>> {
         to_vec(&LedgerAnswer::Head("note".to_owned())),
         to_vec(&LedgerAnswer::Proof(vec![Digest::of(b"a"), Digest::of(b"b")])),
         to_vec(&LedgerAnswer::Refused(Refusal::Malformed)),
+        to_vec(&LedgerMessage::Witness(Shown {
+            checkpoint: "note".to_owned(),
+            before: Some("note".to_owned()),
+            proof: vec![Digest::of(b"a")],
+        })),
+        to_vec(&LedgerAnswer::Cosigned("line".to_owned())),
+        to_vec(&LedgerAnswer::Seen(7)),
         super::enrolment::invite_line().into_bytes(),
     ]
 }

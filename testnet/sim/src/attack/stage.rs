@@ -359,6 +359,7 @@ fn received(issuer: UnitPath, permit: &Permit, body: Body) -> Input {
         onward: Onward::Aggregate,
         issued_at: Timestamp::default(),
         valid_until: None,
+        witnessed: None,
         body,
     };
     Input::of_kept(&statement, Digest::ZERO).unwrap()
