@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use reeve_audit::{EQUIVOCATION_FORMAT, EquivocationFile};
 use reeve_protocol::consent::{Act, Consent, Proposal};
-use reeve_protocol::rows::{IssuedRow, SentRow};
+use reeve_protocol::rows::{CosignedRow, EquivocationRow, IssuedRow, SentRow};
 use reeve_statement::adoption::Adopted;
 use reeve_statement::calendar::DueDays;
 use reeve_statement::catalogue::{Catalogue, CutOff, Floors, Indicator, RecipientClass};
+use reeve_statement::cert::Chain;
 use serde::{Deserialize, Serialize};
 
 use super::figure::{measure, titles};
@@ -126,6 +128,58 @@ pub struct Proof {
     pub size: u64,
     /// The hashes, from the leaf up.
     pub hashes: Vec<String>,
+}
+
+/// A checkpoint that a witness has cosigned (C2SP tlog-cosignature).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cosigned {
+    /// The reporting term of the ledger.
+    pub term: u64,
+    /// How many entries it holds.
+    pub size: u64,
+    /// The signed note, with the witness's signature.
+    pub checkpoint: String,
+    /// Which unit's node cosigned it.
+    pub witness: String,
+    /// When, by the witness's clock.
+    pub at: String,
+    /// The witness's chain of certificates, leaf first, in PEM.
+    pub chain: String,
+    /// Size of the checkpoint that was cosigned before it; 0: none.
+    pub before: u64,
+}
+
+impl Cosigned {
+    /// The document for a row.
+    #[must_use]
+    pub fn of(row: &CosignedRow) -> Self {
+        let chain = Chain::from_cbor(&row.chain);
+        Self {
+            term: row.term,
+            size: row.size,
+            checkpoint: row.note.clone(),
+            witness: row.witness.to_string(),
+            at: row.at.to_string(),
+            // Kept as it was shown; what cannot be read proves nothing, and says so by being empty.
+            chain: chain.map(|chain| chain.to_pem()).unwrap_or_default(),
+            before: row.before,
+        }
+    }
+}
+
+/// The file for the proof that a unit keeps two ledgers.
+#[must_use]
+pub fn equivocation_file(row: &EquivocationRow) -> EquivocationFile {
+    let chain = Chain::from_cbor(&row.chain);
+    EquivocationFile {
+        format: EQUIVOCATION_FORMAT.to_owned(),
+        unit: row.unit.to_string(),
+        term: row.term,
+        one: row.one.clone(),
+        other: row.other.clone(),
+        chain: chain.map(|chain| chain.to_pem()).unwrap_or_default(),
+        found_at: Some(row.found_at.to_string()),
+    }
 }
 
 /// A node to be admitted.

@@ -19,8 +19,9 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    ActView, AdoptRequest, Adoptions, CatalogueView, Evidence, IndicatorView, IssuedEntry,
-    MemberRequest, Periods, PolicyState, Proof, ProposalView, Published, SentEntry,
+    ActView, AdoptRequest, Adoptions, CatalogueView, Cosigned, Evidence, IndicatorView,
+    IssuedEntry, MemberRequest, Periods, PolicyState, Proof, ProposalView, Published, SentEntry,
+    equivocation_file,
 };
 pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};
@@ -37,8 +38,8 @@ pub use situation::{
     ThresholdView, UnitsView,
 };
 pub use status::{
-    Behind, DeclarationView, ForkView, PeerView, RefusedFigure, StatusView, StorageView,
-    SubordinateView,
+    Behind, DeclarationView, EquivocationView, ForkView, PeerView, RefusedFigure, StatusView,
+    StorageView, SubordinateView, WitnessedView,
 };
 
 /// Media type of failures (RFC 9457).

@@ -93,6 +93,28 @@ impl From<&ForkStatus> for ForkView {
     }
 }
 
+/// The checkpoint of its ledger that a witness has cosigned last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WitnessedView {
+    /// How many entries it has.
+    pub size: u64,
+    /// Which unit's node cosigned it.
+    pub by: String,
+    /// When, by the witness's clock.
+    pub at: String,
+}
+
+/// A subordinate that is proven to keep two ledgers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquivocationView {
+    /// Which unit.
+    pub unit: String,
+    /// In which term: nothing that it signs in it is taken any more.
+    pub term: u64,
+    /// When it was found.
+    pub found_at: String,
+}
+
 /// A declaration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeclarationView {
@@ -222,6 +244,12 @@ pub struct StatusView {
     pub ledger_size: u64,
     /// Root of its ledger.
     pub ledger_root: String,
+    /// The checkpoint of it that a witness has cosigned last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessed: Option<WitnessedView>,
+    /// Subordinates that are proven to keep two ledgers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub equivocations: Vec<EquivocationView>,
     /// Writers of this home that forked, and are cut off.
     pub forks: Vec<ForkView>,
     /// Imports that began and did not end.
@@ -383,6 +411,20 @@ impl StatusView {
             short_of_space: status.short_of_space,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
+            witnessed: status.witnessed.as_ref().map(|(size, by, at)| WitnessedView {
+                size: *size,
+                by: by.to_string(),
+                at: at.to_string(),
+            }),
+            equivocations: status
+                .equivocations
+                .iter()
+                .map(|(unit, term, found_at)| EquivocationView {
+                    unit: unit.to_string(),
+                    term: *term,
+                    found_at: found_at.to_string(),
+                })
+                .collect(),
             forks: status.forks.iter().map(ForkView::from).collect(),
             interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),
             queued_writes: status.queued_writes,

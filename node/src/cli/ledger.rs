@@ -1,17 +1,22 @@
 //! `reeve ledger`: the head of the ledger, and proofs that a statement is in it.
 
+use std::path::PathBuf;
+
+use reeve_audit::EquivocationFile;
 use serde_json::json;
 
 use super::asking::Node;
-use super::{CommandError, Global, Output};
-use crate::api::Proof;
+use super::{CommandError, Global, Output, plain, table};
+use crate::api::{Cosigned, Proof};
 
 /// What of the ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   reeve ledger head
-  reeve ledger prove 41 --size 200")]
+  reeve ledger cosigned
+  reeve ledger prove 41 --size 200
+  reeve ledger equivocations -o evidence/")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -24,8 +29,20 @@ pub struct Arguments {
 pub enum Action {
     /// Print the newest signed checkpoint (C2SP tlog-checkpoint)
     Head,
+    /// Print the newest checkpoint that a witness has cosigned (C2SP tlog-cosignature)
+    Cosigned,
+    /// List subordinates that are proven to keep two ledgers, and write the proofs
+    Equivocations(Equivocations),
     /// Print a proof that a statement is in the ledger (RFC 6962)
     Prove(Prove),
+}
+
+/// Where to write them.
+#[derive(Debug, clap::Args)]
+pub struct Equivocations {
+    /// The folder for the proofs, one file each; `reeve audit verify FILE` checks one
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
 }
 
 /// Of which statement.
@@ -53,6 +70,23 @@ pub(super) fn run(
             let note = String::from_utf8_lossy(&note).into_owned();
             output.show(&json!({ "checkpoint": note }), || note.clone())
         }
+        Action::Cosigned => {
+            let cosigned: Cosigned = client.get("/v1/ledger/cosigned")?;
+            output.show(&cosigned, || cosigned.checkpoint.clone())
+        }
+        Action::Equivocations(Equivocations { output: folder }) => {
+            let proven: Vec<EquivocationFile> = client.get("/v1/ledger/equivocations")?;
+            if let Some(folder) = folder {
+                for proof in &proven {
+                    proof.write(folder).map_err(|reason| CommandError::File {
+                        doing: "cannot write into",
+                        path: folder.clone(),
+                        reason,
+                    })?;
+                }
+            }
+            output.show(&proven, || describe(&proven))
+        }
         Action::Prove(Prove { index, size, term }) => {
             let term = term.map(|term| format!("&term={term}")).unwrap_or_default();
             let proof: Proof =
@@ -60,4 +94,15 @@ pub(super) fn run(
             output.show(&proof, || proof.hashes.join("\n"))
         }
     }
+}
+
+fn describe(proven: &[EquivocationFile]) -> String {
+    if proven.is_empty() {
+        return "no subordinate is proven to keep two ledgers".to_owned();
+    }
+    let row = |proof: &EquivocationFile| {
+        let found = proof.found_at.as_deref().unwrap_or("-");
+        vec![plain(&proof.unit), proof.term.to_string(), plain(found)]
+    };
+    table(&["unit", "term", "found"], &[1], &proven.iter().map(row).collect::<Vec<_>>())
 }

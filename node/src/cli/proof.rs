@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reeve_audit::{CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS};
+use reeve_audit::{
+    CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS, WITNESSES,
+};
 use reeve_statement::cert::{CrlSet, StaleRule};
 use reeve_statement::cose::{Signed, Verifier};
 use reeve_statement::digest::Digest;
@@ -17,7 +19,7 @@ use super::asking::Node;
 use super::identity::failed;
 use super::query::newest;
 use super::{CommandError, Global, Output};
-use crate::api::{Evidence, Figure, Proof, SentEntry};
+use crate::api::{Cosigned, Evidence, Figure, Proof, SentEntry};
 use crate::client::{Client, ClientError, escaped};
 use crate::house::House;
 
@@ -67,6 +69,8 @@ struct Made {
     not_here: usize,
     /// Statements of this unit that are shown to be in its ledger.
     in_ledger: usize,
+    /// Of them, those that are in a checkpoint which a witness has cosigned.
+    witnessed: usize,
 }
 
 pub(super) fn run(
@@ -114,6 +118,7 @@ pub(super) fn run(
         statements: collecting.statements.len(),
         not_here: collecting.not_here,
         in_ledger: collecting.in_ledger,
+        witnessed: collecting.witnessed,
     };
     collecting.file("README.txt".to_owned(), readme(&made).into_bytes());
     write(folder, &collecting.files)?;
@@ -133,6 +138,9 @@ struct Collecting<'c> {
     statements: BTreeMap<Digest, Statement>,
     not_here: usize,
     in_ledger: usize,
+    witnessed: usize,
+    /// Checkpoints that witnesses have cosigned, as they were asked for.
+    cosigned: Vec<Cosigned>,
 }
 
 impl<'c> Collecting<'c> {
@@ -144,6 +152,8 @@ impl<'c> Collecting<'c> {
             statements: BTreeMap::new(),
             not_here: 0,
             in_ledger: 0,
+            witnessed: 0,
+            cosigned: Vec::new(),
         }
     }
 
@@ -204,7 +214,7 @@ impl<'c> Collecting<'c> {
 
     fn statement(&mut self, digest: &Digest) -> Result<Option<Statement>, CommandError> {
         let path = format!("/v1/statements/{digest}");
-        let Some(bytes) = found(self.client.bytes(&path, "application/cose"))? else {
+        let Some(bytes) = or_none(self.client.bytes(&path, "application/cose"))? else {
             return Ok(None);
         };
         let unsound = |reason: String| {
@@ -224,7 +234,7 @@ impl<'c> Collecting<'c> {
     fn chunks(&mut self, digests: &[Digest]) -> Result<(), CommandError> {
         for digest in digests {
             let path = format!("/v1/chunks/{digest}");
-            match found(self.client.bytes(&path, crate::api::CBOR))? {
+            match or_none(self.client.bytes(&path, crate::api::CBOR))? {
                 Some(bytes) => self.in_folder(CHUNKS, &digest.to_string(), bytes),
                 None => self.not_here += 1,
             }
@@ -264,6 +274,11 @@ impl<'c> Collecting<'c> {
         size: u64,
         checkpoint: &str,
     ) -> Result<(), CommandError> {
+        let cosigned = self.cosigned_with(index)?;
+        let (size, checkpoint) = match &cosigned {
+            Some(cosigned) => (cosigned.size, cosigned.checkpoint.as_str()),
+            None => (size, checkpoint),
+        };
         let proof: Proof =
             self.client.get(&format!("/v1/ledger/proof?index={index}&size={size}"))?;
         let hashes = proof.hashes.iter().filter_map(|hash| hash.parse().ok()).collect();
@@ -274,14 +289,54 @@ impl<'c> Collecting<'c> {
         };
         self.in_folder(PROOFS, &digest.to_string(), proof.to_string().into_bytes());
         self.in_ledger += 1;
+        self.witnessed += usize::from(cosigned.is_some());
         Ok(())
+    }
+
+    /// The first cosigned checkpoint that holds an entry, or none yet; with it goes the one before, which
+    /// shows that the entry is not older.
+    fn cosigned_with(&mut self, index: u64) -> Result<Option<Cosigned>, CommandError> {
+        let holds = |it: &&Cosigned| it.before <= index && index < it.size;
+        if let Some(known) = self.cosigned.iter().find(holds) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(cosigned) = self.cosigned_after(index)? else {
+            // The newest cosigned checkpoint that there is does not hold it.
+            if let Some(newest) = self.cosigned_newest()? {
+                self.witness(&newest);
+            }
+            return Ok(None);
+        };
+        self.witness(&cosigned);
+        if let Some(before) = cosigned.before.checked_sub(1)
+            && let Some(before) = self.cosigned_after(before)?
+        {
+            self.witness(&before);
+        }
+        self.cosigned.push(cosigned.clone());
+        Ok(Some(cosigned))
+    }
+
+    fn cosigned_after(&self, size: u64) -> Result<Option<Cosigned>, CommandError> {
+        or_none(self.client.get(&format!("/v1/ledger/cosigned?after={size}")))
+    }
+
+    fn cosigned_newest(&self) -> Result<Option<Cosigned>, CommandError> {
+        or_none(self.client.get("/v1/ledger/cosigned"))
+    }
+
+    fn witness(&mut self, cosigned: &Cosigned) {
+        let name = format!("{}-{}", cosigned.term, cosigned.size);
+        self.in_folder(CHECKPOINTS, &name, cosigned.checkpoint.clone().into_bytes());
+        let digest = Digest::of(cosigned.chain.as_bytes());
+        self.in_folder(WITNESSES, &digest.to_string(), cosigned.chain.clone().into_bytes());
     }
 }
 
 /// What the node answered; none where it has no such thing.
-fn found(answer: Result<Vec<u8>, ClientError>) -> Result<Option<Vec<u8>>, CommandError> {
+fn or_none<T>(answer: Result<T, ClientError>) -> Result<Option<T>, CommandError> {
     match answer {
-        Ok(bytes) => Ok(Some(bytes)),
+        Ok(found) => Ok(Some(found)),
         Err(ClientError::Problem(problem)) if problem.status == 404 => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -311,14 +366,16 @@ fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Command
 }
 
 fn describe(made: &Made) -> String {
-    let Made { folder, figure, period, edition, statements, not_here, in_ledger, .. } = made;
+    let Made {
+        folder, figure, period, edition, statements, not_here, in_ledger, witnessed, ..
+    } = made;
     let missing = match not_here {
         0 => String::new(),
         some => format!("\n{some} statements that it names are not here: their units have them"),
     };
     format!(
         "{figure} {period}, edition {edition}, in {}: {statements} statements, {in_ledger} of them \
-         shown to be in this unit's ledger{missing}\n\nreeve audit verify {} --federation {}",
+         shown to be in this unit's ledger, {witnessed} in what a witness has cosigned{missing}\n\nreeve audit verify {} --federation {}",
         folder.display(),
         folder.display(),
         made.federation
@@ -334,7 +391,9 @@ fn readme(made: &Made) -> String {
          statements/     signed statements (COSE_Sign1, RFC 9052), each with its certificate chain\n\
          chunks/         parts of large statements\n\
          revocation/     revocation lists (RFC 5280)\n\
-         ledger/         proofs that a statement is in its issuer's ledger (C2SP tlog-proof)\n\n\
+         ledger/         proofs that a statement is in its issuer's ledger (C2SP tlog-proof)\n\
+         checkpoints/    the ledger as witnesses cosigned it (C2SP tlog-cosignature)\n\
+         witnesses/      certificate chains of those witnesses\n\n\
          To check it, offline, with nothing else:\n\n\
         \x20   reeve-audit verify . --federation ID\n\n\
          where ID is the federation's id as you know it from elsewhere, not from this file.\n\

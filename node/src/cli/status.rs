@@ -144,6 +144,7 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
     }
     lines.push((Some(Text::LabelFigures), figures(status, locale)));
     lines.push((Some(Text::LabelLedger), locale.fill(Text::LedgerHead, &ledger)));
+    lines.push((Some(Text::LabelWitnessed), witnessed(status, locale)));
     let bad = |text, place: String| Style::Bad.of(&locale.fill(text, &[&place]));
     if let Some(held) = status.superior_ledger {
         lines.push((None, bad(Text::StoppedOldCopy, held.to_string())));
@@ -192,9 +193,25 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
     lines
 }
 
+/// How far a witness has cosigned the ledger.
+fn witnessed(status: &StatusView, locale: &Locale) -> String {
+    let Some(witnessed) = &status.witnessed else {
+        return locale.say(Text::NotWitnessed).to_owned();
+    };
+    let told = [witnessed.size.to_string(), plain(&witnessed.by), plain(&witnessed.at)];
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    locale.fill(Text::WitnessedTold, &told)
+}
+
 /// What somebody must see to.
 fn trouble(status: &StatusView, locale: &Locale) -> Lines {
     let mut lines = Lines::new();
+    for proven in &status.equivocations {
+        let told = [plain(&proven.unit), proven.term.to_string(), plain(&proven.found_at)];
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        let told = Style::Bad.of(&locale.fill(Text::EquivocationTold, &told));
+        lines.push((Some(Text::LabelEquivocation), told));
+    }
     for fork in &status.forks {
         let told = [plain(&fork.writer), fork.from.to_string(), plain(&fork.shard)];
         let told: Vec<&str> = told.iter().map(String::as_str).collect();

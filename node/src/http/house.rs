@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use reeve_audit::EquivocationFile;
 use reeve_policy::authz::{Action, PolicySet};
 use reeve_protocol::consent::Adopt;
 use reeve_protocol::local::{Answer, Failure, Question};
@@ -22,9 +23,9 @@ use super::fault::Fault;
 use super::register::names;
 use super::service::Service;
 use crate::api::{
-    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, Evidence, FOLDER_PROOF, IMAGE,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, Cosigned, Evidence, FOLDER_PROOF, IMAGE,
     IssuedEntry, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof,
-    ProposalView, Published, SentEntry, StatusView, TOML,
+    ProposalView, Published, SentEntry, StatusView, TOML, equivocation_file,
 };
 
 type Shared = State<Arc<Service>>;
@@ -294,6 +295,37 @@ pub(super) async fn proof(
             let hashes = hashes.iter().map(ToString::to_string).collect();
             Ok(Document(Proof { index, size, hashes }))
         }
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    term: Option<u64>,
+    after: Option<u64>,
+}
+
+pub(super) async fn cosigned(
+    State(service): Shared,
+    Who(who): Who,
+    Params(After { term, after }): Params<After>,
+) -> Result<Document<Cosigned>, Fault> {
+    match service.ask(&who, Question::Cosigned { term, after }).await? {
+        Answer::Cosigned(Some(row)) => Ok(Document(Cosigned::of(&row))),
+        Answer::Cosigned(None) => {
+            Err(Fault::NotFound("cosigned checkpoint", "no witness has cosigned it yet"))
+        }
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+pub(super) async fn equivocations(
+    State(service): Shared,
+    Who(who): Who,
+) -> Result<Document<Vec<EquivocationFile>>, Fault> {
+    match service.ask(&who, Question::Equivocations).await? {
+        Answer::Equivocations(rows) => Ok(Document(rows.iter().map(equivocation_file).collect())),
         _ => Err(Fault::OtherAnswer),
     }
 }

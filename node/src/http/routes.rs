@@ -84,6 +84,8 @@ routes! {
     Token get "/v1/evidence" house::evidence, "What an auditor needs besides statements: catalogue and revocation lists";
     Token get "/v1/ledger/checkpoint" house::checkpoint, "The newest ledger checkpoint";
     Token get "/v1/ledger/proof" house::proof, "That a statement is in the ledger: ?index=&size=";
+    Token get "/v1/ledger/cosigned" house::cosigned, "A checkpoint that a witness has cosigned: the newest, or ?after=";
+    Token get "/v1/ledger/equivocations" house::equivocations, "Proofs that subordinates keep two ledgers";
     Token get "/v1/issued" house::issued, "Certificates that the authority issued: ?from=&limit=";
     Token post "/v1/lists" house::take_list, "Take a revocation list";
     Token post "/v1/members" house::admit, "Admit a node";

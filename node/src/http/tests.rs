@@ -70,9 +70,11 @@ impl Fake {
             Question::Sent { .. } | Question::Statement(_) | Question::Chunk(_) => {
                 (Action::ReadSent, node)
             }
-            Question::Checkpoint | Question::Inclusion { .. } | Question::Evidence => {
-                (Action::ReadLedger, node)
-            }
+            Question::Checkpoint
+            | Question::Inclusion { .. }
+            | Question::Cosigned { .. }
+            | Question::Equivocations
+            | Question::Evidence => (Action::ReadLedger, node),
             Question::Register => (Action::ReadRegister, node),
             Question::Permission(action) => (*action, node),
             Question::SetPolicy(_) => (Action::ChangePolicy, node),
@@ -120,6 +122,8 @@ impl Asker for Fake {
             }
             Question::Catalogue => Answer::Catalogue(None),
             Question::Statement(_) | Question::Chunk(_) => Answer::Statement(None),
+            Question::Cosigned { .. } => Answer::Cosigned(None),
+            Question::Equivocations => Answer::Equivocations(Vec::new()),
             Question::Evidence => Answer::Evidence { catalogue: None, lists: Vec::new() },
             _ => Answer::Done,
         }

@@ -182,6 +182,7 @@ pub async fn start(parts: Parts) -> Result<(NodeHandle, Running), RunError> {
         counters: Counters::default(),
         present,
         clock_told: false,
+        equivocations_told: 0,
     };
     let task = tokio::spawn(driver.run(net, events, asked, stopping, thread));
     Ok((handle, Running { task }))
@@ -234,6 +235,8 @@ struct Loop {
     present: watch::Sender<Presence>,
     /// Whether it was said that the clock is behind.
     clock_told: bool,
+    /// How many proofs that subordinates keep two ledgers were told of.
+    equivocations_told: usize,
     looking: Looking,
     short: bool,
 }
@@ -364,6 +367,7 @@ impl Loop {
     async fn input(&mut self, input: Input) -> Result<(), RunError> {
         self.node.handle(self.clock.now(), input);
         self.tell_clock();
+        self.tell_equivocations();
         for effect in self.node.drain() {
             self.carry_out(effect).await?;
         }
@@ -384,6 +388,19 @@ impl Loop {
             ),
             None => tracing::info!("the clock is right again: figures are signed"),
         }
+    }
+
+    /// Says so when a subordinate is proven to keep two ledgers.
+    fn tell_equivocations(&mut self) {
+        let proven = self.node.equivocations();
+        if proven > self.equivocations_told {
+            tracing::error!(
+                proven,
+                "a subordinate has signed two ledgers in one term: nothing it signs in that term is taken \
+                 any more; `reeve status` names it, `reeve ledger equivocations` writes the proof"
+            );
+        }
+        self.equivocations_told = proven;
     }
 
     async fn on_net(&mut self, event: NetEvent) -> Result<(), RunError> {

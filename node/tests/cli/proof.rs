@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::federation::reeve;
+use super::federation::{eventually, reeve};
 use super::situation::{cases, federation};
 
 fn codes(report: &Value) -> Vec<String> {
@@ -66,6 +66,47 @@ fn an_auditor_adds_a_figure_again_and_sees_what_was_changed() {
     assert_eq!(changed.code, 5, "{changed:?}");
     let page = fs::read_to_string(page).unwrap();
     assert!(page.contains("FINDINGS") && !page.contains("<script"), "{page}");
+}
+
+#[test]
+fn a_bundle_says_who_has_witnessed_the_figure() {
+    const DAY: &str = "2022-05-04";
+    cases(DAY, "witnessed", 8);
+    let federation = federation();
+    let town = &federation.town;
+    let mut number = 0;
+    let mut bundle = String::new();
+    eventually("the nation has cosigned the figure", || {
+        number += 1;
+        bundle = format!("{}.bundle", federation.write(&format!("witnessed-{number}"), ""));
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let arguments = ["proof", "cases", "--period", DAY, "-o", &bundle, "--json"];
+        let made = town.reeve(&arguments).json();
+        made["witnessed"].as_u64() >= Some(1) && made["witnessed"] == made["in_ledger"]
+    });
+    let id =
+        town.reeve(&["proof", "cases", "--period", DAY, "-o", &format!("{bundle}.2"), "--json"]);
+    let id = id.json()["federation"].as_str().unwrap().to_owned();
+    let report = reeve(&["audit", "verify", &bundle, "--federation", &id, "--json"]);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let told = &report["figures"][0]["witnessed"][0];
+    let unit = town.reeve(&["status", "--json"]).json()["witnessed"]["by"].clone();
+    assert_eq!(told["by"], unit, "{report}");
+    assert!(report["counted"]["witnessed"].as_u64() >= Some(1), "{report}");
+    assert!(!codes(&report).contains(&"not_witnessed".to_owned()), "{report}");
+    let text = reeve(&["audit", "verify", &bundle, "--federation", &id]).out;
+    assert!(text.contains("; witnessed by "), "{text}");
+    let status = town.reeve(&["status"]).ok().out;
+    assert!(status.contains("Witnessed"), "{status}");
+    let note = town.reeve(&["ledger", "cosigned"]).ok().out;
+    assert!(note.contains("/witness "), "{note}");
+    // Nobody is above the nation, and no subordinate of it keeps two ledgers.
+    federation.nation.reeve(&["ledger", "cosigned"]).fails(1, &["no witness"]);
+    federation.nation.reeve(&["ledger", "equivocations"]).ok();
+    let proof = federation.write("no-proof.json", "{}");
+    let roots = format!("{bundle}/roots.cbor");
+    reeve(&["audit", "verify", &proof, "--roots", &roots]).fails(1, &["no-proof.json"]);
+    reeve(&["audit", "verify", &proof]).fails(1, &["--roots"]);
 }
 
 /// The part of a document between a line that begins so and the next fence.

@@ -106,6 +106,8 @@ const CASES: &[Case] = &[
     get("/v1/evidence", AUDITOR, ""),
     get("/v1/ledger/checkpoint", AUDITOR, ""),
     get("/v1/ledger/proof", AUDITOR, "?index=0&size=1"),
+    get("/v1/ledger/cosigned", AUDITOR, ""),
+    get("/v1/ledger/equivocations", AUDITOR, ""),
     get("/v1/issued", AUDITOR, ""),
     send("post", "/v1/lists", OPERATOR, "", CBOR, b"\xa2\x00\x40\x01\x40"),
     send("post", "/v1/members", OPERATOR, "", JSON, br#"{"chain": "00"}"#),

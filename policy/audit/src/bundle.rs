@@ -8,6 +8,8 @@
 //! | `chunks/*.cbor` | parts of large statements, which name them by digest |
 //! | `revocation/*.crl` | revocation lists (PEM) |
 //! | `ledger/*.tlog-proof` | that a statement is in its issuer's ledger (C2SP `tlog-proof`) |
+//! | `checkpoints/*.note` | cosigned checkpoints of ledgers, as of earlier times (C2SP `tlog-checkpoint`) |
+//! | `witnesses/*.pem` | certificate chains of the nodes that cosigned checkpoints |
 //! | `README.txt`, `roots.pem` | for people and other programs; not read here |
 //!
 //! No file's name is believed: what a statement or chunk is, its own bytes say. So bundles of several
@@ -15,9 +17,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reeve_statement::cert::{Crl, RootList};
+use reeve_statement::cert::{Chain, Crl, RootList};
 use reeve_statement::cose::{MAX_ENVELOPE_BYTES, Signed};
 use reeve_statement::digest::Digest;
+use reeve_statement::ledger::checkpoint::{Checkpoint, MAX_CHECKPOINT_BYTES};
 use reeve_statement::limits::CHUNK_BYTES;
 
 use crate::proof::{LedgerProof, MAX_PROOF_BYTES};
@@ -34,6 +37,14 @@ pub const CHUNKS: (&str, &str) = ("chunks", "cbor");
 pub const LISTS: (&str, &str) = ("revocation", "crl");
 /// Folder and ending of ledger proofs.
 pub const PROOFS: (&str, &str) = ("ledger", "tlog-proof");
+/// Folder and ending of checkpoints.
+pub const CHECKPOINTS: (&str, &str) = ("checkpoints", "note");
+/// Folder and ending of witnesses' certificate chains.
+pub const WITNESSES: (&str, &str) = ("witnesses", "pem");
+
+/// All folders of a bundle.
+pub(crate) const PARTS: [(&str, &str); 6] =
+    [STATEMENTS, CHUNKS, LISTS, PROOFS, CHECKPOINTS, WITNESSES];
 
 /// Most bytes of a file that is read: the roots and revocation lists of a federation are the largest.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
@@ -51,6 +62,8 @@ pub struct Bundle {
     pub(crate) chunks: BTreeMap<Digest, Vec<u8>>,
     pub(crate) lists: Vec<Crl>,
     pub(crate) proofs: BTreeMap<Digest, Vec<LedgerProof>>,
+    pub(crate) checkpoints: BTreeSet<String>,
+    pub(crate) witnesses: Vec<Chain>,
     pub(crate) unread: Vec<(String, String)>,
     files: usize,
 }
@@ -97,6 +110,8 @@ impl Bundle {
             Some(CHUNKS) => self.add_chunk(bytes),
             Some(LISTS) => self.add_list(bytes),
             Some(PROOFS) => self.add_proof(place, bytes),
+            Some(CHECKPOINTS) => self.add_checkpoint(bytes),
+            Some(WITNESSES) => self.add_witness(bytes),
             _ => Ok(()),
         };
         if let Err(reason) = taken {
@@ -174,6 +189,24 @@ impl Bundle {
         Ok(())
     }
 
+    fn add_checkpoint(&mut self, bytes: &[u8]) -> Result<(), String> {
+        at_most(bytes, MAX_CHECKPOINT_BYTES)?;
+        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        Checkpoint::parse_unverified(text).map_err(|error| error.to_string())?;
+        self.checkpoints.insert(text.to_owned());
+        Ok(())
+    }
+
+    fn add_witness(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let chain = Chain::from_pem(text).map_err(|error| error.to_string())?;
+        let known = self.witnesses.iter().any(|it| it.leaf_digest() == chain.leaf_digest());
+        if !known {
+            self.witnesses.push(chain);
+        }
+        Ok(())
+    }
+
     /// A proof says where an entry is, and not of what; that is its file's name. If the name is wrong,
     /// the proof leads nowhere.
     fn add_proof(&mut self, place: &str, bytes: &[u8]) -> Result<(), String> {
@@ -204,5 +237,5 @@ fn at_most(bytes: &[u8], most: usize) -> Result<(), String> {
 fn place_of(place: &str) -> Option<(&'static str, &'static str)> {
     let (folder, name) = place.split_once('/')?;
     let (_, ending) = name.rsplit_once('.')?;
-    [STATEMENTS, CHUNKS, LISTS, PROOFS].into_iter().find(|it| *it == (folder, ending))
+    PARTS.into_iter().find(|it| *it == (folder, ending))
 }

@@ -37,6 +37,8 @@ pub struct Rules {
     /// Whether a revocation list of every authority must be at hand: one that is withheld could hide a
     /// revocation.
     pub require_lists: bool,
+    /// Whether every figure must be in a checkpoint that another unit has cosigned.
+    pub require_witness: bool,
 }
 
 /// A statement whose signature, chain and rights hold, with its parts joined.
@@ -76,7 +78,9 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
         return check.report(None, Vec::new());
     };
     let federation = roots.federation();
+    check.ledgers = Ledgers::new(bundle, &roots);
     check.statements(roots, rules.require_lists);
+    check.checkpoints();
     check.editions();
     let mut trees = Vec::new();
     for digest in &bundle.figures {
@@ -96,6 +100,10 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
     let mut parts = BTreeSet::new();
     trees.iter().flat_map(|tree| &tree.parts).for_each(|part| part.gather(&mut parts));
     trees.retain(|tree| !parts.contains(&tree.statement));
+    check.witnesses(rules.require_witness);
+    for tree in &mut trees {
+        check.ledgers.tell_witnesses(tree);
+    }
     check.report(Some(federation), trees)
 }
 
@@ -257,6 +265,42 @@ impl Check<'_> {
         }
     }
 
+    /// Checkpoints of the ledgers of whoever signed something here.
+    fn checkpoints(&mut self) {
+        let mut ledgers = core::mem::take(&mut self.ledgers);
+        for (digest, known) in &self.known {
+            let signed = self.bundle.statements.get(digest);
+            if let Some(Ok(chain)) = signed.and_then(Signed::unverified_chain) {
+                ledgers.know(known.verified.signer(), &chain);
+            }
+        }
+        for note in &self.bundle.checkpoints {
+            if let Err((code, about, text)) = ledgers.see(note) {
+                self.find(code, about, text);
+            }
+        }
+        self.ledgers = ledgers;
+    }
+
+    /// When witnesses saw what was checked, against the dates that it bears.
+    fn witnesses(&mut self, required: bool) {
+        for (code, about, text) in self.ledgers.judge_times() {
+            self.find(code, about, text);
+        }
+        let seen: Vec<Digest> = self.seen.iter().copied().collect();
+        let alone: Vec<&Digest> = seen.iter().filter(|it| !self.ledgers.is_witnessed(it)).collect();
+        let Some(first) = alone.first().and_then(|digest| self.known.get(digest)) else { return };
+        let about = about(first.verified.statement(), first.verified.digest());
+        let text = format!(
+            "{} of {} figures are in no checkpoint that a witness has cosigned, such as this one: when \
+             they were signed, and that nobody was shown another ledger, stands on their issuers' word",
+            alone.len(),
+            seen.len()
+        );
+        let code = if required { Code::WitnessRequired } else { Code::NotWitnessed };
+        self.find(code, about, text);
+    }
+
     /// A figure with everything below it; none if its statement is not known.
     pub(crate) fn tree(&mut self, digest: Digest, above: Option<&UnitPath>) -> Option<Tree> {
         let known = self.known.get(&digest)?;
@@ -278,8 +322,9 @@ impl Check<'_> {
 
     fn report(mut self, federation: Option<FederationId>, trees: Vec<Tree>) -> Report {
         let ledgers = core::mem::take(&mut self.ledgers);
-        let in_ledger = ledgers.proven();
-        for (about, text) in ledgers.forked() {
+        let (in_ledger, witnessed) = (ledgers.proven(), ledgers.witnessed());
+        let (forked, equivocations) = ledgers.forked();
+        for (about, text) in forked {
             self.find(Code::LedgerForked, about, text);
         }
         self.found.sort_by_key(|found| (core::cmp::Reverse(found.code.verdict()), found.code));
@@ -289,10 +334,11 @@ impl Check<'_> {
             verified: self.known.len(),
             sums: self.seen.len(),
             in_ledger,
+            witnessed,
         };
         let federation = federation.map(|id| id.to_string());
         let verdict = worst.unwrap_or(Verdict::Pass);
-        Report { verdict, federation, counted, findings: self.found, figures: trees }
+        Report { verdict, federation, counted, findings: self.found, figures: trees, equivocations }
     }
 }
 

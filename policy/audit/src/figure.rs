@@ -60,8 +60,8 @@ fn prove(check: &mut Check<'_>, digest: Digest, faults: &mut Faults) {
         return faults.push((Code::NoLedgerProof, about, text));
     };
     for proof in proofs {
-        if let Err(reason) = check.ledgers.prove(&known.verified, proof) {
-            faults.push((Code::NotInLedger, about.clone(), reason));
+        if let Err((code, reason)) = check.ledgers.prove(&known.verified, proof, &about) {
+            faults.push((code, about.clone(), reason));
         }
     }
 }

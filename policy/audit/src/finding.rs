@@ -103,6 +103,12 @@ codes! {
     NotInLedger = "not_in_ledger" Findings,
     /// Two checkpoints of one ledger with one size and different roots.
     LedgerForked = "ledger_forked" Findings,
+    /// A unit is proven to have signed two ledgers.
+    Equivocation = "equivocation" Findings,
+    /// A cosignature does not match its checkpoint, or its key may not cosign.
+    BadCosignature = "bad_cosignature" Findings,
+    /// The statement's date contradicts when witnesses saw its ledger.
+    WitnessTime = "witness_time" Findings,
     /// The figure to check is not in the bundle.
     NoFigure = "no_figure" CannotTell,
     /// Nobody has said which federation's roots to believe.
@@ -121,6 +127,12 @@ codes! {
     NoLedgerProof = "no_ledger_proof" CannotTell,
     /// Revocation lists are required, and not in the bundle.
     ListsRequired = "lists_required" CannotTell,
+    /// Every figure must be witnessed, and some are not.
+    WitnessRequired = "witness_required" CannotTell,
+    /// What is to prove that a unit keeps two ledgers does not.
+    NotProven = "not_proven" CannotTell,
+    /// Nobody but its issuer vouches for when a figure was signed.
+    NotWitnessed = "not_witnessed" Pass,
     /// Revocation lists are not in the bundle.
     NoRevocationList = "no_revocation_list" Pass,
     /// Signed before its certificate was revoked, by its own date.

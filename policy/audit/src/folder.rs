@@ -4,9 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{
-    Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, PROOFS, ROOTS, STATEMENTS,
-};
+use crate::bundle::{Bundle, BundleError, FIGURE, MAX_FILE_BYTES, PARTS, ROOTS, STATEMENTS};
+use crate::equivocation::EquivocationFile;
 
 /// Why a folder could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,6 @@ impl Bundle {
     /// # Errors
     /// [`FolderError`]; a file that is damaged is none, it is reported by the check.
     pub fn read_folder(&mut self, folder: &Path) -> Result<(), FolderError> {
-        let parts = [STATEMENTS, CHUNKS, LISTS, PROOFS];
         let any = folder.join(FIGURE).exists() || folder.join(STATEMENTS.0).is_dir();
         if !any {
             return Err(FolderError::NoBundle(folder.to_owned()));
@@ -43,7 +41,7 @@ impl Bundle {
                 self.read_file(&folder.join(name), name)?;
             }
         }
-        for (part, _) in parts {
+        for (part, _) in PARTS {
             let part_folder = folder.join(part);
             if !part_folder.is_dir() {
                 continue;
@@ -77,6 +75,20 @@ impl Bundle {
         let bytes = fs::read(path).map_err(io_error(path))?;
         self.add(place, &bytes)?;
         Ok(())
+    }
+}
+
+impl EquivocationFile {
+    /// Writes the proof into a folder, which is made if it is not there; under the unit's name and the term.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let name = format!("{}-term-{}.json", self.unit.replace('/', "-"), self.term);
+        // Texts and numbers always have a JSON form.
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        fs::write(folder.join(name), format!("{text}\n"))
     }
 }
 

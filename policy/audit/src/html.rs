@@ -41,8 +41,12 @@ impl Report {
         let _ = write!(
             page,
             "<p>{} of {} statements are genuine; {} figures were checked; {} are shown to be in their \
-             issuers' ledgers.</p>",
-            counted.verified, counted.statements, counted.sums, counted.in_ledger
+             issuers' ledgers, {} of them in what witnesses cosigned.</p>",
+            counted.verified,
+            counted.statements,
+            counted.sums,
+            counted.in_ledger,
+            counted.witnessed
         );
         if let Some(federation) = &self.federation {
             let _ = write!(page, "<p>Federation <code>{}</code></p>", escape(federation));

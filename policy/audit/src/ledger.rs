@@ -1,55 +1,325 @@
-//! That statements are in their issuers' ledgers, and that nobody keeps two.
+//! That statements are in their issuers' ledgers, that nobody keeps two, and what witnesses saw of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use reeve_statement::cert::dns_name;
+use reeve_statement::cert::{
+    Action, Chain, Crl, CrlSet, Role, RootList, StaleRule, VerifiedChain, dns_name, verify_chain,
+};
 use reeve_statement::cose::Verified;
 use reeve_statement::digest::Digest;
+use reeve_statement::key::PublicKey;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::cosignature::{WitnessName, claimed_witnesses, verify_cosignature};
+use reeve_statement::ledger::equivocation::Equivocation;
 use reeve_statement::ledger::{leaf_hash, verify_inclusion};
+use reeve_statement::statement::Witnessed as Witnessing;
+use reeve_statement::time::Timestamp;
 
-use crate::finding::About;
+use crate::bundle::Bundle;
+use crate::equivocation::{EQUIVOCATION_FORMAT, EquivocationFile};
+use crate::finding::{About, Code};
 use crate::proof::LedgerProof;
+use crate::report::{Tree, Witnessed};
+
+/// How far a statement's date may be beside what a witness saw, in milliseconds: as far as nodes let each
+/// other's clocks differ.
+pub(crate) const ALLOWANCE_MS: i64 = 5 * 60 * 1_000;
+
+type Fault = (Code, About, String);
+
+/// Whose ledger it is, by which keys its checkpoints may be signed, and the chains of those, in PEM.
+#[derive(Debug)]
+struct Owner {
+    unit: String,
+    term: u64,
+    keys: Vec<(PublicKey, String)>,
+}
+
+/// A checkpoint that another unit has cosigned.
+#[derive(Debug)]
+struct Seen {
+    size: u64,
+    by: String,
+    at: Timestamp,
+}
+
+/// A statement that is shown to be in a ledger.
+#[derive(Debug)]
+struct Placed {
+    origin: Origin,
+    index: u64,
+    dated: Timestamp,
+    about: About,
+    /// Who cosigned the checkpoint that shows it, and when.
+    witnessed: BTreeSet<(Timestamp, String)>,
+}
 
 /// The checkpoints that were seen.
 #[derive(Debug, Default)]
 pub(crate) struct Ledgers {
-    heads: BTreeMap<(Origin, u64), Digest>,
+    /// The first root of each ledger and size, and the note that says so, if one was seen.
+    heads: BTreeMap<(Origin, u64), (Digest, Option<String>)>,
+    owners: BTreeMap<Origin, Owner>,
+    /// Chains of witnesses, by the name under which they cosign.
+    witnesses: BTreeMap<String, Vec<Chain>>,
+    roots: Option<RootList>,
+    /// Revocation lists, as they are: one that nobody signed can only take a witness away.
+    lists: Vec<Crl>,
+    seen: BTreeMap<Origin, Vec<Seen>>,
+    placed: BTreeMap<Digest, Placed>,
     forked: Vec<(About, String)>,
-    proven: usize,
+    equivocations: Vec<EquivocationFile>,
 }
 
 impl Ledgers {
-    /// Checks that a statement is in its issuer's ledger.
-    pub(crate) fn prove(&mut self, verified: &Verified, proof: &LedgerProof) -> Result<(), String> {
-        let signer = verified.signer();
-        let name = dns_name(signer.unit(), signer.domain()).map_err(|error| error.to_string())?;
-        let term = verified.statement().term;
-        let origin = Origin::of(&name, term).map_err(|error| error.to_string())?;
-        let checkpoint = Checkpoint::verify(&proof.checkpoint, &origin, signer.key())
-            .map_err(|error| error.to_string())?;
-        let leaf = leaf_hash(verified.digest().as_bytes());
-        let place = (origin.clone(), checkpoint.size);
-        let before = *self.heads.entry(place).or_insert(checkpoint.root);
-        if before != checkpoint.root {
-            let about = About { unit: Some(signer.unit().to_string()), ..About::default() };
-            let size = checkpoint.size;
-            let text = format!("the ledger {origin} has two roots of size {size}, both signed");
-            self.forked.push((about, text));
+    pub(crate) fn new(bundle: &Bundle, roots: &RootList) -> Self {
+        let mut witnesses: BTreeMap<String, Vec<Chain>> = BTreeMap::new();
+        for chain in &bundle.witnesses {
+            if let Ok(name) = WitnessName::of(chain.leaf().dns_name()) {
+                witnesses.entry(name.to_string()).or_default().push(chain.clone());
+            }
         }
+        let (roots, lists) = (Some(roots.clone()), bundle.lists.clone());
+        Self { witnesses, roots, lists, ..Self::default() }
+    }
+
+    /// Remembers by whose key the checkpoints of a ledger are signed, and under which certificates.
+    pub(crate) fn know(&mut self, signer: &VerifiedChain, chain: &Chain) {
+        let (Some(origin), Some(term)) = (origin_of(signer), signer.term()) else { return };
+        let unit = signer.unit().to_string();
+        let owner = self.owners.entry(origin).or_insert(Owner { unit, term, keys: Vec::new() });
+        if !owner.keys.iter().any(|(key, _)| key == signer.key()) {
+            owner.keys.push((*signer.key(), chain.to_pem()));
+        }
+    }
+
+    /// Takes a checkpoint of a ledger whose owner is known; others say nothing here.
+    pub(crate) fn see(&mut self, note: &str) -> Result<(), Fault> {
+        let Ok(origin) = Checkpoint::parse_unverified(note).map(|it| it.origin) else {
+            return Ok(());
+        };
+        let Some(owner) = self.owners.get(&origin) else { return Ok(()) };
+        let about = About { unit: Some(owner.unit.clone()), ..About::default() };
+        let checkpoints = owner
+            .keys
+            .iter()
+            .map(|(key, _)| Checkpoint::verify(note, &origin, key))
+            .collect::<Vec<_>>();
+        let verified = checkpoints.iter().find_map(|it| it.as_ref().ok()).cloned();
+        let Some(checkpoint) = verified else {
+            let reason = checkpoints.into_iter().find_map(Result::err);
+            let reason = reason.map(|error| error.to_string()).unwrap_or_default();
+            return Err((Code::BadSignature, about, reason));
+        };
+        self.compare(&checkpoint, &about, Some(note));
+        let unit = owner_unit(&about);
+        self.note(&checkpoint, note, &unit)
+            .map(drop)
+            .map_err(|text| (Code::BadCosignature, about, text))
+    }
+
+    /// Checks that a statement is in its issuer's ledger.
+    pub(crate) fn prove(
+        &mut self,
+        verified: &Verified,
+        proof: &LedgerProof,
+        about: &About,
+    ) -> Result<(), (Code, String)> {
+        let signer = verified.signer();
+        let not_in = |reason: String| (Code::NotInLedger, reason);
+        let name = dns_name(signer.unit(), signer.domain());
+        let name = name.map_err(|error| not_in(error.to_string()))?;
+        let term = verified.statement().term;
+        let origin = Origin::of(&name, term).map_err(|error| not_in(error.to_string()))?;
+        let checkpoint = Checkpoint::verify(&proof.checkpoint, &origin, signer.key())
+            .map_err(|error| not_in(error.to_string()))?;
+        let leaf = leaf_hash(verified.digest().as_bytes());
+        let unit = signer.unit().to_string();
+        let of_unit = About { unit: Some(unit.clone()), ..About::default() };
+        self.compare(&checkpoint, &of_unit, Some(&proof.checkpoint));
         verify_inclusion(&leaf, proof.index, checkpoint.size, &checkpoint.root, &proof.path)
-            .map_err(|error| error.to_string())?;
-        self.proven += 1;
+            .map_err(|error| not_in(error.to_string()))?;
+        if let Some(claimed) = &verified.statement().witnessed {
+            let Witnessing { size, root, .. } = claimed.clone();
+            if size > proof.index {
+                let index = proof.index;
+                return Err(not_in(format!(
+                    "it says that a ledger of {size} entries was witnessed before it, and is entry {index}"
+                )));
+            }
+            let before = Checkpoint { origin: origin.clone(), size, root };
+            self.compare(&before, &of_unit, None);
+        }
+        let witnessed = self.note(&checkpoint, &proof.checkpoint, &unit);
+        let placed = self.placed.entry(verified.digest()).or_insert_with(|| Placed {
+            origin,
+            index: proof.index,
+            dated: verified.statement().issued_at,
+            about: about.clone(),
+            witnessed: BTreeSet::new(),
+        });
+        let witnessed = witnessed.map_err(|reason| (Code::BadCosignature, reason))?;
+        placed.witnessed.extend(witnessed);
         Ok(())
     }
 
-    /// How many statements were proven to be in a ledger.
-    pub(crate) const fn proven(&self) -> usize {
-        self.proven
+    /// Whether a ledger has one root of each size.
+    fn compare(&mut self, checkpoint: &Checkpoint, about: &About, note: Option<&str>) {
+        let Checkpoint { origin, size, root } = checkpoint;
+        let place = (origin.clone(), *size);
+        let first = self.heads.entry(place).or_insert((*root, note.map(str::to_owned)));
+        if first.0 == *root {
+            first.1 = first.1.take().or(note.map(str::to_owned));
+            return;
+        }
+        let text = format!("the ledger {origin} has two roots of size {size}, both signed");
+        self.forked.push((about.clone(), text));
+        if let (Some(one), Some(other)) = (first.1.clone(), note) {
+            self.keep_proof(origin, &one, other);
+        }
     }
 
-    /// Ledgers that have two roots of one size.
-    pub(crate) fn forked(self) -> Vec<(About, String)> {
-        self.forked
+    /// Keeps the proof that a unit has two ledgers, for whoever has neither bundle.
+    fn keep_proof(&mut self, origin: &Origin, one: &str, other: &str) {
+        let Some(owner) = self.owners.get(origin) else { return };
+        let proves =
+            |(key, _): &&(PublicKey, String)| Equivocation::verify(one, other, origin, key).is_ok();
+        let Some((_, chain)) = owner.keys.iter().find(proves) else { return };
+        let (unit, term) = (owner.unit.clone(), owner.term);
+        if self.equivocations.iter().any(|it| it.unit == unit && it.term == term) {
+            return;
+        }
+        self.equivocations.push(EquivocationFile {
+            format: EQUIVOCATION_FORMAT.to_owned(),
+            unit,
+            term,
+            one: one.to_owned(),
+            other: other.to_owned(),
+            chain: chain.clone(),
+            found_at: None,
+        });
     }
+
+    /// Checks the cosignatures of a checkpoint by witnesses whose chains are at hand: who, and when.
+    fn note(
+        &mut self,
+        checkpoint: &Checkpoint,
+        note: &str,
+        owner: &str,
+    ) -> Result<Vec<(Timestamp, String)>, String> {
+        let claimed = claimed_witnesses(note).map_err(|error| error.to_string())?;
+        let mut found = Vec::new();
+        for name in claimed.into_iter().collect::<BTreeSet<_>>() {
+            // A witness whose chain is not here vouches for nothing, and one's own word is none.
+            for chain in self.witnesses.get(&name).into_iter().flatten() {
+                let Some((by, at)) = self.cosigned_by(chain, note)? else { continue };
+                if by != owner {
+                    found.push((at, by));
+                }
+            }
+        }
+        let seen = self.seen.entry(checkpoint.origin.clone()).or_default();
+        for (at, by) in &found {
+            seen.push(Seen { size: checkpoint.size, by: by.clone(), at: *at });
+        }
+        Ok(found)
+    }
+
+    /// Who cosigned with the key of a chain, and when; none: nobody.
+    fn cosigned_by(
+        &self,
+        chain: &Chain,
+        note: &str,
+    ) -> Result<Option<(String, Timestamp)>, String> {
+        let Some(roots) = &self.roots else { return Ok(None) };
+        let name = WitnessName::of(chain.leaf().dns_name()).map_err(|error| error.to_string())?;
+        let at = verify_cosignature(note, &name, chain.leaf().key());
+        let Some(at) = at.map_err(|error| error.to_string())? else { return Ok(None) };
+        let lists = CrlSet::new(StaleRule::default());
+        let witness = verify_chain(chain, roots, &lists, at)
+            .map_err(|error| format!("the certificate of the witness {name}: {error}"))?;
+        for list in &self.lists {
+            let since = chain.certificates().find_map(|it| {
+                let of_issuer = list.issuer_key_id() == it.authority_key_id();
+                list.revoked().get(it.serial()).filter(|_| of_issuer)
+            });
+            if let Some(revoked) = since.filter(|revoked| revoked.at <= at) {
+                let since = revoked.at;
+                return Err(format!("the certificate of {name} was revoked at {since}, before it"));
+            }
+        }
+        if witness.role() != Role::Node || !witness.actions().contains(Action::Audit) {
+            return Err(format!("the certificate of {name} does not let it cosign"));
+        }
+        Ok(Some((witness.unit().to_string(), at)))
+    }
+
+    /// Statements whose dates witnesses contradict: one is dated before a time at which its ledger did not
+    /// hold it yet, or after one at which it did.
+    pub(crate) fn judge_times(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for placed in self.placed.values() {
+            let dated = placed.dated;
+            let seen = self.seen.get(&placed.origin).into_iter().flatten();
+            let without = seen.filter(|seen| seen.size <= placed.index).max_by_key(|seen| seen.at);
+            if let Some(Seen { by, at, .. }) = without
+                && at.since(dated) > ALLOWANCE_MS
+            {
+                let text = format!(
+                    "dated {dated}, and at {at} {by} saw its issuer's ledger without it: it was signed \
+                     later than it says"
+                );
+                faults.push((Code::WitnessTime, placed.about.clone(), text));
+            }
+            if let Some((at, by)) = placed.witnessed.first()
+                && dated.since(*at) > ALLOWANCE_MS
+            {
+                let text = format!(
+                    "dated {dated}, and {by} saw it in its issuer's ledger at {at} already: one of their \
+                     clocks was wrong"
+                );
+                faults.push((Code::WitnessTime, placed.about.clone(), text));
+            }
+        }
+        faults
+    }
+
+    /// Whether another unit has cosigned a checkpoint with a statement in it.
+    pub(crate) fn is_witnessed(&self, digest: &Digest) -> bool {
+        self.placed.get(digest).is_some_and(|placed| !placed.witnessed.is_empty())
+    }
+
+    /// Puts into a figure, and all that it is made of, who has witnessed it.
+    pub(crate) fn tell_witnesses(&self, tree: &mut Tree) {
+        let digest = tree.statement.parse::<Digest>().ok();
+        let placed = digest.and_then(|digest| self.placed.get(&digest));
+        let witnessed = placed.into_iter().flat_map(|placed| &placed.witnessed);
+        tree.witnessed =
+            witnessed.map(|(at, by)| Witnessed { at: at.to_string(), by: by.clone() }).collect();
+        tree.parts.iter_mut().for_each(|part| self.tell_witnesses(part));
+    }
+
+    /// How many statements were proven to be in a ledger.
+    pub(crate) fn proven(&self) -> usize {
+        self.placed.len()
+    }
+
+    /// How many of them another unit has witnessed.
+    pub(crate) fn witnessed(&self) -> usize {
+        self.placed.values().filter(|placed| !placed.witnessed.is_empty()).count()
+    }
+
+    /// Ledgers that have two roots of one size, and the proofs.
+    pub(crate) fn forked(self) -> (Vec<(About, String)>, Vec<EquivocationFile>) {
+        (self.forked, self.equivocations)
+    }
+}
+
+fn owner_unit(about: &About) -> String {
+    about.unit.clone().unwrap_or_default()
+}
+
+fn origin_of(signer: &VerifiedChain) -> Option<Origin> {
+    let name = dns_name(signer.unit(), signer.domain()).ok()?;
+    Origin::of(&name, signer.term()?).ok()
 }

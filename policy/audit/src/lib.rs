@@ -7,6 +7,7 @@
 
 mod bundle;
 mod check;
+mod equivocation;
 mod figure;
 mod finding;
 mod folder;
@@ -19,12 +20,16 @@ mod report;
 mod sum;
 
 pub use bundle::{
-    Bundle, BundleError, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, MAX_FILES, PROOFS, ROOTS,
-    STATEMENTS,
+    Bundle, BundleError, CHECKPOINTS, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, MAX_FILES, PROOFS,
+    ROOTS, STATEMENTS, WITNESSES,
 };
 pub use check::{Rules, Trust, verify};
+pub use equivocation::{
+    EQUIVOCATION_FORMAT, EquivocationFile, EquivocationReport, MAX_EQUIVOCATION_BYTES,
+    verify_equivocation,
+};
 pub use finding::{About, Code, Finding, Verdict};
 pub use folder::FolderError;
 pub use proof::{LedgerProof, ProofTextError};
-pub use report::{Counted, Report, Tree};
+pub use report::{Counted, Report, Tree, Witnessed};
 pub use sum::{Adding, holds, roots, sum};

@@ -1,7 +1,7 @@
 //! The command line of `reeve-audit`, and of `reeve audit`, which is the same.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use reeve_statement::cert::RootList;
@@ -9,6 +9,7 @@ use reeve_statement::digest::{Digest, FederationId};
 
 use crate::bundle::Bundle;
 use crate::check::{Rules, Trust, verify};
+use crate::equivocation::{EquivocationFile, MAX_EQUIVOCATION_BYTES, verify_equivocation};
 use crate::finding::Verdict;
 use crate::folder::FolderError;
 use crate::report::Report;
@@ -21,7 +22,8 @@ pub const CANNOT_TELL: u8 = 6;
 /// What an auditor can do.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Check proof bundles, offline: every signature, every sum, from the leaves up.
+    /// Check proof bundles, offline: every signature, every sum, from the leaves up; or the proof that a
+    /// unit keeps two ledgers.
     Verify(VerifyArguments),
 }
 
@@ -38,11 +40,12 @@ Examples:
   verify bundle/ --federation 3f9c...
   verify nation/ region-03/ region-05/ --roots roots.cbor --html report.html
   verify bundle/ --federation 3f9c... --json | jq .findings
+  verify it-03-term-1.json --roots roots.cbor
 
 Exit codes: 0 everything claimed was checked and holds; 5 something is wrong; 6 nothing is wrong with \
 what is there, but something that is needed is not there; 1 a folder cannot be read; 2 wrong usage.")]
 pub struct VerifyArguments {
-    /// Folders of proof bundles
+    /// Folders of proof bundles; or one file that `reeve ledger equivocations` has written
     #[arg(required = true, value_name = "BUNDLE")]
     bundles: Vec<PathBuf>,
     /// The federation's id, which you know from elsewhere
@@ -54,9 +57,15 @@ pub struct VerifyArguments {
     /// A revocation list of every authority must be in the bundles
     #[arg(long)]
     require_lists: bool,
+    /// Every figure must be in a checkpoint that another unit has cosigned
+    #[arg(long)]
+    require_witness: bool,
     /// Write the report as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Where a unit is found to keep two ledgers, write the proof into this folder
+    #[arg(long, value_name = "FOLDER")]
+    equivocations: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -78,6 +87,22 @@ pub enum AuditError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A file is no proof that a unit keeps two ledgers.
+    #[error("{}: {reason}; expected a file of `reeve ledger equivocations`, or folders", path.display())]
+    NoProof {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The proofs cannot be written.
+    #[error("--equivocations {}: {error}", path.display())]
+    Proofs {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
     },
     /// The page cannot be written.
     #[error("--html {}: {error}", path.display())]
@@ -117,16 +142,52 @@ impl Done {
 pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
     let AuditCommand::Verify(arguments) = command;
     let trust = trust(arguments)?;
+    if let [file] = arguments.bundles.as_slice()
+        && file.is_file()
+    {
+        return equivocation(file, arguments, &trust);
+    }
     let mut bundle = Bundle::default();
     for folder in &arguments.bundles {
         bundle.read_folder(folder)?;
     }
-    let report = verify(&bundle, &Rules { trust, require_lists: arguments.require_lists });
+    let VerifyArguments { require_lists, require_witness, .. } = *arguments;
+    let report = verify(&bundle, &Rules { trust, require_lists, require_witness });
+    if let Some(folder) = &arguments.equivocations {
+        let written = report.equivocations.iter().try_for_each(|proof| proof.write(folder));
+        written.map_err(|error| AuditError::Proofs { path: folder.clone(), error })?;
+    }
     if let Some(path) = &arguments.html {
         let written = fs::write(path, report.html());
         written.map_err(|error| AuditError::Html { path: path.clone(), error })?;
     }
     Ok(Done { text: printed(&report, arguments.json), verdict: report.verdict })
+}
+
+/// Checks the proof that a unit keeps two ledgers. It brings no roots along: they must be given.
+fn equivocation(
+    path: &Path,
+    arguments: &VerifyArguments,
+    trust: &Trust,
+) -> Result<Done, AuditError> {
+    let fail = |reason: String| AuditError::NoProof { path: path.to_owned(), reason };
+    let Trust::Roots(roots) = trust else {
+        return Err(fail("it brings no roots: give the federation's with --roots".to_owned()));
+    };
+    let length = fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
+    if usize::try_from(length).map_or(true, |length| length > MAX_EQUIVOCATION_BYTES) {
+        return Err(fail(format!("{length} bytes, expected at most {MAX_EQUIVOCATION_BYTES}")));
+    }
+    let text = fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let file: EquivocationFile =
+        serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let report = verify_equivocation(&file, roots);
+    let text = if arguments.json {
+        format!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default())
+    } else {
+        report.text()
+    };
+    Ok(Done { text, verdict: report.verdict })
 }
 
 fn printed(report: &Report, json: bool) -> String {

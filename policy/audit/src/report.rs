@@ -7,6 +7,7 @@ use reeve_statement::statement::Body;
 use serde::Serialize;
 
 use crate::check::Known;
+use crate::equivocation::EquivocationFile;
 use crate::finding::{Code, Finding, Verdict};
 
 /// What a check came to.
@@ -23,6 +24,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The figures that the bundle is about, with what they are made of.
     pub figures: Vec<Tree>,
+    /// Proofs that units keep two ledgers, for whoever has not got the bundles.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub equivocations: Vec<EquivocationFile>,
 }
 
 /// How much was checked.
@@ -36,6 +40,8 @@ pub struct Counted {
     pub sums: usize,
     /// Statements that are shown to be in their issuers' ledgers.
     pub in_ledger: usize,
+    /// Of them, those that another unit has witnessed.
+    pub witnessed: usize,
 }
 
 /// A figure or notice, and those that it is made of.
@@ -61,9 +67,21 @@ pub struct Tree {
     pub total: Option<String>,
     /// Completeness in words, or why there is no figure.
     pub state: String,
+    /// Which units cosigned a ledger with it in it, and when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnessed: Vec<Witnessed>,
     /// What it is made of, as far as it is at hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Tree>,
+}
+
+/// That another unit has seen a ledger with a statement in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Witnessed {
+    /// When, by the witness's clock.
+    pub at: String,
+    /// Which unit's node cosigned.
+    pub by: String,
 }
 
 impl Tree {
@@ -98,6 +116,7 @@ impl Tree {
             issued_at: statement.issued_at.to_string(),
             total,
             state,
+            witnessed: Vec::new(),
             parts: Vec::new(),
         }
     }
@@ -141,14 +160,15 @@ impl Report {
         if !self.findings.is_empty() {
             text.push('\n');
         }
-        let Counted { statements, verified, sums, in_ledger } = self.counted;
+        let Counted { statements, verified, sums, in_ledger, witnessed } = self.counted;
         if let Some(federation) = &self.federation {
             let _ = writeln!(text, "Federation {federation}");
         }
         let _ = writeln!(
             text,
             "{verified} of {statements} statements are genuine, {sums} figures were checked, \
-             {in_ledger} are shown to be in their issuers' ledgers."
+             {in_ledger} are shown to be in their issuers' ledgers, {witnessed} of them in what witnesses \
+             cosigned."
         );
         let _ = writeln!(text, "{}: {}", self.verdict, self.meaning());
         text
@@ -173,13 +193,16 @@ impl Report {
 }
 
 fn write_tree(text: &mut String, tree: &Tree, depth: usize) {
-    let Tree { unit, indicator, period, edition, term, total, state, .. } = tree;
+    let Tree { unit, indicator, period, edition, term, total, state, witnessed, .. } = tree;
     let indent = "  ".repeat(depth);
     let period = period.as_deref().unwrap_or("every period");
     let told = total.as_deref().unwrap_or("no figure");
     let what = if depth == 0 { format!("{indicator} {period}  ") } else { String::new() };
     let later = if *term > 1 { format!(", term {term}") } else { String::new() };
-    let _ = writeln!(text, "{indent}{unit}  {what}{told}  ({state}; edition {edition}{later})");
+    let seen = witnessed.first().map(|it| format!("; witnessed by {} at {}", it.by, it.at));
+    let seen = seen.unwrap_or_default();
+    let _ =
+        writeln!(text, "{indent}{unit}  {what}{told}  ({state}; edition {edition}{later}{seen})");
     for part in tree.parts.iter().take(SHOWN_PARTS) {
         write_tree(text, part, depth + 1);
     }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use reeve_audit::{CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS};
+use reeve_audit::{
+    CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS, WITNESSES,
+};
 use reeve_protocol::effect::NodeKey;
-use reeve_protocol::rows::{self, SentRow};
+use reeve_protocol::rows::{self, CosignedRow, SentRow};
 use reeve_statement::cbor::from_slice;
-use reeve_statement::cert::dns_name;
+use reeve_statement::cert::{Chain, dns_name};
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
@@ -43,6 +45,13 @@ impl Sim {
                     let chain = self.registry.chain_of(&signed.unverified_leaf_digest());
                     let signed = chain.map_or(signed.clone(), |chain| signed.with_chain(&chain));
                     files.insert(place(STATEMENTS, signed.digest()), signed.to_bytes());
+                } else if row.starts_with(rows::COSIGNED) {
+                    let cosigned: CosignedRow = from_slice("row", bytes, bytes.len()).unwrap();
+                    let name = Digest::of(cosigned.note.as_bytes());
+                    files.insert(place(CHECKPOINTS, name), cosigned.note.into_bytes());
+                    let witness = Chain::from_cbor(&cosigned.chain).unwrap();
+                    let chain = witness.to_pem().into_bytes();
+                    files.insert(place(WITNESSES, witness.leaf_digest()), chain);
                 }
             }
             let term = self.places[key].term.unwrap_or(0);
@@ -65,13 +74,22 @@ impl Sim {
         let origin = Origin::of(&name, term).unwrap();
         let head = Checkpoint { origin, size: tree.size(), root: tree.root() };
         let checkpoint = head.sign(&node_key(&place.unit, &place.label));
+        let mut cosigned: Vec<CosignedRow> = Vec::new();
+        let of_term = rows::key(rows::COSIGNED, &[&term.to_be_bytes()]);
+        let rows_of_term = self.disks[&at].rows.range(of_term.clone()..);
+        for (_, row) in rows_of_term.take_while(|(key, _)| key.starts_with(&of_term)) {
+            cosigned.push(from_slice("row", row, row.len()).unwrap());
+        }
         let prefix = rows::key(rows::SENT, &[&term.to_be_bytes()]);
         let sent = self.disks[&at].rows.range(prefix.clone()..);
         sent.take_while(|(key, _)| key.starts_with(&prefix))
             .map(|(_, value)| {
                 let row = from_slice::<SentRow>("sent", value, value.len()).unwrap();
-                let path = inclusion_proof(&nodes, row.index, tree.size()).unwrap();
-                let checkpoint = checkpoint.clone();
+                // The first that a witness has cosigned with it, else the ledger as it is.
+                let seen = cosigned.iter().find(|it| it.size > row.index);
+                let size = seen.map_or(tree.size(), |it| it.size);
+                let checkpoint = seen.map_or(&checkpoint, |it| &it.note).clone();
+                let path = inclusion_proof(&nodes, row.index, size).unwrap();
                 (row.statement, LedgerProof { index: row.index, path, checkpoint })
             })
             .collect()

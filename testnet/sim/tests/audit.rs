@@ -13,19 +13,21 @@ use std::collections::BTreeSet;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use reeve_audit::{
-    Bundle, Code, FIGURE, LedgerProof, Report, Rules, Trust, Verdict, roots as manifest_roots,
-    verify,
+    Bundle, Code, EQUIVOCATION_FORMAT, EquivocationFile, FIGURE, LedgerProof, Report, Rules, Trust,
+    Verdict, roots as manifest_roots, verify, verify_equivocation,
 };
-use reeve_sim::registry::node_key;
+use reeve_sim::registry::{Registry, node_key};
 use reeve_sim::{Plan, Sim, Size};
 use reeve_statement::bounds::Bounds;
-use reeve_statement::cert::RootList;
+use reeve_statement::cert::{RootList, dns_name};
 use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::{Signed, Verified, Verifier, sign};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::Checkpoint;
+use reeve_statement::ledger::cosignature::{WitnessName, claimed_witnesses, cosign};
 use reeve_statement::release::Release;
 use reeve_statement::statement::{Audience, Body, Statement};
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 type Files = Vec<(String, Vec<u8>)>;
@@ -43,13 +45,17 @@ fn calm() -> Files {
 }
 
 fn check(files: &Files) -> Report {
+    checked(files, false)
+}
+
+fn checked(files: &Files, require_witness: bool) -> Report {
     let mut bundle = Bundle::default();
     for (place, bytes) in files {
         bundle.add(place, bytes).unwrap();
     }
     let roots = files.iter().find(|(place, _)| place == reeve_audit::ROOTS).unwrap();
     let trust = Trust::Roots(Box::new(RootList::decode(&roots.1).unwrap()));
-    verify(&bundle, &Rules { trust, require_lists: true })
+    verify(&bundle, &Rules { trust, require_lists: true, require_witness })
 }
 
 #[test]
@@ -269,9 +275,145 @@ fn a_ledger_with_two_roots_is_named() {
     let checkpoint = head.sign(&node_key(&statement.issuer, REPORTING));
     forked[at].1 = LedgerProof { checkpoint, ..proof.clone() }.to_string().into_bytes();
     assert_eq!(codes(&forked), BTreeSet::from([Code::LedgerForked, Code::NotInLedger]));
+    // Whoever has both can hand on the proof alone.
+    let report = check(&forked);
+    let [proof_of_two] = report.equivocations.as_slice() else { panic!("{report:?}") };
+    let judged = verify_equivocation(proof_of_two, &roots(&forked));
+    assert_eq!(
+        (judged.verdict, &proof_of_two.unit),
+        (Verdict::Findings, &statement.issuer.to_string())
+    );
     let mut moved = files;
     moved[at].1 = LedgerProof { index: proof.index ^ 1, ..proof }.to_string().into_bytes();
     assert_eq!(codes(&moved), BTreeSet::from([Code::NotInLedger]));
+}
+
+/// A statement of the top's subordinate, by place of its file, that is in a cosigned checkpoint.
+fn witnessed(files: &Files) -> (usize, LedgerProof, Statement) {
+    let (_, statement) = figure(files);
+    let Body::Release(release) = &statement.body else { panic!("a release") };
+    let direct = inline(release).1.direct.iter().filter_map(|entry| entry.statement);
+    let found = direct.filter_map(|digest| {
+        let place = format!("ledger/{digest}.tlog-proof");
+        let at = files.iter().position(|(it, _)| *it == place)?;
+        let proof: LedgerProof = core::str::from_utf8(&files[at].1).unwrap().parse().unwrap();
+        let cosigned = !claimed_witnesses(&proof.checkpoint).unwrap().is_empty();
+        cosigned.then(|| (at, proof, opened(files, digest).0.into_statement()))
+    });
+    found.last().expect("a witnessed part")
+}
+
+/// A checkpoint with the cosignature of the top's node of another time.
+fn cosigned_at(note: &str, at: Timestamp) -> String {
+    let (text, lines) = note.rsplit_once("\n\n").unwrap();
+    let ledger = lines.lines().next().unwrap();
+    let note = format!("{text}\n\n{ledger}\n");
+    let top: UnitPath = "top".parse().unwrap();
+    let name = WitnessName::of(&dns_name(&top, Registry::new().roots.domain()).unwrap()).unwrap();
+    let line = cosign(&note, &name, &node_key(&top, REPORTING), at).unwrap();
+    format!("{note}{line}")
+}
+
+#[test]
+fn who_witnessed_a_figure_is_told_and_may_be_required() {
+    let files = calm();
+    let report = check(&files);
+    assert!(report.counted.witnessed > 5, "{:?}", report.counted);
+    let figure = report.figures.iter().find(|figure| figure.parts.len() == 2).unwrap();
+    assert!(figure.witnessed.is_empty(), "the top has nobody above it");
+    let by: BTreeSet<&str> =
+        figure.parts.iter().flat_map(|it| &it.witnessed).map(|it| it.by.as_str()).collect();
+    assert_eq!(by, BTreeSet::from(["top"]));
+    assert!(report.findings.iter().any(|it| it.code == Code::NotWitnessed));
+    assert_eq!(report.verdict, Verdict::Pass);
+    let strict = checked(&files, true);
+    assert_eq!(strict.verdict, Verdict::CannotTell);
+    assert!(strict.findings.iter().any(|it| it.code == Code::WitnessRequired));
+    // Without the witnesses' chains nobody vouches for anything.
+    let mut alone = files;
+    alone.retain(|(place, _)| !place.starts_with("witnesses/"));
+    assert_eq!(check(&alone).counted.witnessed, 0);
+}
+
+#[test]
+fn a_cosignature_of_something_else_is_named() {
+    let mut files = calm();
+    let (at, proof, _) = witnessed(&files);
+    let (_, cosignature) = proof.checkpoint.trim_end().rsplit_once(' ').unwrap();
+    // A letter of the signature, behind the key's name and the time.
+    let place = cosignature.len() / 2;
+    let letter = if cosignature.as_bytes()[place] == b'A' { "B" } else { "A" };
+    let mut altered = cosignature.to_owned();
+    altered.replace_range(place..=place, letter);
+    let checkpoint = proof.checkpoint.replace(cosignature, &altered);
+    files[at].1 = LedgerProof { checkpoint, ..proof }.to_string().into_bytes();
+    assert_eq!(codes(&files), BTreeSet::from([Code::BadCosignature]));
+}
+
+#[test]
+fn a_date_that_a_witness_contradicts_is_named() {
+    const FAR: i64 = 10 * 60_000;
+    let files = calm();
+    let (at, proof, statement) = witnessed(&files);
+    // A witness has seen it long before it is dated.
+    let mut postdated = files.clone();
+    let checkpoint = cosigned_at(&proof.checkpoint, statement.issued_at.plus_millis(-FAR));
+    postdated[at].1 = LedgerProof { checkpoint, ..proof.clone() }.to_string().into_bytes();
+    assert_eq!(codes(&postdated), BTreeSet::from([Code::WitnessTime]));
+    // A witness has seen the ledger without it, long after it is dated.
+    let mut backdated = files;
+    let origin = Checkpoint::parse_unverified(&proof.checkpoint).unwrap().origin;
+    let without = backdated.iter_mut().find(|(place, note)| {
+        let note = core::str::from_utf8(note).unwrap_or_default();
+        place.starts_with("checkpoints/")
+            && Checkpoint::parse_unverified(note)
+                .is_ok_and(|it| it.origin == origin && it.size <= proof.index)
+    });
+    let (_, note) = without.expect("an earlier checkpoint of the same ledger");
+    let text = core::str::from_utf8(note).unwrap();
+    *note = cosigned_at(text, statement.issued_at.plus_millis(FAR)).into_bytes();
+    assert_eq!(codes(&backdated), BTreeSet::from([Code::WitnessTime]));
+}
+
+/// The statement that the figures stand on, and two roots that its node signed.
+fn two_ledgers(files: &Files) -> EquivocationFile {
+    let (_, proof, statement) = witnessed(files);
+    let head = Checkpoint::parse_unverified(&proof.checkpoint).unwrap();
+    let other = Checkpoint { root: Digest::of(b"another"), ..head };
+    let (digest, _) = figure(files);
+    let part = opened(files, digest).0;
+    let Body::Release(release) = &part.statement().body else { panic!("a release") };
+    let direct = inline(release).1.direct.iter().filter_map(|entry| entry.statement);
+    let mut said = direct.map(|digest| opened(files, digest));
+    let (_, signed) = said.find(|(it, _)| it.statement().issuer == statement.issuer).unwrap();
+    EquivocationFile {
+        format: EQUIVOCATION_FORMAT.to_owned(),
+        unit: statement.issuer.to_string(),
+        term: statement.term,
+        one: proof.checkpoint,
+        other: other.sign(&node_key(&statement.issuer, REPORTING)),
+        chain: signed.unverified_chain().unwrap().unwrap().to_pem(),
+        found_at: None,
+    }
+}
+
+#[test]
+fn the_proof_of_two_ledgers_stands_alone_and_accuses_nobody_else() {
+    let files = calm();
+    let (file, roots) = (two_ledgers(&files), roots(&files));
+    let judge = |file: &EquivocationFile| verify_equivocation(file, &roots).verdict;
+    assert_eq!(judge(&file), Verdict::Findings);
+    let others = [
+        EquivocationFile { unit: "top/b/z".to_owned(), ..file.clone() },
+        EquivocationFile { term: file.term + 1, ..file.clone() },
+        EquivocationFile { other: file.one.clone(), ..file.clone() },
+        EquivocationFile { other: file.other.replacen("\n\n", "\nmore\n\n", 1), ..file.clone() },
+        EquivocationFile { chain: String::new(), ..file.clone() },
+        EquivocationFile { format: "reeve-equivocation/2".to_owned(), ..file.clone() },
+    ];
+    for other in &others {
+        assert_eq!(judge(other), Verdict::CannotTell, "{other:?}");
+    }
 }
 
 #[test]
