@@ -39,6 +39,7 @@ mod sim;
 mod sums;
 mod trace;
 mod trouble;
+mod witnesses;
 
 pub use file::BadPlan;
 pub use minimise::minimise;

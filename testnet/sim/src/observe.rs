@@ -342,7 +342,14 @@ impl Sim {
         bytes: Vec<u8>,
     ) -> Vec<Vec<u8>> {
         let place = self.places[&from].clone();
-        if !self.trouble || channel != Channel::Report || !self.lies(&place.unit) {
+        if !self.trouble || !self.lies(&place.unit) {
+            return vec![bytes];
+        }
+        if channel == Channel::Ledger {
+            let key = crate::registry::node_key(&place.unit, &place.label);
+            return crate::witnesses::fork(bytes, &key, &mut self.random);
+        }
+        if channel != Channel::Report {
             return vec![bytes];
         }
         let chain = self.registry.node(&place.unit, &place.label, place.term);
@@ -365,6 +372,7 @@ impl Sim {
 
     /// A node answers a peer.
     pub(crate) fn observe_answer(&mut self, at: NodeKey, owed: &Owed, bytes: &[u8]) {
+        self.observe_witness(at, owed, bytes);
         if owed.channel != Channel::Report || self.lies(&self.places[&at].unit) {
             return;
         }
@@ -405,6 +413,12 @@ impl Sim {
         let durable = self.disks[&at].rows.contains_key(&rows::statement(&digest));
         let found = invariant_commit_then_speak(durable, &format_args!("acceptance of {digest}"));
         self.violated("commit_then_speak", found);
+    }
+
+    /// A node has other rows than before: what it accepted and cosigned is no longer known.
+    pub(crate) fn forget_accepted(&mut self, at: NodeKey) {
+        self.seen.forget_accepted(at);
+        self.cosigned.retain(|(witness, _), _| *witness != at);
     }
 
     /// Whether a node's superior was shown more of its ledger than its image holds.

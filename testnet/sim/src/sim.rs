@@ -12,7 +12,7 @@ use reeve_protocol::effect::{
 };
 use reeve_protocol::fill::Fill;
 use reeve_protocol::local::Answer;
-use reeve_protocol::wire::FRAME_BYTES;
+use reeve_protocol::wire::{FRAME_BYTES, Shown};
 use reeve_protocol::{Node, rows};
 use reeve_statement::cert::CrlSet;
 use reeve_statement::cose::Verifier;
@@ -31,6 +31,7 @@ use crate::observe::Delivers;
 use crate::plan::Plan;
 use crate::registry::{NOON, Registry};
 use crate::trace::{Trace, Violation};
+use crate::witnesses::{Cosigned, shown};
 
 /// How long a request waits for its answer, in milliseconds, as in the real adapter.
 const REQUEST_MS: u64 = 5_000;
@@ -106,6 +107,8 @@ pub(crate) struct Owed {
     pub(crate) channel: Channel,
     /// The statement that it delivers, if it does.
     pub(crate) delivers: Option<Delivers>,
+    /// The ledger that it shows to be cosigned, if it does.
+    pub(crate) shown: Option<Shown>,
     /// When it came, by the clock of whoever owes the answer.
     pub(crate) arrived: Timestamp,
 }
@@ -172,6 +175,8 @@ pub struct Sim {
     pub(crate) model: Model,
     pub(crate) told: Told,
     pub(crate) seen: Seen,
+    /// What each node has cosigned.
+    pub(crate) cosigned: Cosigned,
     /// The newest catalogue that each unit followed.
     pub(crate) followed: BTreeMap<UnitPath, u64>,
     /// What people consented to and declared.
@@ -255,6 +260,7 @@ impl Sim {
             model: Model::default(),
             told: Told::default(),
             seen: Seen::default(),
+            cosigned: Cosigned::default(),
             followed: BTreeMap::new(),
             consented: Consented::default(),
             on_holiday: OnHoliday::default(),
@@ -406,7 +412,7 @@ impl Sim {
                 if self.disks.get(&key).is_some_and(Disk::is_old) {
                     self.stop(key, 0);
                     self.disks.get_mut(&key).unwrap().put_back();
-                    self.seen.forget_accepted(key);
+                    self.forget_accepted(key);
                     self.start(key);
                 }
             }
@@ -539,6 +545,7 @@ impl Sim {
             if self.watched {
                 delivers = self.look_at_frame(from, channel, &bytes);
                 self.observe_send(from, to, &bytes, delivers.as_ref());
+                self.observe_shown(from, channel, &bytes);
             }
             let copies = 1 + usize::from(self.trouble && self.chance(self.plan.faults.duplicates));
             for _ in 0..copies {
@@ -574,7 +581,8 @@ impl Sim {
             self.seen.received.insert((to, *digest));
         }
         let arrived = self.wall_at(to);
-        let owed = Owed { to: from, request, life, link, channel, delivers, arrived };
+        let shown = shown(channel, &bytes);
+        let owed = Owed { to: from, request, life, link, channel, delivers, shown, arrived };
         self.sites.get_mut(&to).unwrap().inbound.insert(inbound, owed);
         self.feed(to, receiver, Input::Frame { inbound, peer: from, channel, bytes });
     }

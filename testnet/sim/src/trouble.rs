@@ -137,7 +137,7 @@ impl Sim {
         self.stop(key, reached);
         let old = self.may_have_old_image(key) && self.chance(self.plan.faults.old_images);
         if old && self.disks.get_mut(&key).unwrap().put_image() {
-            self.seen.forget_accepted(key);
+            self.forget_accepted(key);
             self.push(self.now + OLD_IMAGE_MS, Event::PutBack(key));
         }
         let after = self.random.random_range(1..5_000);
@@ -191,7 +191,7 @@ impl Sim {
             let from = FromBackup { term, made_at: now, restored_at: now, followed: false };
             self.disks.get_mut(&key).unwrap().begin_anew(&from);
         }
-        self.seen.forget_accepted(key);
+        self.forget_accepted(key);
         let superior = self.reporter(&unit.parent().unwrap());
         let held = self.disks[&superior].heard_of(unit.leaf());
         self.seen.fall_back(&unit, &held);

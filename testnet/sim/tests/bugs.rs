@@ -64,6 +64,11 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(10_000);
         }
         Bug::OneSourceIsEnough | Bug::EveryRevisionIsAnUpdate => plan.faults.sources = 300,
+        Bug::CosignUnchecked => {
+            plan.hostile.extend(last);
+            plan.trouble_ms = plan.trouble_ms.max(40_000);
+            plan.writes_per_second = 20;
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -139,4 +144,5 @@ found! {
     forgets_units_that_ended ForgetUnits,
     takes_one_source_for_all OneSourceIsEnough,
     calls_every_revision_an_update EveryRevisionIsAnUpdate,
+    cosigns_unchecked CosignUnchecked,
 }
