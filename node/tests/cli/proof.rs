@@ -94,6 +94,18 @@ fn a_bundle_says_who_has_witnessed_the_figure() {
     assert_eq!(told["by"], unit, "{report}");
     assert!(report["counted"]["witnessed"].as_u64() >= Some(1), "{report}");
     assert!(!codes(&report).contains(&"not_witnessed".to_owned()), "{report}");
+    // What is seen is kept, and held against what is shown later.
+    let seen = format!("{bundle}.seen");
+    let check = ["audit", "verify", &bundle, "--federation", &id, "--seen", &seen];
+    let once = reeve(&check);
+    let kept = fs::read_dir(&seen).unwrap().count();
+    assert!(kept >= 1, "{once:?}");
+    assert_eq!((reeve(&check).code, fs::read_dir(&seen).unwrap().count()), (once.code, kept));
+    let note = fs::read_dir(&seen).unwrap().next().unwrap().unwrap().path();
+    let altered = fs::read_to_string(&note).unwrap().replacen("\n\n", "\nmore\n\n", 1);
+    fs::write(format!("{seen}/altered.note"), altered).unwrap();
+    let found = reeve(&check).fails(5, &["wrong"]);
+    assert!(found.out.contains("bad_signature"), "{}", found.out);
     let text = reeve(&["audit", "verify", &bundle, "--federation", &id]).out;
     assert!(text.contains("; witnessed by "), "{text}");
     let status = town.reeve(&["status"]).ok().out;

@@ -275,7 +275,7 @@ impl Check<'_> {
             }
         }
         for note in &self.bundle.checkpoints {
-            if let Err((code, about, text)) = ledgers.see(note) {
+            if let Some((code, about, text)) = ledgers.see(note) {
                 self.find(code, about, text);
             }
         }
@@ -323,6 +323,7 @@ impl Check<'_> {
     fn report(mut self, federation: Option<FederationId>, trees: Vec<Tree>) -> Report {
         let ledgers = core::mem::take(&mut self.ledgers);
         let (in_ledger, witnessed) = (ledgers.proven(), ledgers.witnessed());
+        let checkpoints = ledgers.notes();
         let (forked, equivocations) = ledgers.forked();
         for (about, text) in forked {
             self.find(Code::LedgerForked, about, text);
@@ -338,7 +339,9 @@ impl Check<'_> {
         };
         let federation = federation.map(|id| id.to_string());
         let verdict = worst.unwrap_or(Verdict::Pass);
-        Report { verdict, federation, counted, findings: self.found, figures: trees, equivocations }
+        let findings = self.found;
+        let figures = trees;
+        Report { verdict, federation, counted, findings, figures, equivocations, checkpoints }
     }
 }
 

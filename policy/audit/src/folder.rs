@@ -4,8 +4,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{Bundle, BundleError, FIGURE, MAX_FILE_BYTES, PARTS, ROOTS, STATEMENTS};
+use reeve_statement::ledger::checkpoint::Checkpoint;
+
+use crate::bundle::{
+    Bundle, BundleError, CHECKPOINTS, FIGURE, MAX_FILE_BYTES, PARTS, ROOTS, STATEMENTS,
+};
 use crate::equivocation::EquivocationFile;
+use crate::report::Report;
 
 /// Why a folder could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -43,24 +48,35 @@ impl Bundle {
         }
         for (part, _) in PARTS {
             let part_folder = folder.join(part);
-            if !part_folder.is_dir() {
-                continue;
+            if part_folder.is_dir() {
+                self.read_part(&part_folder, part)?;
             }
-            let entries = fs::read_dir(&part_folder).map_err(io_error(&part_folder))?;
-            let mut names = Vec::new();
-            for entry in entries {
-                let entry = entry.map_err(io_error(&part_folder))?;
-                if entry.file_type().map_err(io_error(&entry.path()))?.is_file() {
-                    names.push(entry.file_name());
-                }
+        }
+        Ok(())
+    }
+
+    /// Takes the checkpoints that earlier checks kept, from a folder that holds them alone.
+    ///
+    /// # Errors
+    /// [`FolderError`]; a file that is damaged is none, it is reported by the check.
+    pub fn read_seen(&mut self, folder: &Path) -> Result<(), FolderError> {
+        self.read_part(folder, CHECKPOINTS.0)
+    }
+
+    fn read_part(&mut self, folder: &Path, part: &str) -> Result<(), FolderError> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+            let entry = entry.map_err(io_error(folder))?;
+            if entry.file_type().map_err(io_error(&entry.path()))?.is_file() {
+                names.push(entry.file_name());
             }
-            // The same report, whatever order the file system has.
-            names.sort();
-            for name in names {
-                let place = format!("{part}/{}", name.to_string_lossy());
-                if Self::reads(&place) {
-                    self.read_file(&part_folder.join(&name), &place)?;
-                }
+        }
+        // The same report, whatever order the file system has.
+        names.sort();
+        for name in names {
+            let place = format!("{part}/{}", name.to_string_lossy());
+            if Self::reads(&place) {
+                self.read_file(&folder.join(&name), &place)?;
             }
         }
         Ok(())
@@ -74,6 +90,27 @@ impl Bundle {
         }
         let bytes = fs::read(path).map_err(io_error(path))?;
         self.add(place, &bytes)?;
+        Ok(())
+    }
+}
+
+impl Report {
+    /// Keeps every checkpoint that was verified in a folder, which is made if it is not there; one that is
+    /// there already stays as it is.
+    ///
+    /// # Errors
+    /// When the folder or a file cannot be written.
+    pub fn keep_seen(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        for note in &self.checkpoints {
+            let Ok(checkpoint) = Checkpoint::parse_unverified(note) else { continue };
+            let Checkpoint { origin, size, root } = checkpoint;
+            let origin = origin.as_str().replace('/', "-");
+            let path = folder.join(format!("{origin}-{size}-{}.{}", root.short(), CHECKPOINTS.1));
+            if !path.exists() {
+                fs::write(path, note)?;
+            }
+        }
         Ok(())
     }
 }

@@ -93,29 +93,23 @@ impl Ledgers {
         }
     }
 
-    /// Takes a checkpoint of a ledger whose owner is known; others say nothing here.
-    pub(crate) fn see(&mut self, note: &str) -> Result<(), Fault> {
-        let Ok(origin) = Checkpoint::parse_unverified(note).map(|it| it.origin) else {
-            return Ok(());
-        };
-        let Some(owner) = self.owners.get(&origin) else { return Ok(()) };
+    /// Takes a checkpoint of a ledger whose owner is known, others say nothing here; what is wrong with it.
+    pub(crate) fn see(&mut self, note: &str) -> Option<Fault> {
+        let origin = Checkpoint::parse_unverified(note).ok()?.origin;
+        let owner = self.owners.get(&origin)?;
         let about = About { unit: Some(owner.unit.clone()), ..About::default() };
-        let checkpoints = owner
-            .keys
-            .iter()
-            .map(|(key, _)| Checkpoint::verify(note, &origin, key))
-            .collect::<Vec<_>>();
-        let verified = checkpoints.iter().find_map(|it| it.as_ref().ok()).cloned();
+        let keys = owner.keys.iter().map(|(key, _)| key);
+        let mut wrong = None;
+        let verified = keys
+            .map(|key| Checkpoint::verify(note, &origin, key))
+            .find_map(|checked| checked.inspect_err(|error| wrong = Some(error.to_string())).ok());
         let Some(checkpoint) = verified else {
-            let reason = checkpoints.into_iter().find_map(Result::err);
-            let reason = reason.map(|error| error.to_string()).unwrap_or_default();
-            return Err((Code::BadSignature, about, reason));
+            return Some((Code::BadSignature, about, wrong.unwrap_or_default()));
         };
+        let unit = owner.unit.clone();
         self.compare(&checkpoint, &about, Some(note));
-        let unit = owner_unit(&about);
-        self.note(&checkpoint, note, &unit)
-            .map(drop)
-            .map_err(|text| (Code::BadCosignature, about, text))
+        let noted = self.note(&checkpoint, note, &unit);
+        noted.err().map(|text| (Code::BadCosignature, about, text))
     }
 
     /// Checks that a statement is in its issuer's ledger.
@@ -309,14 +303,15 @@ impl Ledgers {
         self.placed.values().filter(|placed| !placed.witnessed.is_empty()).count()
     }
 
+    /// A note of every checkpoint that was verified.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.heads.values().filter_map(|(_, note)| note.clone()).collect()
+    }
+
     /// Ledgers that have two roots of one size, and the proofs.
     pub(crate) fn forked(self) -> (Vec<(About, String)>, Vec<EquivocationFile>) {
         (self.forked, self.equivocations)
     }
-}
-
-fn owner_unit(about: &About) -> String {
-    about.unit.clone().unwrap_or_default()
 }
 
 fn origin_of(signer: &VerifiedChain) -> Option<Origin> {

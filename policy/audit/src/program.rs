@@ -40,6 +40,7 @@ Examples:
   verify bundle/ --federation 3f9c...
   verify nation/ region-03/ region-05/ --roots roots.cbor --html report.html
   verify bundle/ --federation 3f9c... --json | jq .findings
+  verify bundle/ --federation 3f9c... --seen ledgers/ --equivocations evidence/
   verify it-03-term-1.json --roots roots.cbor
 
 Exit codes: 0 everything claimed was checked and holds; 5 something is wrong; 6 nothing is wrong with \
@@ -63,6 +64,10 @@ pub struct VerifyArguments {
     /// Write the report as a page that needs nothing else
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Hold the ledgers against those that were checked before with this folder, and keep these there too;
+    /// auditors who put the files of their folders together exchange what they have seen
+    #[arg(long, value_name = "FOLDER")]
+    seen: Option<PathBuf>,
     /// Where a unit is found to keep two ledgers, write the proof into this folder
     #[arg(long, value_name = "FOLDER")]
     equivocations: Option<PathBuf>,
@@ -95,6 +100,14 @@ pub enum AuditError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// What was seen cannot be kept.
+    #[error("--seen {}: {error}", path.display())]
+    Seen {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
     },
     /// The proofs cannot be written.
     #[error("--equivocations {}: {error}", path.display())]
@@ -151,8 +164,15 @@ pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
     for folder in &arguments.bundles {
         bundle.read_folder(folder)?;
     }
+    if let Some(seen) = arguments.seen.as_deref().filter(|seen| seen.exists()) {
+        bundle.read_seen(seen)?;
+    }
     let VerifyArguments { require_lists, require_witness, .. } = *arguments;
     let report = verify(&bundle, &Rules { trust, require_lists, require_witness });
+    if let Some(folder) = &arguments.seen {
+        let written = report.keep_seen(folder);
+        written.map_err(|error| AuditError::Seen { path: folder.clone(), error })?;
+    }
     if let Some(folder) = &arguments.equivocations {
         let written = report.equivocations.iter().try_for_each(|proof| proof.write(folder));
         written.map_err(|error| AuditError::Proofs { path: folder.clone(), error })?;

@@ -27,6 +27,9 @@ pub struct Report {
     /// Proofs that units keep two ledgers, for whoever has not got the bundles.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub equivocations: Vec<EquivocationFile>,
+    /// A note of every checkpoint that was verified, to be held against later ones and those of others.
+    #[serde(skip)]
+    pub checkpoints: Vec<String>,
 }
 
 /// How much was checked.

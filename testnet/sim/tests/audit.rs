@@ -293,14 +293,14 @@ fn witnessed(files: &Files) -> (usize, LedgerProof, Statement) {
     let (_, statement) = figure(files);
     let Body::Release(release) = &statement.body else { panic!("a release") };
     let direct = inline(release).1.direct.iter().filter_map(|entry| entry.statement);
-    let found = direct.filter_map(|digest| {
+    let mut found = direct.filter_map(|digest| {
         let place = format!("ledger/{digest}.tlog-proof");
         let at = files.iter().position(|(it, _)| *it == place)?;
         let proof: LedgerProof = core::str::from_utf8(&files[at].1).unwrap().parse().unwrap();
         let cosigned = !claimed_witnesses(&proof.checkpoint).unwrap().is_empty();
         cosigned.then(|| (at, proof, opened(files, digest).0.into_statement()))
     });
-    found.last().expect("a witnessed part")
+    found.next_back().expect("a witnessed part")
 }
 
 /// A checkpoint with the cosignature of the top's node of another time.
@@ -373,6 +373,31 @@ fn a_date_that_a_witness_contradicts_is_named() {
     let text = core::str::from_utf8(note).unwrap();
     *note = cosigned_at(text, statement.issued_at.plus_millis(FAR)).into_bytes();
     assert_eq!(codes(&backdated), BTreeSet::from([Code::WitnessTime]));
+}
+
+/// A unit tells its superior one ledger and an auditor another: what one of them has kept is enough.
+#[test]
+fn what_was_seen_before_is_held_against_what_is_shown_now() {
+    let mut files = calm();
+    let report = check(&files);
+    let (_, _, statement) = witnessed(&files);
+    let kept = report.checkpoints.iter().map(|note| Checkpoint::parse_unverified(note).unwrap());
+    let unit = statement.issuer.leaf().as_str();
+    let mut of_unit = kept.filter(|it| it.origin.as_str().starts_with(unit));
+    let head = of_unit.next().expect("a checkpoint of the unit");
+    let other = Checkpoint { root: Digest::of(b"another"), ..head };
+    let note = other.sign(&node_key(&statement.issuer, REPORTING));
+    files.push(("checkpoints/kept.note".to_owned(), note.into_bytes()));
+    assert_eq!(codes(&files), BTreeSet::from([Code::LedgerForked]));
+    let report = check(&files);
+    let [proof] = report.equivocations.as_slice() else { panic!("{report:?}") };
+    assert_eq!(verify_equivocation(proof, &roots(&files)).verdict, Verdict::Findings);
+    // Nobody else can have signed it.
+    let last = files.pop().unwrap();
+    let forged = Checkpoint::parse_unverified(core::str::from_utf8(&last.1).unwrap()).unwrap();
+    let note = forged.sign(&node_key(&"top".parse().unwrap(), REPORTING));
+    files.push((last.0, note.into_bytes()));
+    assert_eq!(codes(&files), BTreeSet::from([Code::BadSignature]));
 }
 
 /// The statement that the figures stand on, and two roots that its node signed.
