@@ -13,14 +13,16 @@ use jiff::civil::Date;
 use reeve::import::{ImportOptions, Input, Mapping, check};
 use reeve_crdt::twin::RecordOp;
 use reeve_examples::italy::{
-    CATALOGUE, CATALOGUE_FLOOR5, Exception, MAPPING, Place, Published, ReadError, SCHEMA,
-    data_folder,
+    CATALOGUE, CATALOGUE_FLOOR5, CATALOGUE_REGIONS, Exception, MAPPING, MAPPING_REGIONS, Place,
+    Published, ReadError, SCHEMA, data_folder,
 };
 use reeve_policy::authz::{DEFAULT_POLICY, Role};
 use reeve_protocol::local::{Answer, EntryChange, FigureView, ImportMode, Question};
 use reeve_statement::bounds::Bounds;
+use reeve_statement::digest::Digest;
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::period::Period;
+use reeve_statement::release::RevisionReason;
 use reeve_statement::table::Area;
 use reeve_statement::unit::{UnitId, UnitPath};
 
@@ -46,6 +48,15 @@ pub struct ItalySpec {
     pub floor5: bool,
     /// The store engine.
     pub engine: reeve::config::Engine,
+}
+
+/// Who is in the federation, and what they report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tree {
+    /// Nation, regions and provinces: total cases.
+    Provinces,
+    /// Nation and regions: the evening table.
+    Regions,
 }
 
 /// One day's outcome.
@@ -116,10 +127,19 @@ pub struct Italy {
     town: Town,
     published: Published,
     mapping: Mapping,
-    indicator: IndicatorId,
+    /// In the order of their ids; never empty.
+    indicators: Vec<IndicatorId>,
     nation: UnitPath,
     /// The units with a register: the nation and its regions.
     superiors: Vec<UnitPath>,
+}
+
+/// A file of one day, to be imported.
+#[derive(Clone, Copy)]
+struct File {
+    date: Date,
+    digest: Digest,
+    reason: Option<RevisionReason>,
 }
 
 /// The policy of a new node, with windows of a second: a day takes no minute.
@@ -135,8 +155,24 @@ impl Italy {
     /// [`ItalyError`].
     pub async fn raise(spec: &ItalySpec) -> Result<Self, ItalyError> {
         let data = spec.data.clone().or_else(data_folder).ok_or(ItalyError::NoData)?;
-        let published = Published::read(&data)?;
-        let paths = published.paths().map_err(text)?;
+        Self::raise_tree(spec, Published::read(&data)?, Tree::Provinces).await
+    }
+
+    /// As [`Italy::raise`], of files that were read before.
+    pub(crate) async fn raise_tree(
+        spec: &ItalySpec,
+        published: Published,
+        tree: Tree,
+    ) -> Result<Self, ItalyError> {
+        let mut paths = published.paths().map_err(text)?;
+        if tree == Tree::Regions {
+            paths.retain(|path| path.depth() <= 2);
+        }
+        let (catalogue, mapping) = match tree {
+            Tree::Provinces if spec.floor5 => (CATALOGUE_FLOOR5, MAPPING),
+            Tree::Provinces => (CATALOGUE, MAPPING),
+            Tree::Regions => (CATALOGUE_REGIONS, MAPPING_REGIONS),
+        };
         let town = Town::raise(&TownSpec {
             folder: spec.folder.clone(),
             paths: paths.clone(),
@@ -146,17 +182,15 @@ impl Italy {
             tap: None,
         })
         .await?;
-        let catalogue = if spec.floor5 { CATALOGUE_FLOOR5 } else { CATALOGUE };
         town.publish(catalogue, STAND).await?;
         let parsed = reeve_crdt::catalogue::parse("catalogue.toml", catalogue, town.schema());
         let parsed = parsed.map_err(text)?;
-        let indicator = parsed.indicators.first().map(|indicator| indicator.id.clone());
-        let mapping = Mapping::parse("mapping.toml", MAPPING, town.schema()).map_err(text)?;
+        let indicators = parsed.indicators.iter().map(|indicator| indicator.id.clone()).collect();
+        let mapping = Mapping::parse("mapping.toml", mapping, town.schema()).map_err(text)?;
         let nation = town.top()?.clone();
         let superior = |path: &UnitPath| paths.iter().any(|other| other.is_child_of(path));
         let superiors = paths.iter().filter(|path| superior(path)).cloned().collect();
-        let indicator = indicator.ok_or_else(|| text("the catalogue is empty"))?;
-        let italy = Self { town, published, mapping, indicator, nation, superiors };
+        let italy = Self { town, published, mapping, indicators, nation, superiors };
         italy.enter_names(&paths).await?;
         Ok(italy)
     }
@@ -215,6 +249,11 @@ impl Italy {
         &self.published
     }
 
+    /// The indicators of the catalogue.
+    pub(crate) fn indicators(&self) -> &[IndicatorId] {
+        &self.indicators
+    }
+
     /// The federation.
     #[must_use]
     pub const fn town(&self) -> &Town {
@@ -226,24 +265,47 @@ impl Italy {
     /// # Errors
     /// [`ItalyError`].
     pub async fn day(&self, date: Date) -> Result<DayReport, ItalyError> {
-        self.import(date).await?;
+        self.import(date, &self.published.day_csv(date, None), None).await?;
         let began = now();
-        let period = Period::Day(date);
-        let mut view: Option<FigureView> = None;
-        self.town
-            .eventually(DAY, &format!("every unit's figure of {date} is at the top"), async || {
-                view = self.town.figure(&self.nation, &self.indicator, period).await?;
-                Ok(view.as_ref().is_some_and(|view| view.edition > 0 && view.counts.is_complete()))
+        let indicator = self.indicators.first().ok_or_else(|| text("the catalogue is empty"))?;
+        let what = format!("every unit's figure of {date} is at the top");
+        let view = self
+            .top_figure(indicator, date, &what, |view| {
+                view.edition > 0 && view.counts.is_complete()
             })
             .await?;
-        let view = view.ok_or_else(|| text("no figure"))?;
         let took = began.elapsed();
         self.report(date, &view, took)
     }
 
+    /// The nation's figure of a day, as soon as something holds of it.
+    ///
+    /// # Errors
+    /// [`ItalyError`], also when it does not hold within a minute.
+    pub(crate) async fn top_figure(
+        &self,
+        indicator: &IndicatorId,
+        date: Date,
+        what: &str,
+        holds: impl Fn(&FigureView) -> bool,
+    ) -> Result<FigureView, ItalyError> {
+        let mut view: Option<FigureView> = None;
+        self.town
+            .eventually(DAY, what, async || {
+                view = self.town.figure(&self.nation, indicator, Period::Day(date)).await?;
+                Ok(view.as_ref().is_some_and(&holds))
+            })
+            .await?;
+        view.ok_or_else(|| text("no figure"))
+    }
+
     /// Imports the rows of a day into every node that has some.
-    async fn import(&self, date: Date) -> Result<(), ItalyError> {
-        let csv = self.published.day_csv(date, None);
+    pub(crate) async fn import(
+        &self,
+        date: Date,
+        csv: &str,
+        reason: Option<RevisionReason>,
+    ) -> Result<(), ItalyError> {
         let input = Input::Memory { name: format!("{date}.csv"), bytes: Arc::from(csv.as_bytes()) };
         let checked = check(&input, &self.mapping, &ImportOptions::default()).map_err(text)?;
         let mut rows: BTreeMap<UnitId, Vec<RecordOp>> = BTreeMap::new();
@@ -261,7 +323,8 @@ impl Italy {
             let path = path.ok_or_else(|| text(format!("no register has {unit} on {date}")))?;
             let ops = rows.remove(unit).unwrap_or_default();
             let closes = share.closes.iter().copied().collect();
-            imports.push(self.import_at(path, &kind, checked.digest(), date, ops, closes));
+            let file = File { date, digest: checked.digest(), reason };
+            imports.push(self.import_at(path, &kind, file, ops, closes));
         }
         // Every unit imports on its own, as it would on its own machine.
         futures::future::try_join_all(imports).await?;
@@ -272,27 +335,26 @@ impl Italy {
         &self,
         path: &UnitPath,
         kind: &KindId,
-        file: reeve_statement::digest::Digest,
-        date: Date,
+        file: File,
         ops: Vec<RecordOp>,
         closes: Vec<Period>,
     ) -> Result<(), ItalyError> {
         let ask = async |what| self.town.ask(path, Role::Operator, what).await;
-        let name = format!("{date}.csv");
-        let begin =
-            Question::BeginImport { kind: kind.clone(), file, name, mode: ImportMode::Replace };
+        let File { date, digest, reason } = file;
+        let (kind, name) = (kind.clone(), format!("{date}.csv"));
+        let mode = ImportMode::Replace;
+        let begin = Question::BeginImport { kind: kind.clone(), file: digest, name, mode };
         let import = match ask(begin).await? {
             Answer::Begun(import) => import,
             other => return Err(unexpected(path, &other).into()),
         };
-        let write = Question::Write { kind: kind.clone(), ops, import: Some(import) };
+        let write = Question::Write { kind, ops, import: Some(import) };
         match ask(write).await? {
             Answer::Written(_) => {}
             other => return Err(unexpected(path, &other).into()),
         }
         let source = self.mapping.source().to_owned();
-        match ask(Question::EndImport { import, source, closes, reason: None, sweep: None }).await?
-        {
+        match ask(Question::EndImport { import, source, closes, reason, sweep: None }).await? {
             Answer::Ended(_) => Ok(()),
             other => Err(unexpected(path, &other).into()),
         }

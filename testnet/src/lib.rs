@@ -13,6 +13,7 @@ pub mod fuzz;
 pub mod hostile;
 pub mod italy;
 pub mod processes;
+pub mod restated;
 pub mod shim;
 pub mod stopwatch;
 pub mod stores;

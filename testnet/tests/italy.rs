@@ -11,7 +11,9 @@
 use jiff::civil::{Date, date};
 use reeve::config::Engine;
 use reeve_examples::italy::data_folder;
+use reeve_statement::names::IndicatorId;
 use reeve_testnet::italy::{Italy, ItalySpec};
+use reeve_testnet::restated::{EveningReport, Level, Restating};
 
 /// Runs some days from the first on; how many region-days differ from what was published.
 async fn run(first: Date, days: usize, floor5: bool) -> usize {
@@ -59,4 +61,69 @@ async fn a_region_that_published_another_sum_is_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_floor_every_bound_holds_what_was_published() {
     assert_eq!(run(date(2020, 6, 18), 2, true).await, 0);
+}
+
+/// Plays what was taken back of some days; nothing where the files are not here.
+async fn evenings(level: Level, days: &[Date]) -> Vec<EveningReport> {
+    if data_folder().is_none() {
+        eprintln!(
+            "SKIPPED: Italy's published files are not here; set REEVE_ITALY_DATA to try them"
+        );
+        return Vec::new();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let spec = ItalySpec {
+        data: None,
+        folder: folder.path().to_owned(),
+        window: (Date::MIN, Date::MAX),
+        floor5: false,
+        engine: Engine::Redb,
+    };
+    let restating = Restating::raise(&spec, level).await.unwrap();
+    let known = restating.days(spec.window);
+    let mut reports = Vec::new();
+    for day in days {
+        assert!(known.contains(day), "{day} is not among {known:?}");
+        reports.extend(restating.day(*day).await.unwrap());
+    }
+    restating.stop().await.unwrap();
+    for report in &reports {
+        assert!(report.agrees(), "{report:?}");
+    }
+    reports
+}
+
+/// On 12 May 2020 an old file stood first; on 6 March the rows of the regions stood one beside the other;
+/// on 25 February the nation's number was not the sum of its regions.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nation_knows_on_each_evening_what_was_published_of_the_regions() {
+    let days = [date(2020, 2, 25), date(2020, 3, 6), date(2020, 5, 12)];
+    let reports = evenings(Level::Regions, &days).await;
+    if data_folder().is_none() {
+        return;
+    }
+    let cases: IndicatorId = "totale_casi".parse().unwrap();
+    let told: Vec<_> = reports.iter().map(|it| (it.date, it.nation.get(&cases).copied())).collect();
+    let [february, march, may] = days;
+    assert_eq!(
+        told,
+        [
+            (february, Some(322)),
+            (february, Some(322)),
+            (march, Some(4636)),
+            (march, Some(4636)),
+            (may, Some(178_972)),
+            (may, Some(221_216)),
+        ]
+    );
+    let not_sums: Vec<usize> = reports.iter().map(|it| it.not_sums.len()).collect();
+    assert_eq!(not_sums, [2, 0, 0, 0, 0, 0]);
+}
+
+/// On 28 May 2020 two provinces of Apulia had each other's numbers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nation_knows_on_each_evening_what_was_published_of_the_provinces() {
+    let reports = evenings(Level::Provinces, &[date(2020, 5, 28)]).await;
+    let restated: Vec<usize> = reports.iter().map(|it| it.restated).collect();
+    assert!(data_folder().is_none() || restated == [0, 2], "{restated:?}");
 }

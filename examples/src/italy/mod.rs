@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 mod published;
 mod read;
+mod restated;
 
 pub use published::{Area, Day, Exception, Place, Published, Source};
 pub use read::ReadError;
+pub use restated::{Evening, MEASURES, ProvincesEvening, Restated, Values};
 
 /// `schema.toml`: cumulative cases per day.
 pub const SCHEMA: &str = include_str!("../../italy/schema.toml");
@@ -23,6 +25,12 @@ pub const CATALOGUE_FLOOR5: &str = include_str!("../../italy/catalogue-floor5.to
 
 /// `mapping.toml`: for `reeve import` of the provinces' file.
 pub const MAPPING: &str = include_str!("../../italy/mapping.toml");
+
+/// `catalogue-regions.toml`: what is published of each region every evening.
+pub const CATALOGUE_REGIONS: &str = include_str!("../../italy/catalogue-regions.toml");
+
+/// `mapping-regions.toml`: for `reeve import` of the regions' file.
+pub const MAPPING_REGIONS: &str = include_str!("../../italy/mapping-regions.toml");
 
 /// The unit id of the nation.
 pub const NATION: &str = "it";

@@ -117,9 +117,20 @@ impl Published {
     /// if the mapping closes the period by the file's name.
     #[must_use]
     pub fn day_csv(&self, date: Date, unit: Option<&UnitId>) -> String {
+        let rows = self.days.get(&date).map(|day| &day.rows);
+        self.csv_of(date, rows.unwrap_or(&BTreeMap::new()), unit)
+    }
+
+    /// As [`Published::day_csv`], of these rows.
+    #[must_use]
+    pub fn csv_of(
+        &self,
+        date: Date,
+        rows: &BTreeMap<String, i64>,
+        unit: Option<&UnitId>,
+    ) -> String {
         let mut text =
             String::from("date,region_id,region_code_as_published,province_code,total_cases\n");
-        let rows = self.days.get(&date).into_iter().flat_map(|day| &day.rows);
         for (code, total) in rows {
             let Some(source) = self.sources.get(code) else { continue };
             if unit.is_none_or(|unit| *unit == source.unit) {

@@ -110,7 +110,7 @@ impl Published {
 }
 
 /// All rows of a CSV file, gzipped if its name says so.
-fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReadError> {
+pub(super) fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReadError> {
     let opened = File::open(path);
     let file = opened.map_err(|source| ReadError::Open { path: path.to_owned(), source })?;
     let gzipped = path.extension().is_some_and(|extension| extension == "gz");
@@ -120,7 +120,7 @@ fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, ReadError> {
     read.map_err(|source| ReadError::Row { path: path.to_owned(), source })
 }
 
-fn unit(path: &Path, code: &str) -> Result<UnitId, ReadError> {
+pub(super) fn unit(path: &Path, code: &str) -> Result<UnitId, ReadError> {
     let error = |_| ReadError::Code { path: path.to_owned(), found: code.to_owned() };
     UnitId::new(code).map_err(error)
 }

@@ -1,6 +1,6 @@
 //! `testnet italy`: one line per day.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use clap::Args;
 use jiff::civil::Date;
 use reeve::config::Engine;
 use reeve_examples::italy::{Published, WINDOW};
+use reeve_statement::names::IndicatorId;
+use reeve_statement::release::RevisionReason;
 use reeve_testnet::italy::{DayReport, Italy, ItalySpec};
+use reeve_testnet::restated::{Difference, EveningReport, Level, NotASum, Restating};
 use reeve_testnet::stopwatch::now;
 
 use super::{Failed, runtime};
@@ -16,18 +19,18 @@ use super::{Failed, runtime};
 /// What to run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --from 2020-02-24 --to 2025-01-08     every day; the known exceptions are told\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
+    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --from 2020-02-24 --to 2025-01-08     every day; the known exceptions are told\n  testnet italy DATA --restatements  what was taken back, evening by evening\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
 )]
 pub struct Arguments {
     /// Folder with the published files (see examples/italy/README.md); default: REEVE_ITALY_DATA, or
     /// shared/data/italy beside the repository.
     data: Option<PathBuf>,
-    /// First day.
-    #[arg(long, default_value_t = WINDOW.0)]
-    from: Date,
-    /// Last day.
-    #[arg(long, default_value_t = WINDOW.1)]
-    to: Date,
+    /// First day [default: 2020-02-25]
+    #[arg(long)]
+    from: Option<Date>,
+    /// Last day [default: 2020-09-04]
+    #[arg(long)]
+    to: Option<Date>,
     /// Protect with floor 5 instead of telling exact figures; every bound must then hold the truth.
     #[arg(long)]
     floor5: bool,
@@ -40,6 +43,11 @@ pub struct Arguments {
     /// Print days that agree, too.
     #[arg(long, short)]
     verbose: bool,
+    /// Play what the publisher took back: first what stood first, then each correction. After each the
+    /// nation must know what was published that evening, row by row. Of all days, unless told from when
+    /// to when.
+    #[arg(long, conflicts_with_all = ["floor5", "check"])]
+    restatements: bool,
     /// Only compare the files with each other: provinces and residual rows against each region.
     #[arg(long)]
     check: bool,
@@ -53,7 +61,70 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     if arguments.check {
         return check(arguments);
     }
+    if arguments.restatements {
+        return runtime()?.block_on(restatements(arguments));
+    }
     runtime()?.block_on(days(arguments))
+}
+
+fn spec(arguments: &Arguments, folder: &Path, window: (Date, Date)) -> ItalySpec {
+    ItalySpec {
+        data: arguments.data.clone(),
+        folder: folder.to_owned(),
+        window: (arguments.from.unwrap_or(window.0), arguments.to.unwrap_or(window.1)),
+        floor5: arguments.floor5,
+        engine: if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb },
+    }
+}
+
+async fn restatements(arguments: &Arguments) -> Result<ExitCode, Failed> {
+    let temporary = tempfile::tempdir()?;
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    let (mut evenings, mut agreeing, mut not_sums) = (0_usize, 0_usize, 0_usize);
+    for (level, name) in [(Level::Regions, "regions"), (Level::Provinces, "provinces")] {
+        let spec = spec(arguments, &folder.join(name), (Date::MIN, Date::MAX));
+        let restating = Restating::raise(&spec, level).await?;
+        for date in restating.days(spec.window) {
+            for report in restating.day(date).await? {
+                evenings += 1;
+                agreeing += usize::from(report.agrees());
+                not_sums += report.not_sums.len();
+                print_evening(&report);
+            }
+        }
+        restating.stop().await?;
+    }
+    anstream::println!(
+        "on {agreeing} of {evenings} evenings the nation knew what was published, row by row"
+    );
+    anstream::println!(
+        "{not_sums} national numbers were published that their regions did not add up to"
+    );
+    Ok(if agreeing == evenings { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+fn print_evening(report: &EveningReport) {
+    let total = IndicatorId::new("totale_casi").ok().and_then(|id| report.nation.get(&id));
+    let total = total.or_else(|| report.nation.values().next()).copied().unwrap_or(0);
+    let what = match report.at {
+        None => "published first".to_owned(),
+        Some(at) => format!("restated {at}: {} rows, correction", report.restated),
+    };
+    anstream::println!("{}  total cases {total:>8}  {what}", report.date);
+    for NotASum { indicator, figure, published } in &report.not_sums {
+        anstream::println!(
+            "            {indicator} of the nation was published as {published}; its regions add up to {figure}"
+        );
+    }
+    for Difference { indicator, area, figure, published } in &report.differences {
+        anstream::println!(
+            "            {indicator} of {area} DIFFERS: {figure}, published {published}"
+        );
+    }
+    for (indicator, reason) in &report.other_reasons {
+        let reason = reason.map_or("nothing", RevisionReason::code);
+        anstream::println!("            {indicator} was revised for {reason}, EXPECTED correction");
+    }
 }
 
 fn check(arguments: &Arguments) -> Result<ExitCode, Failed> {
@@ -77,13 +148,8 @@ fn check(arguments: &Arguments) -> Result<ExitCode, Failed> {
 
 async fn days(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let temporary = tempfile::tempdir()?;
-    let spec = ItalySpec {
-        data: arguments.data.clone(),
-        folder: arguments.folder.clone().unwrap_or_else(|| temporary.path().to_owned()),
-        window: (arguments.from, arguments.to),
-        floor5: arguments.floor5,
-        engine: if arguments.engine == "sled" { Engine::Sled } else { Engine::Redb },
-    };
+    let folder = arguments.folder.as_deref().unwrap_or(temporary.path());
+    let spec = spec(arguments, folder, WINDOW);
     let began = now();
     let italy = Italy::raise(&spec).await?;
     anstream::println!(
