@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use reeve::config::Engine;
-use reeve_testnet::bench::{Extent, Measure, bytes, import, latency};
+use reeve_testnet::bench::{Extent, Measure, bytes, import, latency, ledger};
 use reeve_testnet::processes::Leash;
 
 fn value(measures: &[Measure], what: &str) -> f64 {
@@ -33,4 +33,12 @@ fn changes_pass_four_hops_of_real_processes() {
     let measures = latency::run(folder.path(), Extent::Quick, Engine::Redb, &leash).unwrap();
     assert!((value(&measures, "latency at 50/s: changes") - 150.0).abs() < 0.5);
     assert!(value(&measures, "latency at 50/s: p50") > 0.0);
+}
+
+#[test]
+fn entries_of_a_ledger_are_durable_batch_by_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let measures = ledger::run(folder.path(), Extent::Quick, Engine::Sled).unwrap();
+    assert!((value(&measures, "ledger: entries") - 20_000.0).abs() < 0.5);
+    assert!(value(&measures, "ledger: rate") > 0.0);
 }

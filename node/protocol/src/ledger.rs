@@ -53,19 +53,13 @@ impl Ledger {
         &self.frontier
     }
 
-    /// Appends an entry, which is a statement's digest or a certificate's entry; its index, or none if the tree is full (it never is).
+    /// Appends an entry, which is a statement's digest or a certificate's entry; its index, or none if
+    /// the tree is full (it never is).
     pub(crate) fn append(&mut self, context: &mut Context, entry: Digest) -> Option<u64> {
         let index = self.frontier.size();
-        let leaf = reeve_statement::ledger::leaf_hash(entry.as_bytes());
-        let completed = self.frontier.append(leaf).ok()?;
-        for (NodeAddress { level, index }, digest) in completed {
-            context.persist(node_key(self.term, level, index), Some(digest.as_bytes().to_vec()));
+        for (key, value) in rows_of_append(&mut self.frontier, self.term, entry)? {
+            context.persist(key, Some(value));
         }
-        let mut edge = self.frontier.size().to_be_bytes().to_vec();
-        for peak in self.frontier.peaks() {
-            edge.extend_from_slice(peak.as_bytes());
-        }
-        context.persist(edge_key(self.term), Some(edge));
         Some(index)
     }
 
@@ -86,6 +80,27 @@ impl Ledger {
     pub(crate) fn sign_at(&self, size: u64, root: Digest, key: &SecretKey) -> String {
         Checkpoint { origin: self.origin.clone(), size, root }.sign(key)
     }
+}
+
+/// Appends an entry to a tree, and gives the rows that keep it: the nodes that it completed, and the right
+/// edge. None if the tree is full.
+pub fn rows_of_append(
+    frontier: &mut Frontier,
+    term: u64,
+    entry: Digest,
+) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    let leaf = reeve_statement::ledger::leaf_hash(entry.as_bytes());
+    let completed = frontier.append(leaf).ok()?;
+    let row = |(NodeAddress { level, index }, digest): (NodeAddress, Digest)| {
+        (node_key(term, level, index), digest.as_bytes().to_vec())
+    };
+    let mut rows: Vec<_> = completed.into_iter().map(row).collect();
+    let mut edge = frontier.size().to_be_bytes().to_vec();
+    for peak in frontier.peaks() {
+        edge.extend_from_slice(peak.as_bytes());
+    }
+    rows.push((edge_key(term), edge));
+    Some(rows)
 }
 
 /// Reads the right edge from its row.

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod import;
 pub mod italy;
 pub mod latency;
+pub mod ledger;
 pub mod machine;
 pub mod measure;
 
@@ -59,6 +60,9 @@ pub enum BenchError {
     /// The outbreak's places.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// A store.
+    #[error(transparent)]
+    Store(#[from] reeve::store::StoreError),
     /// A file.
     #[error("{}: {reason}", path.display())]
     File {

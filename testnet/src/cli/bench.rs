@@ -45,13 +45,15 @@ enum Which {
     Bytes,
     /// 193 days through 129 nodes
     Italy,
+    /// Ten million entries of a ledger into a store
+    Ledger,
 }
 
 impl Which {
     /// The benchmarks that it stands for.
     fn each(self) -> Vec<Self> {
         match self {
-            Self::All => vec![Self::Import, Self::Latency, Self::Bytes, Self::Italy],
+            Self::All => vec![Self::Import, Self::Latency, Self::Bytes, Self::Italy, Self::Ledger],
             one => vec![one],
         }
     }
@@ -126,6 +128,12 @@ async fn measure(
             let measuring = move || bench::latency::run(&folder, extent, engine, &leash);
             let measured = tokio::task::spawn_blocking(measuring).await;
             measured.map_err(|_| BenchError::Thread("measures latency"))?
+        }
+        Which::Ledger => {
+            let folder = folder.to_owned();
+            let measuring = move || bench::ledger::run(&folder, extent, engine);
+            let measured = tokio::task::spawn_blocking(measuring).await;
+            measured.map_err(|_| BenchError::Thread("measures the ledger"))?
         }
         Which::Bytes => bench::bytes::run(folder, extent, engine).await,
         Which::Italy => {
