@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::register::registered;
 use crate::report::VerifiedFor;
 use crate::rows::{self, CosignedRow, IssuedRow, SentRow};
+use crate::tiles::Tile;
 use crate::trust::Standing;
 use crate::wire::{LedgerAnswer, LedgerMessage, decode};
 
@@ -43,6 +44,10 @@ pub(crate) enum AskedLoad {
     },
     Issued(AskId),
     Statement(AskId),
+    Tile {
+        ask: AskId,
+        tile: Tile,
+    },
     Proof {
         to: ProofFor,
         index: u64,
@@ -72,7 +77,7 @@ impl Node {
         }
         let name = who.name.clone();
         match (self.authorise(who, &what), what) {
-            (Ok(()), Question::Adopt(what)) => self.adopt(ask, name, what),
+            (Ok(()), Question::Adopt(what, adopter)) => self.adopt(ask, name, what, adopter),
             (Ok(()), what) => self.answer_ask(ask, what),
             (Err(answer), _) => self.context.reply(ask, *answer),
         }
@@ -184,6 +189,7 @@ impl Node {
             | Question::Inclusion { .. }
             | Question::Cosigned { .. }
             | Question::Equivocations
+            | Question::Tile(_)
             | Question::Evidence => (Action::ReadLedger, node()),
             Question::Catalogue => (Action::ReadCatalogue, node()),
             Question::Register => (Action::ReadRegister, node()),
@@ -204,10 +210,10 @@ impl Node {
             | Question::Letter { .. }
             | Question::TakeLetter(_) => (Action::ManagePeers, node()),
             Question::Permission(action) => (*action, node()),
-            Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_)) => {
+            Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_), _) => {
                 (Action::ChangePolicy, node())
             }
-            Question::Adopt(Adopt::Indicator { indicator, .. }) => {
+            Question::Adopt(Adopt::Indicator { indicator, .. }, _) => {
                 (Action::AdoptIndicator, self.indicator_resource(indicator)?)
             }
             Question::Adoptions => (Action::ReadPolicy, node()),
@@ -417,6 +423,7 @@ impl Node {
                 let load = self.context.load(scan_of(rows::COSIGNED, term, after, 1));
                 self.asked_loads.insert(load, AskedLoad::Cosigned(ask));
             }
+            Question::Tile(tile) => self.load_tile(ask, tile),
             Question::Publish(bytes) => self.publish(ask, StatementKind::Catalogue, bytes),
             Question::Declare(bytes) => self.publish(ask, StatementKind::Declaration, bytes),
             _ => self.context.reply(ask, Answer::Failed(Failure::NotFound("answer"))),
@@ -431,7 +438,7 @@ impl Node {
     }
 
     /// Entries of a term's ledger, as far as this store has it.
-    fn ledger_size_of(&self, term: u64) -> u64 {
+    pub(crate) fn ledger_size_of(&self, term: u64) -> u64 {
         if term == self.ledger.term() {
             return self.ledger.frontier().size();
         }
@@ -520,6 +527,9 @@ impl Node {
                 if let Some(bytes) = values.into_iter().next().flatten() {
                     self.restore_request(digest, &bytes);
                 }
+            }
+            (AskedLoad::Tile { ask, tile }, Loaded::Values(values)) => {
+                self.on_tile(ask, tile, values);
             }
             (AskedLoad::Proof { to, index, size, nodes }, Loaded::Values(values)) => {
                 self.prove(to, index, size, &nodes, values);

@@ -72,6 +72,17 @@ pub enum Adopt {
     LegalBasis(String),
 }
 
+/// Who stands behind an act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adopter {
+    /// Whoever asks.
+    Alone,
+    /// Whoever asks, as the first of two: nothing is done yet, but it is said whether it could be.
+    FirstOfTwo,
+    /// Whoever asks, after this person.
+    SecondAfter(String),
+}
+
 /// How an indicator stands at this home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Consent {
@@ -234,8 +245,13 @@ impl Node {
     }
 
     /// Somebody of this house adopts; answered when it is durable.
-    pub(crate) fn adopt(&mut self, ask: AskId, by: String, what: Adopt) {
+    pub(crate) fn adopt(&mut self, ask: AskId, by: String, what: Adopt, adopter: Adopter) {
+        let by = match &adopter {
+            Adopter::SecondAfter(first) => format!("{first}, {by}"),
+            Adopter::Alone | Adopter::FirstOfTwo => by,
+        };
         let answer = match self.act(by, what) {
+            Ok(_) if adopter == Adopter::FirstOfTwo => Answer::Done,
             Ok(act) => {
                 self.take_act(act, None);
                 Answer::Done

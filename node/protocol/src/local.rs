@@ -23,12 +23,13 @@ use reeve_statement::table::{Table, Unlisted};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
-use crate::consent::{Act, Adopt, Proposal};
+use crate::consent::{Act, Adopt, Adopter, Proposal};
 use crate::declared::Declared;
 use crate::effect::NodeKey;
 use crate::register::{RegisterAct, RegisterFault};
 use crate::rows::{CosignedRow, EquivocationRow, ImportRow, IssuedRow, SentRow};
 use crate::situation::SituationView;
+use crate::tiles::Tile;
 use crate::trust::Standing;
 
 /// Most operations of one ask: they are held in memory while they wait.
@@ -175,6 +176,8 @@ pub enum Question {
     Evidence,
     /// The newest ledger checkpoint.
     Checkpoint,
+    /// A tile of a ledger.
+    Tile(Tile),
     /// A proof that a statement is in the ledger.
     Inclusion {
         /// In which term's ledger; none: the present one's.
@@ -237,7 +240,7 @@ pub enum Question {
     /// the schema, make an invite.
     Permission(Action),
     /// Consent to send what a catalogue proposes.
-    Adopt(Adopt),
+    Adopt(Adopt, Adopter),
     /// What the catalogue proposes, and how it stands here; and every act of adoption.
     Adoptions,
     /// Replace the policy set.
@@ -366,6 +369,8 @@ pub enum Answer {
     LetterTaken(Box<LetterTaken>),
     /// Bytes of a statement, or none.
     Statement(Option<Vec<u8>>),
+    /// A tile, or none: the ledger does not have it.
+    Tile(Option<Vec<u8>>),
     /// A signed note.
     Checkpoint(String),
     /// A checkpoint that a witness has cosigned, or none.

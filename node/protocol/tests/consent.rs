@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use reeve_policy::authz::Role;
 use reeve_protocol::NodeKey;
-use reeve_protocol::consent::{Accepted, Act, Adopt, Consent, Proposal};
+use reeve_protocol::consent::{Accepted, Act, Adopt, Adopter, Consent, Proposal};
 use reeve_protocol::local::{Answer, Failure, Question};
 use reeve_protocol::rows::{self, AdoptionRow, SentRow};
 use reeve_protocol::stored::LedgerCheck;
@@ -71,7 +71,7 @@ impl Trial {
     fn adopt(&mut self, at: NodeKey) -> Answer {
         let (proposals, _) = self.proposals(at);
         let what = adopting(&proposals[0]);
-        let answer = self.world.ask(at, operator(), Question::Adopt(what));
+        let answer = self.world.ask(at, operator(), Question::Adopt(what, Adopter::Alone));
         self.world.pass(1_000);
         answer
     }
@@ -171,7 +171,11 @@ fn a_changed_definition_is_proposed_anew() {
     let before = trial.proposals(trial.leaf).0;
     trial.publish(2, 2);
     assert_eq!(trial.told(), (0, 1, None));
-    let stale = trial.world.ask(trial.leaf, operator(), Question::Adopt(adopting(&before[0])));
+    let stale = trial.world.ask(
+        trial.leaf,
+        operator(),
+        Question::Adopt(adopting(&before[0]), Adopter::Alone),
+    );
     assert!(
         matches!(stale, Answer::Failed(Failure::OtherDefinition(_))),
         "what was looked at is not proposed any more: {stale:?}"
@@ -193,7 +197,7 @@ fn a_legal_basis_is_adopted_with_all_that_names_it() {
     let mut trial = Trial::new();
     trial.publish(1, 3);
     trial.put("c1");
-    let adopt = |basis: &str| Question::Adopt(Adopt::LegalBasis(basis.to_owned()));
+    let adopt = |basis: &str| Question::Adopt(Adopt::LegalBasis(basis.to_owned()), Adopter::Alone);
     let other = trial.world.ask(trial.leaf, operator(), adopt("Another Act"));
     assert!(matches!(other, Answer::Done));
     trial.world.pass(1_000);
@@ -287,13 +291,14 @@ fn only_who_may_adopts() {
     let (proposals, _) = trial.proposals(trial.leaf);
     for role in [Role::Viewer, Role::Writer, Role::Auditor] {
         for what in [adopting(&proposals[0]), Adopt::LegalBasis(BASIS.to_owned())] {
-            let answer = trial.world.ask(trial.leaf, person(role), Question::Adopt(what));
+            let answer =
+                trial.world.ask(trial.leaf, person(role), Question::Adopt(what, Adopter::Alone));
             assert!(matches!(answer, Answer::Declined(_)), "{role:?}: {answer:?}");
         }
     }
     let unknown =
         Adopt::Indicator { indicator: IndicatorId::new("none").unwrap(), definition: Digest::ZERO };
-    let answer = trial.world.ask(trial.leaf, operator(), Question::Adopt(unknown));
+    let answer = trial.world.ask(trial.leaf, operator(), Question::Adopt(unknown, Adopter::Alone));
     assert!(matches!(answer, Answer::Failed(Failure::UnknownIndicator(_))), "{answer:?}");
     assert!(trial.proposals(trial.leaf).1.is_empty());
 }

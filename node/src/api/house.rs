@@ -203,6 +203,16 @@ pub struct Published {
     pub done: bool,
 }
 
+/// What came of adopting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consented {
+    /// Whether it is adopted.
+    pub done: bool,
+    /// It waits until then for a second person to adopt the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
+}
+
 /// One indicator of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndicatorView {
@@ -416,4 +426,7 @@ pub struct PolicyState {
     pub policies: Vec<String>,
     /// What is questionable about it.
     pub findings: Vec<String>,
+    /// It is not in force: it waits until then for a second person to set the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
 }

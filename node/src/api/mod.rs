@@ -19,7 +19,7 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    ActView, AdoptRequest, Adoptions, CatalogueView, Cosigned, Evidence, IndicatorView,
+    ActView, AdoptRequest, Adoptions, CatalogueView, Consented, Cosigned, Evidence, IndicatorView,
     IssuedEntry, MemberRequest, Periods, PolicyState, Proof, ProposalView, Published, SentEntry,
     equivocation_file,
 };

@@ -3,8 +3,9 @@
 use reeve_statement::names::IndicatorId;
 use serde_json::json;
 
+use super::policy::waits;
 use super::{CommandError, Output, plain, table};
-use crate::api::{AdoptRequest, Adoptions, ProposalView, Published};
+use crate::api::{AdoptRequest, Adoptions, Consented, ProposalView};
 use crate::client::Client;
 
 /// Digits of a definition's digest that the text shows; `--json` has all.
@@ -50,9 +51,16 @@ pub(super) fn run(
     output: &Output,
 ) -> Result<(), CommandError> {
     if let Some(basis) = &arguments.legal_basis {
-        adopt(client, &AdoptRequest::LegalBasis { legal_basis: basis.clone() })?;
-        let document = json!({ "legal_basis": basis });
+        let request = AdoptRequest::LegalBasis { legal_basis: basis.clone() };
+        let waits_until = adopt(client, &request)?.waits_until;
+        let document = json!({ "legal_basis": basis, "waits_until": waits_until });
         return output.show(&document, || {
+            if let Some(until) = &waits_until {
+                return waits(
+                    until,
+                    &format!("reeve policy adopt --legal-basis {:?}", plain(basis)),
+                );
+            }
             format!("Adopted: every indicator whose legal basis is {:?}.", plain(basis))
         });
     }
@@ -70,17 +78,30 @@ pub(super) fn run(
             })
         })
         .collect::<Result<_, _>>()?;
+    let mut waits_until = None;
+    let (mut adopted, mut waiting) = (Vec::new(), Vec::new());
     for proposal in &wanted {
         let (indicator, definition) = (proposal.indicator.clone(), proposal.definition.clone());
-        adopt(client, &AdoptRequest::Indicator { indicator, definition })?;
+        let answer = adopt(client, &AdoptRequest::Indicator { indicator, definition })?;
+        let names = if answer.done { &mut adopted } else { &mut waiting };
+        names.push(proposal.indicator.as_str());
+        waits_until = answer.waits_until.or(waits_until);
     }
-    let names: Vec<&str> = wanted.iter().map(|it| it.indicator.as_str()).collect();
-    output.show(&json!({ "indicators": names }), || format!("Adopted: {}.", names.join(", ")))
+    let document = json!({ "indicators": adopted, "waiting": waiting, "waits_until": waits_until });
+    output.show(&document, || {
+        let mut lines = Vec::new();
+        if !adopted.is_empty() {
+            lines.push(format!("Adopted: {}.", adopted.join(", ")));
+        }
+        if let Some(until) = &waits_until {
+            lines.push(waits(until, &format!("reeve policy adopt {}", waiting.join(" "))));
+        }
+        lines.join("\n")
+    })
 }
 
-fn adopt(client: &Client, what: &AdoptRequest) -> Result<(), CommandError> {
-    let _: Published = client.send("POST", "/v1/adoptions", what)?;
-    Ok(())
+fn adopt(client: &Client, what: &AdoptRequest) -> Result<Consented, CommandError> {
+    Ok(client.send("POST", "/v1/adoptions", what)?)
 }
 
 pub(super) fn list(list: &List, client: &Client, output: &Output) -> Result<(), CommandError> {

@@ -10,7 +10,7 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Records", &["import", "record", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
-    ("Evidence", &["proof", "audit"]),
+    ("Evidence", &["history", "proof", "audit"]),
     ("Who takes part", &["register", "invite", "admit", "certificate", "authority", "token"]),
     ("This program", &["completions", "man"]),
 ];

@@ -16,9 +16,11 @@ pub mod certificate;
 mod compare;
 mod completions;
 mod declare;
+mod editions;
 mod error;
 mod files;
 mod help;
+mod history;
 mod identity;
 #[cfg(test)]
 mod identity_tests;
@@ -172,6 +174,8 @@ pub enum Command {
     Status(status::Arguments),
     /// List everything that left the house, and under which decision
     Sent(sent::Arguments),
+    /// List the editions of a figure, and why each revised the one before
+    History(history::Arguments),
     /// Put everything that shows a figure to be what was signed into a folder
     Proof(proof::Arguments),
     /// Check proof bundles offline, as an auditor
@@ -267,6 +271,7 @@ impl Command {
             Self::Report(arguments) => report::run(&arguments, global, output),
             Self::Status(arguments) => status::run(&arguments, global, output),
             Self::Sent(arguments) => sent::run(&arguments, global, output),
+            Self::History(arguments) => history::run(&arguments, global, output),
             Self::Proof(arguments) => proof::run(&arguments, global, output),
             Self::Audit(arguments) => audit::run(&arguments, output),
             Self::Declare(arguments) => declare::run(&arguments, global, output),

@@ -103,6 +103,15 @@ pub struct Explain {
     policy: Option<PathBuf>,
 }
 
+/// What is said of something that takes a second person.
+pub(super) fn waits(until: &str, command: &str) -> String {
+    format!(
+        "Not in force yet. Until {} it waits for a second person with another token, who looks at the \
+         same and says the same: {command}",
+        plain(until)
+    )
+}
+
 fn role(text: &str) -> Result<Role, String> {
     Role::of_name(text).ok_or_else(|| "expected operator, writer, viewer or auditor".to_owned())
 }
@@ -131,6 +140,9 @@ pub(super) fn run(
             let state: PolicyState =
                 client()?.send_bytes("PUT", "/v1/policy", "text/plain", text)?;
             output.show(&state, || {
+                if let Some(until) = &state.waits_until {
+                    return waits(until, &format!("reeve policy set {}", file.display()));
+                }
                 let count = state.policies.len();
                 let mut text =
                     format!("{count} policies are in force: {}", state.policies.join(", "));

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use reeve_audit::{
     CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS, WITNESSES,
 };
-use reeve_statement::cert::{CrlSet, StaleRule};
-use reeve_statement::cose::{Signed, Verifier};
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::InclusionProof;
 use reeve_statement::ledger::checkpoint::Checkpoint;
@@ -16,18 +14,16 @@ use reeve_statement::statement::{Body, Statement};
 use serde::Serialize;
 
 use super::asking::Node;
+use super::editions::{EDITIONS, Kept, or_none};
 use super::identity::failed;
 use super::query::newest;
 use super::{CommandError, Global, Output};
 use crate::api::{Cosigned, Evidence, Figure, Proof, SentEntry};
-use crate::client::{Client, ClientError, escaped};
+use crate::client::{Client, escaped};
 use crate::house::House;
 
 /// Entries of what was sent that are asked for at once: as many as the node answers.
 const PAGE: usize = 1_000;
-
-/// Most earlier editions that are followed.
-const EDITIONS: usize = 10_000;
 
 /// Which figure, and where to.
 #[derive(Debug, clap::Args)]
@@ -103,7 +99,7 @@ pub(super) fn run(
     let house = House::open(&global.home).map_err(failed)?;
     let roots = house.identity().map_err(failed)?.roots.clone();
     let federation = roots.federation().to_string();
-    let mut collecting = Collecting::new(&client, Verifier::new(roots.clone(), lists()));
+    let mut collecting = Collecting::new(&client, Kept::new(&client, &house)?);
     collecting.file(FIGURE.to_owned(), format!("{digest}\n").into_bytes());
     collecting.file(ROOTS.to_owned(), roots.encode());
     collecting.file("roots.pem".to_owned(), roots.to_pem().into_bytes());
@@ -125,15 +121,10 @@ pub(super) fn run(
     output.show(&made, || describe(&made))
 }
 
-/// None: what is asked for is collected, and the auditor decides about it.
-fn lists() -> CrlSet {
-    CrlSet::new(StaleRule::default())
-}
-
 /// A bundle on its way.
 struct Collecting<'c> {
     client: &'c Client,
-    verifier: Verifier,
+    kept: Kept<'c>,
     files: BTreeMap<String, Vec<u8>>,
     statements: BTreeMap<Digest, Statement>,
     not_here: usize,
@@ -144,10 +135,10 @@ struct Collecting<'c> {
 }
 
 impl<'c> Collecting<'c> {
-    const fn new(client: &'c Client, verifier: Verifier) -> Self {
+    const fn new(client: &'c Client, kept: Kept<'c>) -> Self {
         Self {
             client,
-            verifier,
+            kept,
             files: BTreeMap::new(),
             statements: BTreeMap::new(),
             not_here: 0,
@@ -213,28 +204,14 @@ impl<'c> Collecting<'c> {
     }
 
     fn statement(&mut self, digest: &Digest) -> Result<Option<Statement>, CommandError> {
-        let path = format!("/v1/statements/{digest}");
-        let Some(bytes) = or_none(self.client.bytes(&path, "application/cose"))? else {
-            return Ok(None);
-        };
-        let unsound = |reason: String| {
-            CommandError::Failed(format!(
-                "statement {digest}, as the node keeps it, does not verify: {reason}; \
-                 `reeve verify` tells more"
-            ))
-        };
-        let signed = Signed::decode(&bytes).map_err(|error| unsound(error.to_string()))?;
-        let at = signed.unverified_issued_at();
-        let verified = signed.verify(&self.verifier, at);
-        let verified = verified.map_err(|error| unsound(error.to_string()))?;
+        let Some((statement, bytes)) = self.kept.statement(digest)? else { return Ok(None) };
         self.in_folder(STATEMENTS, &digest.to_string(), bytes);
-        Ok(Some(verified.into_statement()))
+        Ok(Some(statement))
     }
 
     fn chunks(&mut self, digests: &[Digest]) -> Result<(), CommandError> {
         for digest in digests {
-            let path = format!("/v1/chunks/{digest}");
-            match or_none(self.client.bytes(&path, crate::api::CBOR))? {
+            match self.kept.chunk(digest)? {
                 Some(bytes) => self.in_folder(CHUNKS, &digest.to_string(), bytes),
                 None => self.not_here += 1,
             }
@@ -330,15 +307,6 @@ impl<'c> Collecting<'c> {
         self.in_folder(CHECKPOINTS, &name, cosigned.checkpoint.clone().into_bytes());
         let digest = Digest::of(cosigned.chain.as_bytes());
         self.in_folder(WITNESSES, &digest.to_string(), cosigned.chain.clone().into_bytes());
-    }
-}
-
-/// What the node answered; none where it has no such thing.
-fn or_none<T>(answer: Result<T, ClientError>) -> Result<Option<T>, CommandError> {
-    match answer {
-        Ok(found) => Ok(Some(found)),
-        Err(ClientError::Problem(problem)) if problem.status == 404 => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
+use reeve_statement::statement::Body;
+use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitPath;
+
 use super::asking::Node;
+use super::editions::{Editions, Which};
 use super::layout::{left, width};
 use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
@@ -29,7 +34,8 @@ This is the figure as it is protected for the superior. --class shows the last e
 of recipients was told: every neighbour sees the one, everybody else the other. --superior asks the
 superior for its own figure as its subordinates are told it, with what stands beside this unit. --own shows the unit's own records' table as it
 is, to whoever may query the indicator in the unit's area; it never leaves the house, and what
-subordinates reported is no part of it.
+subordinates reported is no part of it. --as-of shows what this unit had told by a moment, from the
+statement that said so; `reeve history` lists the editions.
 
 Examples:
   reeve query confirmed_by_day --period 2020-03-01
@@ -37,6 +43,7 @@ Examples:
   reeve query beds_free
   reeve query confirmed_by_day --class neighbour --period 2020-03-01
   reeve query confirmed_by_day --superior --period 2020-03-01
+  reeve query confirmed_by_day --as-of 2020-03-02T18:00:00+01:00 --period 2020-03-01
   reeve query confirmed_by_day --own --period 2020-03-01
   reeve query confirmed_by_day --periods")]
 pub struct Arguments {
@@ -54,6 +61,9 @@ pub struct Arguments {
     /// Show the last edition that a class of recipients was told: superior, neighbour or public
     #[arg(long, conflicts_with = "own")]
     class: Option<String>,
+    /// Show the edition that stood at a moment, such as 2020-03-01T18:00:00+01:00, with its statement
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with_all = ["own", "superior"])]
+    as_of: Option<Timestamp>,
     /// Ask the superior for its figure, as all its subordinates are told it
     #[arg(long, conflicts_with_all = ["own", "class", "area"])]
     superior: bool,
@@ -61,7 +71,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "json")]
     csv: bool,
     /// List the periods that have figures, newest first
-    #[arg(long, conflicts_with_all = ["period", "area", "csv", "own", "class", "superior"])]
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["period", "area", "csv", "own", "class", "superior", "as_of"])]
     periods: bool,
     #[command(flatten)]
     node: Node,
@@ -77,6 +88,10 @@ pub(super) fn run(
     if arguments.periods {
         let periods: Periods = client.get(&format!("/v1/indicators/{indicator}/periods"))?;
         return output.show(&periods, || periods.periods.join("\n"));
+    }
+    if let Some(at) = arguments.as_of {
+        let figure = stood(arguments, at, &client, global, output.locale())?;
+        return show(&figure, arguments, output);
     }
     let period = match &arguments.period {
         Some(period) => period.clone(),
@@ -96,10 +111,65 @@ pub(super) fn run(
         path.push_str(&format!("&area={}", escaped(area)));
     }
     let figure: Figure = client.get(&path)?;
+    show(&figure, arguments, output)
+}
+
+fn show(figure: &Figure, arguments: &Arguments, output: &Output) -> Result<(), CommandError> {
     if arguments.csv {
-        return output.bytes(csv(&figure)?.as_bytes());
+        return output.bytes(csv(figure)?.as_bytes());
     }
-    output.show(&figure, || describe(&figure, output.locale()))
+    output.show(figure, || describe(figure, output.locale()))
+}
+
+/// A moment (RFC 3339): it says its offset, so that it is one.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let at = text.parse::<jiff::Timestamp>();
+    at.map(|at| Timestamp::from_millis(at.as_millisecond())).map_err(|_| {
+        "expected a moment with its offset, such as 2020-03-01T18:00:00+01:00".to_owned()
+    })
+}
+
+/// The figure as the edition told it that stood at a moment.
+fn stood(
+    arguments: &Arguments,
+    at: Timestamp,
+    client: &Client,
+    global: &Global,
+    locale: &Locale,
+) -> Result<Figure, CommandError> {
+    let which = Which {
+        indicator: &arguments.indicator,
+        period: arguments.period.as_deref(),
+        class: arguments.class.as_deref(),
+    };
+    let area = arguments.area.as_deref().map(str::parse::<UnitPath>).transpose();
+    let area = area.map_err(|error| CommandError::Usage(format!("--area: {error}")))?;
+    let editions = Editions::of(&which, client, global, locale)?;
+    let what = format!("{} {}", arguments.indicator, editions.period);
+    let Some(past) = editions.as_of(at) else {
+        let oldest = editions.past.last();
+        let known = match (oldest, editions.gap) {
+            (Some(oldest), Some(_)) => {
+                format!("the oldest edition at hand is of {}", oldest.statement.issued_at)
+            }
+            (Some(oldest), None) => {
+                format!("the first edition is of {}", oldest.statement.issued_at)
+            }
+            (None, _) => "nothing was signed since either".to_owned(),
+        };
+        return Err(CommandError::Failed(format!("at {at} nothing was known of {what}: {known}")));
+    };
+    editions.view(past, area.as_ref())?.ok_or_else(|| {
+        let code = match &past.statement.body {
+            Body::Notice(notice) => locale.of_code("state", notice.code.code()),
+            _ => String::new(),
+        };
+        CommandError::Failed(format!(
+            "at {at} there was no figure of {what}: {code} (edition {}, signed {})",
+            past.place().0,
+            past.statement.issued_at
+        ))
+    })
 }
 
 pub(super) fn newest(

@@ -57,6 +57,8 @@ pub struct Config {
     /// Legal bases whose indicators are adopted as soon as a catalogue proposes them; [`EVERY_BASIS`]
     /// is every indicator.
     pub accepted_legal_bases: Vec<String>,
+    /// Whether it takes two persons to change the policy, or to adopt an indicator.
+    pub two_persons: bool,
     /// Sources that are expected to report; none for a kind: whoever ever closed a period of it.
     pub sources: Vec<Source>,
     /// What this node asks its subordinates for.
@@ -95,6 +97,8 @@ pub struct Http {
     pub allow_beyond_loopback: bool,
     /// Names that a request's `Host` may have besides the address and `localhost`.
     pub host_names: Vec<String>,
+    /// Whether anybody may read the ledger's checkpoints and tiles, without a token.
+    pub ledger: bool,
 }
 
 /// Which store keeps the node's state.
@@ -193,11 +197,13 @@ impl Config {
                 listen: SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT)),
                 allow_beyond_loopback: false,
                 host_names: Vec::new(),
+                ledger: false,
             },
             store: Engine::Redb,
             schema: None,
             policy: PathBuf::from("policy.cedar"),
             accepted_legal_bases: Vec::new(),
+            two_persons: false,
             sources: Vec::new(),
             request: Request {
                 purpose: "situation reporting".to_owned(),

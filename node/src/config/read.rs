@@ -92,6 +92,7 @@ fn sections(root: &mut Section<'_>, config: &mut Config, report: &mut Report<'_>
     within(root, "policy", report, |section, report| {
         set(&mut config.policy, section.text("file", report).map(|it| PathBuf::from(it.text)));
         set(&mut config.accepted_legal_bases, strings(section, "accepted_legal_bases", report));
+        set(&mut config.two_persons, section.boolean("two_persons", report));
     });
     config.sources = sources(root, report);
     within(root, "request", report, |section, report| {
@@ -198,6 +199,7 @@ fn net(section: &mut Section<'_>, net: &mut Net, report: &mut Report<'_>) {
 fn http(section: &mut Section<'_>, http: &mut Http, report: &mut Report<'_>) {
     set(&mut http.allow_beyond_loopback, section.boolean("allow_beyond_loopback", report));
     set(&mut http.host_names, strings(section, "host_names", report));
+    set(&mut http.ledger, section.boolean("ledger", report));
     let Some(text) = section.text("listen", report) else { return };
     match text.text.parse::<SocketAddr>() {
         Ok(listen) if listen.ip().is_loopback() || http.allow_beyond_loopback => {

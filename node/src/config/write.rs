@@ -99,10 +99,15 @@ allow_beyond_loopback = {beyond}
 
 # Names that requests may give in `Host`, besides the address itself and localhost.
 host_names = {names}
+
+# Whether anybody may read this node's ledger without a token: checkpoints and tiles (C2SP tlog-tiles) under
+# /ledger/TERM/. They show how much was signed, and nothing of what.
+ledger = {ledger}
 "#,
         listen = config.http.listen,
         beyond = config.http.allow_beyond_loopback,
         names = list(&config.http.host_names),
+        ledger = config.http.ledger,
     )
 }
 
@@ -131,6 +136,10 @@ file = {policy}
 # word, are adopted without being asked about; "*" stands for every indicator.
 accepted_legal_bases = {accepted}
 
+# Whether it takes two persons to change the policy or to adopt an indicator: what one token's holder asks for
+# then waits, at most a week, until another's asks for the very same.
+two_persons = {two_persons}
+
 # The sources that are expected to report, each in a table: departments, contributors, feeds. A figure is
 # complete once all of its kind's sources have closed the period. Of a kind without any, whoever ever closed
 # a period of it is expected. `kinds`: those that it reports, else all; `from` and `until`: its first and last
@@ -156,6 +165,7 @@ json = {json}
         engine = config.store.name(),
         policy = quoted(&config.policy.to_string_lossy()),
         accepted = list(&config.accepted_legal_bases),
+        two_persons = config.two_persons,
         sources = config.sources.iter().map(source).collect::<String>(),
         purpose = quoted(&config.request.purpose),
         legal_basis = quoted(&config.request.legal_basis),

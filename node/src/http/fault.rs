@@ -58,6 +58,8 @@ pub(super) enum Fault {
     NoDesk,
     /// In force, but the file could not be written.
     NotKept(std::io::Error),
+    /// What is to wait for a second person cannot be kept.
+    NotWaiting(std::io::Error),
     /// No answer in time.
     Busy,
     /// An answer to another question: a mistake of this program.
@@ -209,6 +211,13 @@ impl Fault {
                 "In force, but not kept",
                 format!("the policy file could not be written: {}", error.kind()),
                 "make room or correct the rights, and set the policy again before a restart",
+            ),
+            Self::NotWaiting(error) => told(
+                S::INTERNAL_SERVER_ERROR,
+                "not_waiting",
+                "Not done, and it does not wait for a second person",
+                format!("second-person.json could not be read or written: {error}"),
+                "make room or correct the file's rights; a file that cannot be read may be removed",
             ),
             Self::Busy => told(
                 S::SERVICE_UNAVAILABLE,

@@ -7,13 +7,16 @@ use axum::extract::{Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use reeve_policy::authz::Person;
+use reeve_policy::authz::{Person, Role, Scope};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::connections::Turn;
 use super::fault::Fault;
 use super::routes::{Access, ROUTES};
 use super::service::{HttpSettings, Service};
+
+/// Under which an open ledger is read.
+const LEDGER: &str = "/ledger/";
 
 /// Answers hold what not everybody may see, and nothing that a browser should show.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -40,7 +43,7 @@ pub(super) async fn check(
         Err(fault) => fault.into_response(),
     };
     for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -59,7 +62,14 @@ fn admit(service: &Service, request: &mut Request) -> Result<(), Fault> {
             return Err(Fault::ForeignOrigin);
         }
     }
-    if is_open(request.uri().path()) {
+    let path = request.uri().path();
+    if is_open(path) {
+        return Ok(());
+    }
+    if path.starts_with(LEDGER) {
+        let closed = Fault::NotFound("open ledger", "`[http] ledger` opens it");
+        let reader = settings.open_ledger.then(ledger_reader).ok_or(closed)?;
+        request.extensions_mut().insert(reader);
         return Ok(());
     }
     let secret = bearer(request.headers()).ok_or(Fault::NoToken("the request shows no token"))?;
@@ -81,6 +91,17 @@ fn turn(
     async move {
         let (turn, name) = asks.flatten()?;
         turn.of(&name).await
+    }
+}
+
+/// Who reads an open ledger: all who do are one person to the policy, and take turns as one.
+fn ledger_reader() -> Person {
+    Person {
+        name: "ledger-reader".to_owned(),
+        role: Role::Auditor,
+        kinds: Scope::All,
+        areas: Scope::All,
+        indicators: Scope::All,
     }
 }
 

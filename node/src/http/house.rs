@@ -1,6 +1,6 @@
 //! The house: status, catalogue, policy, certificates, what left it.
 
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use reeve_audit::EquivocationFile;
 use reeve_policy::authz::{Action, PolicySet};
-use reeve_protocol::consent::Adopt;
+use reeve_protocol::consent::{Adopt, Adopter};
 use reeve_protocol::local::{Answer, Failure, Question};
 use reeve_protocol::wire::SignedList;
 use reeve_statement::catalogue::Titles;
@@ -21,11 +21,12 @@ use serde::Deserialize;
 use super::body::{Document, Params, Who, json, media_type, parameter, read};
 use super::fault::Fault;
 use super::register::names;
+use super::second::Second;
 use super::service::Service;
 use crate::api::{
-    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, Cosigned, Evidence, FOLDER_PROOF, IMAGE,
-    IssuedEntry, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest, PolicyState, Proof,
-    ProposalView, Published, SentEntry, StatusView, TOML, equivocation_file,
+    ActView, AdoptRequest, Adoptions, CBOR, CatalogueView, Consented, Cosigned, Evidence,
+    FOLDER_PROOF, IMAGE, IssuedEntry, MAX_FILE_BYTES, MAX_REQUEST_BYTES, MemberRequest,
+    PolicyState, Proof, ProposalView, Published, SentEntry, StatusView, TOML, equivocation_file,
 };
 
 type Shared = State<Arc<Service>>;
@@ -134,10 +135,16 @@ pub(super) async fn set_policy(
         .map_err(|_| Fault::Malformed("expected text in UTF-8".to_owned()))?;
     let set =
         PolicySet::parse(&text, "policy").map_err(|faults| Fault::Malformed(faults.to_string()))?;
+    let (waits_until, _) =
+        service.second(&who, &[b"policy", text.as_bytes()])?.map_or((None, None), parted);
     let state = PolicyState {
         policies: set.ids().map(str::to_owned).collect(),
         findings: set.check().iter().map(ToString::to_string).collect(),
+        waits_until,
     };
+    if state.waits_until.is_some() {
+        return Ok(Document(state));
+    }
     service.ask_done(&who, Question::SetPolicy(Box::new(set))).await?;
     keep(service.settings.policy.clone(), text).await.map_err(Fault::NotKept)?;
     Ok(Document(state))
@@ -161,7 +168,7 @@ pub(super) async fn adopt(
     Who(who): Who,
     headers: HeaderMap,
     body: Body,
-) -> Result<Document<Published>, Fault> {
+) -> Result<Document<Consented>, Fault> {
     let what = match json(&headers, body, MAX_REQUEST_BYTES).await? {
         AdoptRequest::Indicator { indicator, definition } => Adopt::Indicator {
             indicator: parameter("indicator", &indicator)?,
@@ -169,25 +176,46 @@ pub(super) async fn adopt(
         },
         AdoptRequest::LegalBasis { legal_basis } => Adopt::LegalBasis(legal_basis),
     };
-    service.ask_done(&who, Question::Adopt(what)).await?;
-    Ok(Document(Published { done: true }))
+    if service.takes_two() {
+        // What cannot be adopted, or not by this person, does not wait for another one.
+        service.ask_done(&who, Question::Adopt(what.clone(), Adopter::FirstOfTwo)).await?;
+    }
+    let named = format!("{what:?}");
+    let second = service.second(&who, &[b"adopt", named.as_bytes()])?;
+    let (waits_until, first) = second.map_or((None, None), parted);
+    if waits_until.is_none() {
+        let adopter = first.map_or(Adopter::Alone, Adopter::SecondAfter);
+        service.ask_done(&who, Question::Adopt(what, adopter)).await?;
+    }
+    Ok(Document(Consented { done: waits_until.is_none(), waits_until }))
+}
+
+/// Until when something waits for the second person, or who the first one was.
+fn parted(second: Second) -> (Option<String>, Option<String>) {
+    match second {
+        Second::Waits(until) => (Some(until.to_string()), None),
+        Second::Done(first) => (None, Some(first)),
+    }
 }
 
 /// Replaces the policy file, whole or not at all.
 async fn keep(path: PathBuf, text: String) -> std::io::Result<()> {
-    let task = tokio::task::spawn_blocking(move || {
-        use std::io::Write as _;
-        let mut name = path.as_os_str().to_owned();
-        name.push(".unfinished");
-        let unfinished = PathBuf::from(name);
-        let mut file = std::fs::File::create(&unfinished)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, &path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        std::fs::File::open(folder.unwrap_or_else(|| std::path::Path::new(".")))?.sync_all()
-    });
+    let task = tokio::task::spawn_blocking(move || replace(&path, &text));
     task.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+/// Replaces a file, whole or not at all, durably.
+pub(super) fn replace(path: &path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut name = path.as_os_str().to_owned();
+    name.push(".unfinished");
+    let unfinished = PathBuf::from(name);
+    let mut file = std::fs::File::create(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or_else(|| path::Path::new(".")))?.sync_all()
 }
 
 #[derive(Deserialize)]

@@ -24,10 +24,12 @@ mod open;
 mod records;
 mod register;
 mod routes;
+mod second;
 mod service;
 mod situation;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod tokens;
 
 use std::fmt::Debug;
@@ -42,6 +44,7 @@ use reeve_protocol::local::{Answer, Question};
 
 pub use fault::DeskFault;
 pub use routes::{Access, ROUTES, Route};
+pub use second::FILE as SECOND_PERSON_FILE;
 pub use service::{HttpSettings, ImageDesk, ImageStream, InviteDesk, SchemaText, StorageLook};
 
 use service::Service;

@@ -6,13 +6,15 @@ use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
-use super::{figures, house, imports, letters, metrics, open, records, register, situation};
+use super::{figures, house, imports, letters, metrics, open, records, register, situation, tiles};
 
 /// Who may call a route at all; the policy decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anybody on this machine; it shows no data.
     Open,
+    /// Anybody, if the ledger is open (`[http] ledger`); else it is not there.
+    Ledger,
     /// Whoever shows a token.
     Token,
 }
@@ -50,6 +52,8 @@ macro_rules! routes {
 routes! {
     Open get "/health" open::health, "Whether the program runs";
     Open get "/ready" open::ready, "Whether the node serves";
+    Ledger get "/ledger/{term}/checkpoint" tiles::checkpoint, "The newest checkpoint (C2SP), if `[http] ledger` is on";
+    Ledger get "/ledger/{term}/tile/{*tile}" tiles::tile, "A tile of the ledger (C2SP tlog-tiles), if `[http] ledger` is on";
     Token get "/metrics" metrics::metrics, "Counters and gauges for Prometheus";
     Token get "/v1/status" house::status, "Who is connected, what is late, how the store fares";
     Token get "/v1/schema" house::schema, "The schema, in TOML";

@@ -14,12 +14,14 @@ use reeve_crdt::schema::{Kind, Schema};
 use reeve_policy::authz::{Action, Person};
 use reeve_protocol::local::{Answer, Failure, Question};
 use reeve_statement::catalogue::Catalogue;
+use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
 
 use super::Asker;
 use super::body::{Document, media_type, read};
 use super::fault::{DeskFault, Fault};
+use super::second::{Second, Seconds};
 use super::tokens::TokenFile;
 use crate::api::{JSON, MAX_REQUEST_BYTES, StorageView};
 
@@ -61,6 +63,10 @@ pub struct HttpSettings {
     pub schema: Option<SchemaText>,
     /// The policy file, which a new policy set replaces.
     pub policy: PathBuf,
+    /// What waits for a second person; none: one person does.
+    pub second: Option<PathBuf>,
+    /// Whether anybody may read checkpoints and tiles of the ledger.
+    pub open_ledger: bool,
     /// Makes invites; none: nobody can join through this node.
     pub invites: Option<InviteDesk>,
     /// Admits units that apply by file; none: this node cannot.
@@ -91,6 +97,7 @@ pub(super) struct Service {
     ready: Box<dyn Fn() -> bool + Send + Sync>,
     pub(super) settings: HttpSettings,
     pub(super) tokens: TokenFile,
+    seconds: Option<Seconds>,
 }
 
 impl Service {
@@ -104,6 +111,7 @@ impl Service {
             addresses: Box::new(move || addresses.addresses()),
             ready: Box::new(move || ready.is_ready()),
             tokens: TokenFile::new(settings.tokens.clone()),
+            seconds: settings.second.clone().map(Seconds::new),
             settings,
         }
     }
@@ -136,6 +144,22 @@ impl Service {
             Answer::Done => Ok(()),
             _ => Err(Fault::OtherAnswer),
         }
+    }
+
+    /// Whether two persons change what is told to whom.
+    pub(super) const fn takes_two(&self) -> bool {
+        self.seconds.is_some()
+    }
+
+    /// Where something stands that takes two persons; none: here one does. It is the same if all its
+    /// parts are.
+    pub(super) fn second(&self, who: &Person, what: &[&[u8]]) -> Result<Option<Second>, Fault> {
+        let Some(seconds) = &self.seconds else { return Ok(None) };
+        let parts: Vec<Digest> = what.iter().map(|part| Digest::of(part)).collect();
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes().as_slice()).collect();
+        let now = (self.settings.clock)();
+        let answer = seconds.ask(&who.name, Digest::of_parts(&parts), now);
+        answer.map(Some).map_err(Fault::NotWaiting)
     }
 
     /// The catalogue in force.

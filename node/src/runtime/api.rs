@@ -19,7 +19,8 @@ use crate::clock::wall;
 use crate::enrol::{AdmissionOrder, InviteOrder};
 use crate::house::{Entropy, House, HouseError};
 use crate::http::{
-    Asker, DeskFault, HttpSettings, ImageDesk, InviteDesk, SchemaText, StorageLook, serve,
+    Asker, DeskFault, HttpSettings, ImageDesk, InviteDesk, SECOND_PERSON_FILE, SchemaText,
+    StorageLook, serve,
 };
 use crate::store::{StoreError, StoreHandle, size_of};
 use crate::token::{TokenError, ensure_operator};
@@ -138,6 +139,8 @@ fn settings(
         tokens: house.tokens_file(),
         schema,
         policy: house.folder().join(&config.policy),
+        second: config.two_persons.then(|| house.folder().join(SECOND_PERSON_FILE)),
+        open_ledger: config.http.ledger,
         invites: hosted.porter.clone().map(desk),
         admissions: hosted.porter.clone().map(admission_desk),
         image: Some(image_desk(house.folder().join(FOLDER_PROOF_FILE), &hosted.handle)),

@@ -75,3 +75,48 @@ fn a_house_consents_one_by_one_and_by_legal_basis() {
     federation.start(town);
     assert_eq!(missing(town), ["exact_cases"], "it is kept");
 }
+
+/// With `[policy] two_persons` nobody opens anything alone.
+#[test]
+fn two_persons_consent_and_change_the_policy() {
+    let federation = Federation::found_with("redb", &[]);
+    let town = &federation.town;
+    federation.stop(town);
+    let config = town.folder.join("reeve.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains("two_persons = false"), "{text}");
+    std::fs::write(&config, text.replace("two_persons = false", "two_persons = true")).unwrap();
+    federation.start(town);
+    let second = town.token("second", &["--role", "operator"]);
+    let adopt = ["policy", "adopt", "cases"];
+
+    let said = town.reeve(&adopt).ok().out;
+    assert!(said.contains("waits for a second person"), "{said}");
+    // The same person again is one person.
+    town.reeve(&adopt).ok();
+    assert_eq!(missing(town).len(), 3);
+    let viewer = town.token("looker", &["--role", "viewer"]);
+    town.reeve_as(&viewer, &adopt).fails(3, &[]);
+    // It waits through a restart; another indicator is another thing.
+    federation.stop(town);
+    federation.start(town);
+    town.reeve_as(&second, &["policy", "adopt", "beds"]).ok();
+    assert_eq!(missing(town).len(), 3);
+    let said = town.reeve_as(&second, &adopt).ok().out;
+    assert!(said.contains("Adopted: cases."), "{said}");
+    assert_eq!(missing(town), ["beds", "exact_cases"]);
+    let listed = town.reeve(&["policy", "adopted", "--json"]).json();
+    assert_eq!(listed["acts"][0]["who"], "operator, second");
+
+    let nobody = federation.write("nobody.cedar", "");
+    let set = ["policy", "set", &nobody];
+    let waiting = town.reeve(&[&set[..], &["--json"]].concat()).json();
+    assert!(waiting["waits_until"].is_string(), "{waiting}");
+    let query = ["query", "cases", "--periods"];
+    town.reeve(&query).ok();
+    let other = federation.write("other.cedar", "// another one\n");
+    town.reeve_as(&second, &["policy", "set", &other]).ok();
+    town.reeve(&query).ok();
+    town.reeve_as(&second, &set).ok();
+    town.reeve(&query).fails(3, &["no policy permits it"]);
+}

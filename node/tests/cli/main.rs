@@ -24,6 +24,7 @@ mod federation;
 mod figures;
 mod files;
 mod help;
+mod history;
 mod import;
 mod languages;
 mod ledger;

@@ -249,7 +249,11 @@ fn nothing_is_told_without_a_token_that_is_known_and_current() {
             format!("{} {}", route.method.to_uppercase(), route.path.replace(['{', '}'], ""));
         for shown in ["", "Basic b3BlcmF0b3I6", &wrong, &revoked, &expired] {
             let (status, text) = ask(to, &line, &[("Authorization", shown)], b"");
-            let expected = if route.access == Access::Open { 200 } else { 401 };
+            let expected = match route.access {
+                Access::Open => 200,
+                Access::Ledger => 404,
+                Access::Token => 401,
+            };
             assert_eq!(status, expected, "{line} with {shown:?}: {text}");
             assert!(!text.contains("it/016"), "{text}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rand::Rng;
 use reeve_policy::authz::{PolicySet, Role};
-use reeve_protocol::consent::{Accepted, Adopt};
+use reeve_protocol::consent::{Accepted, Adopt, Adopter};
 use reeve_protocol::effect::NodeKey;
 use reeve_protocol::local::Question;
 use reeve_protocol::rows::{self, AdoptionRow};
@@ -144,7 +144,7 @@ impl Sim {
         let unit = self.places[&at].unit.clone();
         self.consented.adopted.insert((unit, definition));
         let what = Adopt::Indicator { indicator, definition };
-        self.send_ask(at, Role::Operator, Question::Adopt(what));
+        self.send_ask(at, Role::Operator, Question::Adopt(what, Adopter::Alone));
     }
 
     /// An authority declares an emergency for a part of its area, or ends one.

@@ -142,6 +142,11 @@ fn paths(sent: &[SentEntry]) -> Vec<String> {
             }
             // What a statement's table travels in, where it is large: here they are all inside.
             "/v1/chunks/{digest}" => paths.push(format!("/v1/chunks/{}", "0".repeat(64))),
+            "/ledger/{term}/checkpoint" => paths.push("/ledger/1/checkpoint".to_owned()),
+            "/ledger/{term}/tile/{*tile}" => {
+                let tiles = ["0/000.p/1", "entries/000.p/1"];
+                paths.extend(tiles.map(|tile| format!("/ledger/1/tile/{tile}")));
+            }
             "/v1/ledger/proof" => paths.push("/v1/ledger/proof?index=0&size=1".to_owned()),
             plain => {
                 assert!(!plain.contains('{'), "say here how to ask for {plain}");

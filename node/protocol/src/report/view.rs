@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use reeve_statement::bounds::Cell;
 use reeve_statement::catalogue::{Indicator, RecipientClass};
 use reeve_statement::completeness::{Counts, Manifest, UnitState};
+use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::period::Period;
+use reeve_statement::release::Release;
 use reeve_statement::statement::{Body, FigureId};
 use reeve_statement::table::{Area, Table};
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::local::{FigureView, PeerStatus, Status, SubordinateStatus};
@@ -59,11 +63,9 @@ impl Node {
         let (class, adopted) = (id.class, self.is_adopted(&definition));
         let row = self.reports.figures.get(id);
         let data_touched = row.and_then(FigureRow::release).and_then(|it| it.data_touched);
-        let scope = self.area_below(area)?;
+        let scope = area_below(&self.settings.unit, area)?;
         let view = narrow(table, &manifest, counts, &scope);
-        let total = definition.measure.is_additive().then(|| view.0.total().ok()).flatten();
-        // Where nobody is included there is no total: missing is not zero.
-        let total = total.filter(|_| view.1.included() > 0);
+        let total = total(&view.0, &view.1, definition.measure.is_additive());
         Some(FigureView {
             unit: self.settings.unit.clone(),
             unlisted: view.0.unlisted.iter().map(|(a, u)| (a.clone(), u.clone())).collect(),
@@ -111,12 +113,6 @@ impl Node {
         let Some(first) = below.first() else { return true };
         let register = self.reports.register.as_ref();
         register.is_some_and(|(_, it)| it.entries.iter().any(|entry| entry.unit == *first))
-    }
-
-    /// Units below this one that lead to the area; none: the area is not within.
-    fn area_below(&self, area: Option<&UnitPath>) -> Option<Area> {
-        let Some(area) = area else { return Some(Area::own()) };
-        Some(Area { units: area.below(&self.settings.unit)?.to_vec(), residual: None })
     }
 
     pub(crate) fn view_periods(&self, indicator: &IndicatorId, limit: usize) -> Vec<Period> {
@@ -258,6 +254,52 @@ impl Node {
         behind.truncate(BEHIND_SHOWN);
         behind
     }
+}
+
+impl FigureView {
+    /// A figure as one edition of it told it: the part that is about an area. None: the area is not in
+    /// the unit.
+    #[must_use]
+    pub fn of_edition(
+        unit: &UnitPath,
+        indicator: Indicator,
+        release: &Release,
+        (table, manifest): (Table, Manifest),
+        (statement, issued_at): (Digest, Timestamp),
+        area: Option<&UnitPath>,
+    ) -> Option<Self> {
+        let scope = area_below(unit, area)?;
+        let additive = indicator.measure.is_additive();
+        let (table, counts, exceptions) = narrow(table, &manifest, release.counts.clone(), &scope);
+        Some(Self {
+            unit: unit.clone(),
+            unlisted: table.unlisted.iter().map(|(a, u)| (a.clone(), u.clone())).collect(),
+            indicator,
+            period: release.period,
+            class: release.class,
+            total: total(&table, &counts, additive),
+            table,
+            counts,
+            exceptions,
+            edition: release.edition,
+            statement: Some(statement),
+            reason: release.reason,
+            issued_at: Some(issued_at),
+            adopted: true,
+            data_touched: release.data_touched,
+        })
+    }
+}
+
+/// The sum of a table. Where nobody is included there is none: missing is not zero.
+fn total(table: &Table, counts: &Counts, additive: bool) -> Option<Cell> {
+    (additive && counts.included() > 0).then(|| table.total().ok()).flatten()
+}
+
+/// Units below this one that lead to the area; none: the area is not within.
+fn area_below(unit: &UnitPath, area: Option<&UnitPath>) -> Option<Area> {
+    let Some(area) = area else { return Some(Area::own()) };
+    Some(Area { units: area.below(unit)?.to_vec(), residual: None })
 }
 
 type Narrowed = (Table, Counts, Vec<reeve_statement::completeness::Exception>);

@@ -189,6 +189,8 @@ texts! {
     LabelIssuedAt "query.issued_at": "Issued at", "签发时间", "Emessa il", "Ausgestellt";
     LabelOwnRows "query.own_rows": "Own rows", "自有行", "Righe proprie", "Eigene Zeilen";
     OwnRowsHidden "query.own_rows_hidden": "hidden here; `reeve query --own` shows them as they are", "此处隐去；`reeve query --own` 显示原样", "qui nascoste; `reeve query --own` le mostra come sono", "hier verdeckt; `reeve query --own` zeigt sie, wie sie sind";
+    HeadReason "query.reason": "reason", "原因", "motivo", "Grund";
+    HeadStatement "query.statement": "statement", "声明", "dichiarazione", "Erklärung";
     NoPeriodYet "query.no_period": "no period has a figure of this indicator yet", "该指标尚无任何期间的数据", "nessun periodo ha ancora un dato di questo indicatore", "noch kein Zeitraum hat eine Zahl dieses Indikators";
 
     // How the node fares.
@@ -279,6 +281,7 @@ texts! {
     ProblemNoImage "problem.no_image": "No image of the store is taken", "未生成存储映像", "Nessuna immagine dell'archivio è stata fatta", "Es wird kein Abbild des Speichers gemacht";
     ProblemNoEnrolment "problem.no_enrolment": "Nobody can join through this node", "无法通过本节点加入", "Nessuno può aderire tramite questo nodo", "Über diesen Knoten kann niemand beitreten";
     ProblemNotKept "problem.not_kept": "In force, but not kept", "已生效但未保存", "In vigore, ma non conservato", "In Kraft, aber nicht aufbewahrt";
+    ProblemNotWaiting "problem.not_waiting": "Not done, and it does not wait for a second person", "未执行，也未等待第二人确认", "Non fatto, e non attende una seconda persona", "Nicht getan, und es wartet nicht auf eine zweite Person";
     ProblemBusy "problem.busy": "Too much at once, or no answer in time", "请求过多或未及时应答", "Troppo in una volta, o nessuna risposta in tempo", "Zu viel auf einmal, oder keine rechtzeitige Antwort";
     ProblemInternal "problem.internal": "A mistake of this program", "本程序的错误", "Un errore di questo programma", "Ein Fehler dieses Programms";
     ProblemStopping "problem.stopping": "The node is stopping", "节点正在停止", "Il nodo si sta fermando", "Der Knoten hält an";

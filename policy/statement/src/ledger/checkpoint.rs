@@ -51,6 +51,12 @@ impl Origin {
         Ok(Self(text.to_owned()))
     }
 
+    /// The reporting term, if it is named as [`Origin::of`] names it.
+    #[must_use]
+    pub fn term(&self) -> Option<u64> {
+        self.0.split_once(ORIGIN_MIDDLE)?.1.parse().ok()
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

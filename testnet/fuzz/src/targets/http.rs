@@ -92,6 +92,8 @@ impl Api {
             tokens: folder.path().join(TOKENS_FILE),
             schema: Some(SchemaText { schema: Arc::clone(schema()), text: Arc::from(SCHEMA) }),
             policy: folder.path().join("policy.cedar"),
+            second: None,
+            open_ledger: true,
             invites: None,
             admissions: None,
             image: None,
