@@ -33,6 +33,7 @@ pub mod action;
 mod build;
 pub mod certificate;
 pub mod chain;
+mod checked;
 pub mod claims;
 pub mod issue;
 pub mod name;
@@ -54,6 +55,7 @@ pub(crate) mod testing;
 pub use action::{Action, Actions};
 pub use certificate::{Certificate, CertificateError, Serial, Validity};
 pub use chain::{Chain, ChainError};
+pub(crate) use checked::Checked;
 pub use claims::{Claims, Role};
 pub use issue::{AuthorityGrant, IssueError, Issuer, NodeGrant, Stamp, WriterGrant, issue_root};
 pub use name::{Domain, NameError, dns_name};
@@ -61,6 +63,7 @@ pub use request::{CertificateRequest, RequestError};
 pub use revocation::{Crl, CrlError, CrlSet, Reason, Revocation, StaleRule, issuer_of_list};
 pub use roots::{RootList, RootListError};
 pub use succession::{Followed, Loss, Step, Succession, SuccessionError, Way, hand_on};
+pub(crate) use verify::verify_chain_with;
 pub use verify::{VerifiedChain, verify_chain};
 
 /// Longest certificate, in bytes. Ours take 400 to 900; the rest is room for more actions and kinds.

@@ -146,6 +146,12 @@ impl Signed {
         self.0.unverified_leaf_digest()
     }
 
+    /// Digest over the chain that it carries, if it carries one: equal chains have equal ones.
+    #[must_use]
+    pub fn unverified_chain_digest(&self) -> Option<Digest> {
+        self.0.chain_digest()
+    }
+
     /// The chain that it carries, if it carries one.
     #[must_use]
     pub fn unverified_chain(&self) -> Option<Result<Chain, ChainError>> {

@@ -13,6 +13,7 @@ use rustls_pki_types::{
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::certificate::Certificate;
+use super::checked::Checked;
 use crate::key::{PublicKey, Signature};
 use crate::time::Timestamp;
 
@@ -21,9 +22,9 @@ const WEBPKI_INTERMEDIATES: usize = 6;
 
 /// Ed25519 as this house checks it: strictly, and never with a weak key.
 #[derive(Debug)]
-struct StrictEd25519;
+struct StrictEd25519<'a>(&'a Checked);
 
-impl SignatureVerificationAlgorithm for StrictEd25519 {
+impl SignatureVerificationAlgorithm for StrictEd25519<'_> {
     fn verify_signature(
         &self,
         public_key: &[u8],
@@ -32,7 +33,7 @@ impl SignatureVerificationAlgorithm for StrictEd25519 {
     ) -> Result<(), InvalidSignature> {
         let key = PublicKey::from_bytes(public_key).map_err(|_| InvalidSignature)?;
         let signature = Signature::from_bytes(signature).map_err(|_| InvalidSignature)?;
-        key.verify(message, &signature).map_err(|_| InvalidSignature)
+        self.0.verify(&key, message, &signature).map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
@@ -50,6 +51,7 @@ pub(super) fn check(
     leaf: &Certificate,
     above: &[&Certificate],
     at: Timestamp,
+    checked: &Checked,
 ) -> Result<(), webpki::Error> {
     let split = above.len().saturating_sub(1).min(WEBPKI_INTERMEDIATES);
     let (intermediates, anchors) = above.split_at(split);
@@ -62,7 +64,7 @@ pub(super) fn check(
     let leaf = EndEntityCert::try_from(&leaf)?;
     let seconds = u64::try_from(at.as_seconds()).unwrap_or(0);
     leaf.verify_for_usage(
-        &[&StrictEd25519],
+        &[&StrictEd25519(checked)],
         &anchors,
         &intermediates,
         UnixTime::since_unix_epoch(Duration::from_secs(seconds)),

@@ -8,6 +8,7 @@
 use super::action::Actions;
 use super::certificate::Certificate;
 use super::chain::{Chain, ChainError};
+use super::checked::Checked;
 use super::claims::Role;
 use super::name::{Domain, is_within};
 use super::revocation::CrlSet;
@@ -140,6 +141,17 @@ pub fn verify_chain(
     crls: &CrlSet,
     at: Timestamp,
 ) -> Result<VerifiedChain, ChainError> {
+    verify_chain_with(chain, roots, crls, at, &Checked::default())
+}
+
+/// The same, with a memory of signatures.
+pub(crate) fn verify_chain_with(
+    chain: &Chain,
+    roots: &RootList,
+    crls: &CrlSet,
+    at: Timestamp,
+    checked: &Checked,
+) -> Result<VerifiedChain, ChainError> {
     let top = chain.certificates().next_back().unwrap_or(chain.leaf());
     let root = roots.root_with_key(&top.authority_key_id());
     let root = root.filter(|root| root.parsed().subject == top.parsed().issuer);
@@ -147,14 +159,14 @@ pub fn verify_chain(
         subject: top.subject().to_owned(),
         federation: roots.federation(),
     })?;
-    let mut walk = Walk::start(root, crls, at)?;
+    let mut walk = Walk::start(root, crls, at, checked)?;
     for certificate in chain.certificates().rev() {
         walk.step(certificate)?;
     }
     let verified = walk.finish(chain.leaf(), roots)?;
     if verified.role != Role::Authority {
         let above: Vec<_> = chain.authorities().iter().chain([root]).collect();
-        second_opinion::check(chain.leaf(), &above, at)
+        second_opinion::check(chain.leaf(), &above, at, checked)
             .map_err(|error| ChainError::SecondOpinion { error: error.to_string() })?;
     }
     Ok(verified)
@@ -163,6 +175,7 @@ pub fn verify_chain(
 /// The state of a walk from the root down.
 struct Walk<'a> {
     crls: &'a CrlSet,
+    checked: &'a Checked,
     at: Timestamp,
     issuer: &'a Certificate,
     /// Authorities that may still follow, by every path length above.
@@ -174,12 +187,18 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn start(root: &'a Certificate, crls: &'a CrlSet, at: Timestamp) -> Result<Self, ChainError> {
+    fn start(
+        root: &'a Certificate,
+        crls: &'a CrlSet,
+        at: Timestamp,
+        checked: &'a Checked,
+    ) -> Result<Self, ChainError> {
         check_validity(root, at)?;
         let levels_left = usize::from(root.levels_below().unwrap_or(0));
         let validity = root.validity();
         Ok(Self {
             crls,
+            checked,
             at,
             issuer: root,
             levels_left,
@@ -214,8 +233,9 @@ impl<'a> Walk<'a> {
                 issuer: self.issuer.subject().to_owned(),
             });
         }
-        certificate
-            .verify_signature(self.issuer.key())
+        let parsed = certificate.parsed();
+        self.checked
+            .verify(self.issuer.key(), &parsed.to_be_signed, &parsed.signature)
             .map_err(|_| ChainError::BadSignature { subject: certificate.subject().to_owned() })
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cert::{Chain, ChainError, CrlSet, RootList, VerifiedChain, verify_chain};
+use crate::cert::{Chain, ChainError, Checked, CrlSet, RootList, VerifiedChain, verify_chain_with};
 use crate::digest::{Digest, FederationId};
 use crate::time::Timestamp;
 
@@ -19,13 +19,14 @@ pub struct Verifier {
     roots: RootList,
     crls: CrlSet,
     remembered: Mutex<BTreeMap<Digest, Arc<VerifiedChain>>>,
+    checked: Checked,
 }
 
 impl Verifier {
     /// A verifier under these roots and lists.
     #[must_use]
     pub fn new(roots: RootList, crls: CrlSet) -> Self {
-        Self { roots, crls, remembered: Mutex::default() }
+        Self { roots, crls, remembered: Mutex::default(), checked: Checked::default() }
     }
 
     /// Which federation's statements it accepts.
@@ -68,7 +69,8 @@ impl Verifier {
         chain: &Chain,
         at: Timestamp,
     ) -> Result<Arc<VerifiedChain>, ChainError> {
-        let verified = Arc::new(verify_chain(chain, &self.roots, &self.crls, at)?);
+        let verified = verify_chain_with(chain, &self.roots, &self.crls, at, &self.checked)?;
+        let verified = Arc::new(verified);
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED_CHAINS {
             remembered.clear();
