@@ -50,6 +50,8 @@ pub(crate) const PARTS: [(&str, &str); 6] =
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Most files of all bundles that are checked together: a day of 3,200 jurisdictions has under 20,000.
 pub const MAX_FILES: usize = 1_000_000;
+/// Most copies of one statement that differ in their chains: an authority above was renewed so often.
+const MAX_COPIES: usize = 64;
 /// Most figures that one bundle is about.
 const MAX_FIGURES: usize = 10_000;
 
@@ -58,7 +60,10 @@ const MAX_FIGURES: usize = 10_000;
 pub struct Bundle {
     pub(crate) figures: BTreeSet<Digest>,
     pub(crate) roots: Option<RootList>,
-    pub(crate) statements: BTreeMap<Digest, Signed>,
+    /// Every different copy of each: those of several bundles may come with different chains.
+    pub(crate) statements: BTreeMap<Digest, Vec<Held>>,
+    /// Chains by the digests over them: a unit signs much under one.
+    pub(crate) chains: BTreeMap<Digest, Chain>,
     pub(crate) chunks: BTreeMap<Digest, Vec<u8>>,
     pub(crate) lists: Vec<Crl>,
     pub(crate) proofs: BTreeMap<Digest, Vec<LedgerProof>>,
@@ -66,6 +71,14 @@ pub struct Bundle {
     pub(crate) witnesses: Vec<Chain>,
     pub(crate) unread: Vec<(String, String)>,
     files: usize,
+}
+
+/// A statement as a file holds it, with its chain kept apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) signed: Signed,
+    /// Which of the bundle's chains it carries; none: none, or one in wrong form that it still carries.
+    pub(crate) chain: Option<Digest>,
 }
 
 /// Why a file cannot be part of any bundle.
@@ -167,11 +180,30 @@ impl Bundle {
         at_most(bytes, MAX_ENVELOPE_BYTES)?;
         let signed = Signed::decode(bytes).map_err(|error| error.to_string())?;
         let digest = signed.digest();
-        // The digest is over what was signed; of two copies the one with its chain is worth more.
-        if signed.carries_chain() || !self.statements.contains_key(&digest) {
-            self.statements.insert(digest, signed);
+        let held = self.held(signed);
+        let copies = self.statements.entry(digest).or_default();
+        if copies.contains(&held) {
+            return Ok(());
         }
+        if copies.len() >= MAX_COPIES {
+            return Err(format!("expected at most {MAX_COPIES} different copies of one statement"));
+        }
+        copies.push(held);
         Ok(())
+    }
+
+    fn held(&mut self, signed: Signed) -> Held {
+        let Some(name) = signed.unverified_chain_digest() else {
+            return Held { signed, chain: None };
+        };
+        if !self.chains.contains_key(&name) {
+            // One in wrong form stays where it is, and is refused when the statement is checked.
+            let Some(Ok(chain)) = signed.unverified_chain() else {
+                return Held { signed, chain: None };
+            };
+            self.chains.insert(name, chain);
+        }
+        Held { signed: signed.without_chain(), chain: Some(name) }
     }
 
     fn add_chunk(&mut self, bytes: &[u8]) -> Result<(), String> {

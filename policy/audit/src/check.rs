@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reeve_statement::cert::{Certificate, ChainError, CrlSet, RootList, StaleRule};
+use reeve_statement::cert::{Certificate, Chain, ChainError, CrlSet, RootList, StaleRule};
+use reeve_statement::chunk::ChunkError;
+use reeve_statement::completeness::Manifest;
 use reeve_statement::cose::{Signed, Verified, Verifier, VerifyError};
 use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::key::PublicKey;
+use reeve_statement::release::Release;
 use reeve_statement::statement::{Body, FigureId};
 use reeve_statement::table::Table;
 use reeve_statement::unit::UnitPath;
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Held};
 use crate::figure::check_figure;
 use crate::finding::{About, Code, Finding, Verdict};
 use crate::ledger::Ledgers;
@@ -41,20 +44,69 @@ pub struct Rules {
     pub require_witness: bool,
 }
 
-/// A statement whose signature, chain and rights hold, with its parts joined.
+/// A statement whose signature, chain and rights hold, with its parts joined where they are chunks.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) verified: Verified,
-    pub(crate) table: Table,
-    pub(crate) own: Option<Table>,
-    pub(crate) manifest: reeve_statement::completeness::Manifest,
+    table: Option<Table>,
+    own: Option<Table>,
+    manifest: Option<Manifest>,
+}
+
+impl Known {
+    fn release(&self) -> Option<&Release> {
+        match &self.verified.statement().body {
+            Body::Release(release) => Some(release),
+            _ => None,
+        }
+    }
+
+    /// Its table; an empty one if it is no release.
+    pub(crate) fn table(&self) -> &Table {
+        static NONE: Table = Table { rows: BTreeMap::new(), unlisted: BTreeMap::new() };
+        let inline = || self.release().and_then(|release| release.table.inline());
+        self.table.as_ref().or_else(inline).unwrap_or(&NONE)
+    }
+
+    /// The issuer's own table, where its table is a sum.
+    pub(crate) fn own(&self) -> Option<&Table> {
+        let inline = || self.release().and_then(|release| release.own.as_ref()?.inline());
+        self.own.as_ref().or_else(inline)
+    }
+
+    /// Whom it names; nobody if it is no release.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        static NONE: Manifest = Manifest { direct: Vec::new(), exceptions: Vec::new(), unnamed: 0 };
+        let inline = || self.release().and_then(|release| release.manifest.inline());
+        self.manifest.as_ref().or_else(inline).unwrap_or(&NONE)
+    }
+}
+
+/// Table, own table and manifest of a release, each if it travels in chunks.
+type Joined = (Option<Table>, Option<Table>, Option<Manifest>);
+
+fn joined(
+    release: &Release,
+    chunk: impl Fn(&Digest) -> Option<Vec<u8>>,
+) -> Result<Joined, ChunkError> {
+    let apart = release.table.inline().is_none();
+    let table = apart.then(|| release.table.join("table", &chunk)).transpose()?;
+    let own = release.own.as_ref().filter(|own| own.inline().is_none());
+    let own = own.map(|own| own.join("own table", &chunk)).transpose()?;
+    let apart = release.manifest.inline().is_none();
+    let manifest = apart.then(|| release.manifest.join("manifest", &chunk)).transpose()?;
+    Ok((table, own, manifest))
 }
 
 /// A check under way.
 pub(crate) struct Check<'a> {
     pub(crate) bundle: &'a Bundle,
     pub(crate) known: BTreeMap<Digest, Known>,
-    pub(crate) found: Vec<Finding>,
+    /// Statements with catalogues.
+    pub(crate) catalogues: BTreeSet<Digest>,
+    /// Statements with registers, by their issuers.
+    pub(crate) registers: BTreeMap<UnitPath, BTreeSet<Digest>>,
+    found: BTreeSet<Finding>,
     pub(crate) ledgers: Ledgers,
     /// Statements that were looked at as parts of a figure.
     seen: BTreeSet<Digest>,
@@ -66,7 +118,9 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
     let mut check = Check {
         bundle,
         known: BTreeMap::new(),
-        found: Vec::new(),
+        catalogues: BTreeSet::new(),
+        registers: BTreeMap::new(),
+        found: BTreeSet::new(),
         ledgers: Ledgers::default(),
         seen: BTreeSet::new(),
     };
@@ -109,10 +163,7 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
 
 impl Check<'_> {
     pub(crate) fn find(&mut self, code: Code, about: About, text: String) {
-        let finding = Finding { code, about, text };
-        if !self.found.contains(&finding) {
-            self.found.push(finding);
-        }
+        self.found.insert(Finding { code, about, text });
     }
 
     fn roots(&mut self, trust: &Trust) -> Option<RootList> {
@@ -157,13 +208,28 @@ impl Check<'_> {
         let lists = CrlSet::new(StaleRule::default());
         let verifier = Verifier::new(roots, lists);
         let mut revocations = Revocations::new(self.bundle);
-        for (digest, signed) in &self.bundle.statements {
-            let at = signed.unverified_issued_at();
-            match signed.clone().verify(&verifier, at) {
-                Err(error) => self.refuse(*digest, signed, &error),
-                Ok(verified) => {
-                    self.revocation(&mut revocations, verifier.roots(), signed, &verified);
-                    self.join(*digest, verified);
+        for (digest, copies) in &self.bundle.statements {
+            // One without a chain says nothing that another one does not say with it.
+            let bare = |held: &Held| held.chain.is_none() && !held.signed.carries_chain();
+            let enough = usize::from(copies.iter().all(bare));
+            let (bare, chained): (Vec<_>, Vec<_>) = copies.iter().partition(|held| bare(held));
+            for held in bare.into_iter().take(enough).chain(chained) {
+                let at = held.signed.unverified_issued_at();
+                let chain = held.chain.and_then(|name| self.bundle.chains.get(&name));
+                let signed = held.signed.clone();
+                let verified = match chain {
+                    Some(chain) => signed.verify_with(chain, &verifier, at),
+                    None => signed.verify(&verifier, at),
+                };
+                match verified {
+                    Err(error) => self.refuse(*digest, &held.signed, &error),
+                    Ok(verified) => {
+                        if let Some((name, chain)) = held.chain.zip(chain) {
+                            let trouble = revocations.of(name, chain, verifier.roots());
+                            self.revocation(trouble, &verified);
+                        }
+                        self.join(*digest, verified);
+                    }
                 }
             }
         }
@@ -193,52 +259,46 @@ impl Check<'_> {
         let about = about(verified.statement(), digest);
         let chunk = |digest: &Digest| self.bundle.chunks.get(digest).cloned();
         let parts = match &verified.statement().body {
-            Body::Release(release) => release.table.join("table", chunk).and_then(|table| {
-                let own =
-                    release.own.as_ref().map(|own| own.join("own table", chunk)).transpose()?;
-                Ok((table, own, release.manifest.join("manifest", chunk)?))
-            }),
-            _ => Ok(Default::default()),
+            Body::Release(release) => joined(release, chunk),
+            _ => Ok(Joined::default()),
         };
         match parts {
             Ok((table, own, manifest)) => {
+                self.index(digest, &verified);
                 self.known.insert(digest, Known { verified, table, own, manifest });
             }
-            Err(error @ reeve_statement::chunk::ChunkError::Missing(_)) => {
+            Err(error @ ChunkError::Missing(_)) => {
                 self.find(Code::NoChunk, about, error.to_string());
             }
             Err(error) => self.find(Code::BadPart, about, error.to_string()),
         }
     }
 
-    fn revocation(
-        &mut self,
-        revocations: &mut Revocations<'_>,
-        roots: &RootList,
-        signed: &Signed,
-        verified: &Verified,
-    ) {
-        let Some(Ok(chain)) = signed.unverified_chain() else { return };
-        let about = about(verified.statement(), verified.digest());
+    /// Registers and catalogues are looked for again and again.
+    fn index(&mut self, digest: Digest, verified: &Verified) {
+        let statement = verified.statement();
+        match statement.body {
+            Body::Catalogue(_) => drop(self.catalogues.insert(digest)),
+            Body::Register(_) => {
+                self.registers.entry(statement.issuer.clone()).or_default().insert(digest);
+            }
+            _ => {}
+        }
+    }
+
+    fn revocation(&mut self, trouble: &[Trouble], verified: &Verified) {
+        let about = || about(verified.statement(), verified.digest());
         let at = verified.statement().issued_at;
-        let certificates: Vec<&Certificate> = chain.certificates().collect();
-        let issuers = certificates.iter().skip(1).map(|above| *above.key());
-        let top = certificates.last().map(|top| top.authority_key_id());
-        let root = top.and_then(|key| roots.root_with_key(&key)).map(|root| *root.key());
-        for (certificate, issuer) in certificates.iter().zip(issuers.chain(root)) {
-            match revocations.look(certificate, &issuer) {
-                Look::NoList => drop(revocations.missing.insert(certificate.issuer().to_owned())),
-                Look::BadList(reason) => self.find(Code::BadChain, about.clone(), reason),
-                Look::Stands => {}
-                Look::Revoked { at: since, reason } => {
-                    let earlier = at < since;
-                    let code = if earlier { Code::RevokedLater } else { Code::Revoked };
+        for found in trouble {
+            match found {
+                Trouble::BadList(reason) => self.find(Code::BadChain, about(), reason.clone()),
+                Trouble::Revoked { subject, at: since, reason } => {
+                    let code = if at < *since { Code::RevokedLater } else { Code::Revoked };
                     let text = format!(
-                        "the certificate of {} was revoked at {since}: {reason}; the statement is \
-                         dated {at}",
-                        certificate.subject()
+                        "the certificate of {subject} was revoked at {since}: {reason}; the statement \
+                         is dated {at}"
                     );
-                    self.find(code, about.clone(), text);
+                    self.find(code, about(), text);
                 }
             }
         }
@@ -269,9 +329,10 @@ impl Check<'_> {
     fn checkpoints(&mut self) {
         let mut ledgers = core::mem::take(&mut self.ledgers);
         for (digest, known) in &self.known {
-            let signed = self.bundle.statements.get(digest);
-            if let Some(Ok(chain)) = signed.and_then(Signed::unverified_chain) {
-                ledgers.know(known.verified.signer(), &chain);
+            let copies = self.bundle.statements.get(digest).into_iter().flatten();
+            let names = copies.filter_map(|held| held.chain);
+            for chain in names.filter_map(|name| self.bundle.chains.get(&name)) {
+                ledgers.know(known.verified.signer(), chain);
             }
         }
         for note in &self.bundle.checkpoints {
@@ -312,7 +373,7 @@ impl Check<'_> {
         let issuer = statement.issuer.clone();
         let tree = Tree::of(known);
         let inputs: Vec<Digest> =
-            known.manifest.direct.iter().filter_map(|entry| entry.statement).collect();
+            known.manifest().direct.iter().filter_map(|entry| entry.statement).collect();
         if self.seen.insert(digest) {
             check_figure(self, digest);
         }
@@ -328,8 +389,9 @@ impl Check<'_> {
         for (about, text) in forked {
             self.find(Code::LedgerForked, about, text);
         }
-        self.found.sort_by_key(|found| (core::cmp::Reverse(found.code.verdict()), found.code));
-        let worst = self.found.iter().map(|found| found.code.verdict()).max();
+        let mut found: Vec<Finding> = self.found.into_iter().collect();
+        found.sort_by_key(|found| (core::cmp::Reverse(found.code.verdict()), found.code));
+        let worst = found.iter().map(|found| found.code.verdict()).max();
         let counted = Counted {
             statements: self.bundle.statements.len(),
             verified: self.known.len(),
@@ -339,8 +401,7 @@ impl Check<'_> {
         };
         let federation = federation.map(|id| id.to_string());
         let verdict = worst.unwrap_or(Verdict::Pass);
-        let findings = self.found;
-        let figures = trees;
+        let (findings, figures) = (found, trees);
         Report { verdict, federation, counted, findings, figures, equivocations, checkpoints }
     }
 }
@@ -394,22 +455,43 @@ struct Revocations<'a> {
     bad: BTreeMap<[u8; 32], String>,
     /// Authorities without a list.
     missing: BTreeSet<String>,
+    /// What was found about each chain.
+    chains: BTreeMap<Digest, Vec<Trouble>>,
 }
 
-enum Look {
-    NoList,
+/// Why a chain may not count.
+enum Trouble {
     BadList(String),
-    Stands,
-    Revoked { at: reeve_statement::time::Timestamp, reason: String },
+    Revoked { subject: String, at: reeve_statement::time::Timestamp, reason: String },
 }
 
 impl<'a> Revocations<'a> {
     fn new(bundle: &'a Bundle) -> Self {
-        let set = CrlSet::new(StaleRule::default());
-        Self { bundle, set, tried: BTreeSet::new(), bad: BTreeMap::new(), missing: BTreeSet::new() }
+        Self {
+            bundle,
+            set: CrlSet::new(StaleRule::default()),
+            tried: BTreeSet::new(),
+            bad: BTreeMap::new(),
+            missing: BTreeSet::new(),
+            chains: BTreeMap::new(),
+        }
     }
 
-    fn look(&mut self, certificate: &Certificate, issuer: &PublicKey) -> Look {
+    /// What the lists say of a chain that was verified.
+    fn of(&mut self, name: Digest, chain: &Chain, roots: &RootList) -> &[Trouble] {
+        if !self.chains.contains_key(&name) {
+            let certificates: Vec<&Certificate> = chain.certificates().collect();
+            let issuers = certificates.iter().skip(1).map(|above| *above.key());
+            let top = certificates.last().map(|top| top.authority_key_id());
+            let root = top.and_then(|key| roots.root_with_key(&key)).map(|root| *root.key());
+            let links = certificates.iter().zip(issuers.chain(root));
+            let found = links.filter_map(|(it, issuer)| self.look(it, &issuer)).collect();
+            self.chains.insert(name, found);
+        }
+        self.chains.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    fn look(&mut self, certificate: &Certificate, issuer: &PublicKey) -> Option<Trouble> {
         let key = issuer.to_bytes();
         if self.tried.insert(key) {
             let of_issuer =
@@ -421,11 +503,14 @@ impl<'a> Revocations<'a> {
             }
         }
         let Some(list) = self.set.list_of(issuer) else {
-            return self.bad.get(&key).map_or(Look::NoList, |bad| Look::BadList(bad.clone()));
+            if let Some(reason) = self.bad.get(&key) {
+                return Some(Trouble::BadList(reason.clone()));
+            }
+            self.missing.insert(certificate.issuer().to_owned());
+            return None;
         };
-        match list.revoked().get(certificate.serial()) {
-            None => Look::Stands,
-            Some(found) => Look::Revoked { at: found.at, reason: found.reason.to_string() },
-        }
+        let found = list.revoked().get(certificate.serial())?;
+        let (subject, reason) = (certificate.subject().to_owned(), found.reason.to_string());
+        Some(Trouble::Revoked { subject, at: found.at, reason })
     }
 }

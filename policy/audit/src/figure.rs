@@ -120,7 +120,7 @@ impl<'c> Look<'c, '_> {
     }
 
     fn release(&mut self, release: &Release) {
-        let manifest = &self.known.manifest;
+        let manifest = self.known.manifest();
         let indicator = self.indicator(release);
         let parts: Vec<Part<'c>> =
             manifest.direct.iter().map(|entry| self.part(release, entry)).collect();
@@ -135,8 +135,8 @@ impl<'c> Look<'c, '_> {
     /// The indicator's definition, from a catalogue that somebody above, or the unit itself, signed.
     fn indicator(&mut self, release: &Release) -> Option<&'c Indicator> {
         let issuer = &self.statement.issuer;
-        let found = self.check.known.values().find_map(|known| {
-            let statement = known.verified.statement();
+        let found = self.check.catalogues.iter().find_map(|digest| {
+            let statement = self.check.known.get(digest)?.verified.statement();
             let Body::Catalogue(catalogue) = &statement.body else { return None };
             let indicator = catalogue.find(&release.indicator)?;
             let fits = indicator.definition() == release.definition;
@@ -154,7 +154,7 @@ impl<'c> Look<'c, '_> {
     }
 
     fn roots(&mut self, release: &Release) {
-        let due = roots(&self.known.manifest.direct);
+        let due = roots(&self.known.manifest().direct);
         if (release.inputs_root, release.manifest_root) != due {
             let text = "the roots over its inputs and its manifest are not those of what it names";
             self.find(Code::WrongRoots, text.to_owned());
@@ -164,7 +164,7 @@ impl<'c> Look<'c, '_> {
     /// Who was expected, by the register that the release names.
     fn register(&mut self, release: &Release) {
         let named: BTreeSet<&UnitId> =
-            self.known.manifest.direct.iter().map(|entry| &entry.unit).collect();
+            self.known.manifest().direct.iter().map(|entry| &entry.unit).collect();
         let Some(digest) = release.register else {
             if !named.is_empty() {
                 let text = "it adds subordinates and names no register of them".to_owned();
@@ -204,7 +204,7 @@ impl<'c> Look<'c, '_> {
             let left = register.left(release.period, utc_day(self.statement.issued_at));
             return left.into_iter().map(|entry| entry.unit.clone()).collect();
         }
-        let named = self.known.manifest.exceptions.iter();
+        let named = self.known.manifest().exceptions.iter();
         let direct = named.filter_map(|it| match it.units.as_slice() {
             [unit] if it.state == UnitState::Left => Some(unit.clone()),
             _ => None,
@@ -226,11 +226,11 @@ impl<'c> Look<'c, '_> {
     /// not left out.
     fn shrinking(&mut self, at: i64, register: &Register) {
         let now: BTreeSet<&UnitId> = register.entries.iter().map(|entry| &entry.unit).collect();
-        let earlier = self.check.known.values().filter_map(|known| {
-            let statement = known.verified.statement();
+        let ours = self.check.registers.get(&self.statement.issuer);
+        let earlier = ours.into_iter().flatten().filter_map(|digest| {
+            let statement = self.check.known.get(digest)?.verified.statement();
             let Body::Register(before) = &statement.body else { return None };
-            let ours = statement.issuer == self.statement.issuer;
-            (ours && statement.issued_at.as_millis() < at).then_some(before)
+            (statement.issued_at.as_millis() < at).then_some(before)
         });
         let gone: BTreeSet<&UnitId> = earlier
             .flat_map(|before| before.entries.iter().map(|entry| &entry.unit))
@@ -275,7 +275,7 @@ impl<'c> Look<'c, '_> {
                 self.included(release, entry, figure);
                 Part {
                     unit: &entry.unit,
-                    table: Some(&input.table),
+                    table: Some(input.table()),
                     exceptions: below(entry, input),
                     counts: figure.counts.clone(),
                     known: true,
@@ -354,7 +354,7 @@ impl<'c> Look<'c, '_> {
     fn completeness(&mut self, release: &Release, parts: &[Part<'_>]) {
         let mut counts = Counts::default();
         let mut exceptions: BTreeSet<(Vec<UnitId>, UnitState)> = BTreeSet::new();
-        if self.known.own.is_some() || parts.is_empty() {
+        if self.known.own().is_some() || parts.is_empty() {
             let closed = release.sources.reported >= release.sources.expected.max(1);
             let own = if closed { UnitState::Reported } else { UnitState::Partial };
             counts.add(own, 1);
@@ -374,7 +374,7 @@ impl<'c> Look<'c, '_> {
             let text = format!("it counts {}, its parts come to {counts}", release.counts);
             self.find(Code::WrongCompleteness, text);
         }
-        let manifest = &self.known.manifest;
+        let manifest = self.known.manifest();
         let told: BTreeSet<_> =
             manifest.exceptions.iter().map(|it| (it.units.clone(), it.state)).collect();
         let all_known = parts.iter().all(|part| part.known) && manifest.unnamed == 0;
@@ -389,7 +389,7 @@ impl<'c> Look<'c, '_> {
     fn sum(&mut self, release: &Release, indicator: Option<&Indicator>, parts: &[Part<'_>]) {
         let missing = self
             .known
-            .manifest
+            .manifest()
             .direct
             .iter()
             .zip(parts)
@@ -398,13 +398,13 @@ impl<'c> Look<'c, '_> {
             // Said already: an input is not at hand, or is refused.
             return;
         }
-        let own = self.known.own.iter().map(|own| (None, own));
+        let own = self.known.own().map(|own| (None, own)).into_iter();
         let below = parts.iter().filter_map(|part| Some((Some(part.unit), part.table?)));
         let tables: Vec<_> = own.chain(below).collect();
         let conditions = &release.decision.conditions;
         let wider = conditions.rounding > 1 || conditions.min_step > 1;
         let fits = |depth: usize, adding: Adding| {
-            sum(&tables, depth, adding).is_some_and(|sum| holds(&self.known.table, &sum, wider))
+            sum(&tables, depth, adding).is_some_and(|sum| holds(self.known.table(), &sum, wider))
         };
         let right = match indicator {
             Some(indicator) => {
@@ -424,7 +424,7 @@ impl<'c> Look<'c, '_> {
         };
         if !right {
             let depth = indicator.map_or(PATH_UNITS, |indicator| usize::from(indicator.area_depth));
-            let text = difference(&self.known.table, sum(&tables, depth, Adding::Sum).as_ref());
+            let text = difference(self.known.table(), sum(&tables, depth, Adding::Sum).as_ref());
             self.find(Code::WrongSum, text);
         }
     }
@@ -441,7 +441,7 @@ fn below(entry: &ManifestEntry, input: &Known) -> Vec<(Vec<UnitId>, UnitState)> 
         let units = core::iter::once(&entry.unit).chain(&below.units);
         (units.cloned().collect(), below.state)
     };
-    input.manifest.exceptions.iter().map(name).collect()
+    input.manifest().exceptions.iter().map(name).collect()
 }
 
 /// The first difference of two tables, and their totals, in words.

@@ -102,7 +102,7 @@ impl Tree {
         };
         let (total, state) = match &statement.body {
             Body::Release(release) => {
-                let total = known.table.total();
+                let total = known.table().total();
                 let total = total.map_or_else(|_| "overflow".to_owned(), |it| it.value.to_string());
                 (Some(total), release.counts.to_string())
             }
