@@ -9,6 +9,7 @@ they are verified from their specifications alone (C2SP signed-note and tlog-cos
     verify_vectors.py openssl FOLDER    signatures and chains by the openssl command; else only the
                                         standard library
     verify_vectors.py pycose FOLDER     signatures by pycose, chains by cryptography
+    verify_vectors.py cwt FOLDER        signatures by cwt, chains by cryptography
 
 Leaves with 1 if a vector was judged wrongly.
 """
@@ -145,8 +146,8 @@ def run(*command, data=b""):
 class Openssl:
     """Certificates and signatures by the openssl command."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, lists, now=NOW):
+        self.folder, self.lists, self.now = folder, lists, now
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="reeve-vectors-"))
 
     def close(self):
@@ -164,14 +165,15 @@ class Openssl:
 
     def chain(self, chain):
         leaf = self.file("leaf.pem", self.pem(chain[0]))
-        above = self.file("above.pem", b"".join(self.pem(it) for it in chain[1:]))
-        at = str(int(NOW.timestamp()))
+        above = b"".join(self.pem(it) for it in chain[1:])
+        at = str(int(self.now.timestamp()))
         command = ["openssl", "verify", "-x509_strict", "-attime", at]
-        command += ["-CAfile", str(self.folder / "roots.pem"), "-untrusted", above]
+        command += ["-CAfile", str(self.folder / "roots.pem")]
+        command += ["-untrusted", self.file("above.pem", above)] if above else []
         found = run(*command, leaf)
         require(found.returncode == 0, "chain", found.stderr.decode().strip())
-        lists = ["-crl_check", "-CRLfile", str(self.folder / "revoked.crl.pem")]
-        found = run(*command, *lists, leaf)
+        lists = self.file("lists.pem", b"".join(path.read_bytes() for path in self.lists))
+        found = run(*command, "-crl_check", "-CRLfile", lists, leaf)
         require(found.returncode == 0, "chain", found.stderr.decode().strip())
 
     def begins(self, certificate):
@@ -217,12 +219,12 @@ class Openssl:
 class Pycose:
     """Certificates by cryptography, signatures by pycose."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, lists, now=NOW):
         from cryptography import x509
 
-        self.x509 = x509
+        self.x509, self.now = x509, now
         self.roots = x509.load_pem_x509_certificates((folder / "roots.pem").read_bytes())
-        self.list = x509.load_pem_x509_crl((folder / "revoked.crl.pem").read_bytes())
+        self.lists = [x509.load_pem_x509_crl(path.read_bytes()) for path in lists]
 
     def close(self):
         pass
@@ -246,12 +248,12 @@ class Pycose:
                     "too many levels")
             if certificate is not root:
                 self.within(certificate, chain[0])
-        revoked = self.list.get_revoked_certificate_by_serial_number(chain[0].serial_number)
-        of_list = self.list.issuer == chain[0].issuer
-        if of_list:
-            key = chain[1].public_key()
-            require(self.list.is_signature_valid(key), "chain", "the list is not the issuer's")
-        require(not (of_list and revoked), "chain", "revoked")
+        issuer = (chain[1:] + [root])[0]
+        for found in (it for it in self.lists if it.issuer == chain[0].issuer):
+            require(found.is_signature_valid(issuer.public_key()), "chain",
+                    "the list is not the issuer's")
+            revoked = found.get_revoked_certificate_by_serial_number(chain[0].serial_number)
+            require(not revoked, "chain", "revoked")
 
     def issued(self, child, parent):
         from cryptography.exceptions import InvalidSignature
@@ -260,7 +262,7 @@ class Pycose:
             child.verify_directly_issued_by(parent)
         except (InvalidSignature, ValueError, TypeError) as error:
             raise Refused("chain", f"not issued by the next above: {error}") from error
-        valid = child.not_valid_before_utc <= NOW <= child.not_valid_after_utc
+        valid = child.not_valid_before_utc <= self.now <= child.not_valid_after_utc
         require(valid, "chain", "expired, or not valid yet")
 
     def within(self, authority, leaf):
@@ -308,6 +310,24 @@ class Pycose:
         require(message.verify_signature(), "signature", "pycose does not verify it")
 
 
+class Cwt(Pycose):
+    """Certificates by cryptography, signatures by cwt."""
+
+    def signature(self, cose, protected, payload, signature, certificate):
+        from cwt import COSE, COSEKey, VerifyError
+
+        key = self.public_key(certificate)
+        known = {1: 1, 2: hashlib.sha256(key).digest()[:20], 3: -8, -1: 6, -2: key}
+        try:
+            found = COSE.new(verify_kid=True).decode(cose, keys=[COSEKey.new(known)])
+        except VerifyError as error:
+            raise Refused("signature", f"cwt does not verify it: {error}") from error
+        require(found == payload, "signature", "cwt reads another payload")
+
+
+TOOLS = {"openssl": Openssl, "pycose": Pycose, "cwt": Cwt}
+
+
 def inner(octets):
     """The CBOR inside of the private extension's OCTET STRING (short form of the length)."""
     require(octets[0] == 4 and octets[1] == len(octets) - 2 < 128, "chain", "no OCTET STRING")
@@ -330,14 +350,19 @@ def verify(cose, tools, federation):
     require(len(signature) == 64, "form", "no signature of 64 bytes")
 
     chain = unprotected.get(33, [])
+    chain = [chain] if isinstance(chain, bytes) else chain  # RFC 9360: one stands without an array
     require(1 <= len(chain) <= 17, "chain", "none is carried")
     leaf = chain[0]
     tools.chain(chain)
     claims = [tools.claims(certificate) for certificate in chain]
     path = claims[0][2]
-    # Nodes and writers are issued by the authority of the identical unit.
-    require(claims[1][2] == path and tools.name(chain[1]) == tools.name(leaf), "chain",
+    # Nodes and writers are issued by the authority of the identical unit, authorities by the one above.
+    authority = claims[0][1] == 0
+    issuer = claims[1][2] if len(claims) > 1 else []
+    require(issuer == (path[:-1] if authority else path), "chain",
             "issued by the authority of another unit")
+    require(authority or tools.name(chain[1]) == tools.name(leaf), "chain",
+            "issued under another name")
     require(tools.name(leaf).startswith(".".join(reversed(path)) + "."), "chain",
             "name and extension differ")
 
@@ -434,11 +459,12 @@ def judge_note(path):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("openssl", "pycose"):
+    if len(sys.argv) != 3 or sys.argv[1] not in TOOLS:
         sys.exit(__doc__)
     folder = pathlib.Path(sys.argv[2])
     federation = hashlib.sha256((folder / "roots.cbor").read_bytes()).digest()
-    tools = (Openssl if sys.argv[1] == "openssl" else Pycose)(folder)
+    lists = [folder / "revoked.crl.pem"]
+    tools = TOOLS[sys.argv[1]](folder, lists)
     vectors = sorted([*folder.glob("good_*.cbor"), *folder.glob("bad_*.cbor")])
     try:
         wrong = [fault for path in vectors if (fault := judge(path, tools, federation))]
@@ -453,4 +479,5 @@ def main():
     sys.exit(1 if wrong or not good or not notes else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

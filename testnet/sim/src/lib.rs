@@ -36,6 +36,7 @@ pub mod registry;
 mod scale;
 mod setup;
 mod sim;
+pub mod specimen;
 mod sums;
 mod trace;
 mod trouble;

@@ -301,7 +301,8 @@ impl Registry {
         self.signed(path, Body::Catalogue(catalogue), NOON)
     }
 
-    fn signed(&mut self, path: &UnitPath, body: Body, at: i64) -> Vec<u8> {
+    /// A statement of a unit, signed by its authority, at a time in milliseconds since the epoch.
+    pub(crate) fn signed(&mut self, path: &UnitPath, body: Body, at: i64) -> Vec<u8> {
         let (authority, above) = self.authority(path);
         let statement = Statement {
             version: VERSION,
