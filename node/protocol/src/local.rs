@@ -625,6 +625,10 @@ pub struct SubordinateStatus {
     pub last_heard: Option<Timestamp>,
     /// The highest reporting term under which it was heard.
     pub term: Option<u64>,
+    /// Entries of its ledger of that term, as it was shown last.
+    pub ledger_size: Option<u64>,
+    /// The checkpoint of it that this node cosigned last: entries, and when.
+    pub cosigned: Option<(u64, Timestamp)>,
     /// Figures per state of those that are not reported: indicator, period, state.
     pub behind: Vec<(IndicatorId, Period, UnitState)>,
 }

@@ -93,6 +93,9 @@ fn a_ledger_that_grows_is_cosigned_again_and_again_and_each_goes_on_from_the_las
     }
     let held: Vec<WitnessedRow> = all(&world, nation, rows::WITNESSED);
     assert_eq!((held.len(), held[0].size), (1, cosigned.last().unwrap().size));
+    let below = status(&mut world, nation).subordinates.remove(0);
+    assert_eq!(below.cosigned, Some((held[0].size, held[0].at)));
+    assert!(below.ledger_size >= Some(held[0].size));
     let told = status(&mut world, region).witnessed.unwrap();
     assert_eq!((told.0, told.1), (held[0].size, unit("it")));
     assert_eq!(status(&mut world, nation).witnessed, None, "the top has nobody above it");

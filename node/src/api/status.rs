@@ -53,6 +53,15 @@ pub struct SubordinateView {
     pub last_heard: Option<String>,
     /// What it has not reported.
     pub behind: Vec<Behind>,
+    /// Entries of its ledger, as it was shown last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_size: Option<u64>,
+    /// Up to which entry this node has cosigned it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned_size: Option<u64>,
+    /// When it did so last. A ledger that grows and is not cosigned for long is not shown as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cosigned_at: Option<String>,
 }
 
 /// A figure whose last edition the superior refused.
@@ -356,6 +365,9 @@ impl From<&SubordinateStatus> for SubordinateView {
             connected: subordinate.connected,
             last_heard: time(subordinate.last_heard),
             behind: behind.collect(),
+            ledger_size: subordinate.ledger_size,
+            cosigned_size: subordinate.cosigned.map(|(size, _)| size),
+            cosigned_at: time(subordinate.cosigned.map(|(_, at)| at)),
         }
     }
 }

@@ -223,11 +223,17 @@ impl Node {
             .iter()
             .map(|entry| {
                 let ever = self.reports.ever.get(&entry.unit);
+                let head = self.reports.heads.get(&entry.unit);
+                let witnessed = self.witnessing.witnessed(&entry.unit);
+                let witnessed =
+                    witnessed.filter(|it| head.is_some_and(|head| head.term == it.term));
                 SubordinateStatus {
                     unit: entry.unit.clone(),
                     connected: connected.contains(&entry.unit),
                     last_heard: ever.and_then(|by| by.values().max().copied()),
-                    term: self.reports.heads.get(&entry.unit).map(|head| head.term),
+                    term: head.map(|head| head.term),
+                    ledger_size: head.map(|head| head.size),
+                    cosigned: witnessed.map(|it| (it.size, it.at)),
                     behind: self.view_behind(&entry.unit),
                 }
             })
