@@ -128,7 +128,7 @@ fn a_new_term_goes_on_with_what_the_home_and_the_superior_hold() {
     for at in [first, second] {
         assert!(status(&mut world, at).forks.is_empty(), "its writer is another actor");
     }
-    for label in ["equivocation", "old_edition", "old_term", "ledger_regressed"] {
+    for label in ["equivocation", "old_edition", "old_term", "ledger_regressed", "ledger_forked"] {
         assert_eq!(world.counter(nation, "refused_statements", label), 0, "{label}");
     }
     // It is remembered that the home was followed.

@@ -157,7 +157,9 @@ fn one_life(seed: u64, kills: usize) {
     invariant_no_edition_is_told_twice(&world, seed);
     for path in PLACES {
         let node = at(&world, path);
-        for label in ["equivocation", "old_edition", "ledger_regressed", "bad_signature"] {
+        for label in
+            ["equivocation", "old_edition", "ledger_regressed", "ledger_forked", "bad_signature"]
+        {
             assert_eq!(world.counter(node, "refused_statements", label), 0, "seed {seed} {path}");
         }
     }

@@ -153,7 +153,8 @@ fn letters_taken_in_any_order_and_again_come_to_the_same() {
             (0, false, None),
             "{seed}"
         );
-        for label in ["equivocation", "old_term", "ledger_regressed", "bad_parts"] {
+        for label in ["equivocation", "old_term", "ledger_regressed", "ledger_forked", "bad_parts"]
+        {
             assert_eq!(world.counter(nation, "refused_statements", label), 0, "{seed}: {label}");
         }
     }

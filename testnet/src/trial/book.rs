@@ -19,7 +19,7 @@ const PAGE: u64 = 500;
 
 /// Counted events that no crash explains: something that was told or acknowledged and then forgotten,
 /// or told differently. Nodes make up for some of it, so that figures alone would not show it.
-const NEVER: [(&str, &[&str]); 4] = [
+const NEVER: [(&str, &[&str]); 5] = [
     (
         "refused_statements",
         &[
@@ -27,10 +27,12 @@ const NEVER: [(&str, &[&str]); 4] = [
             "old_edition",
             "old_term",
             "ledger_regressed",
+            "ledger_forked",
             "bad_signature",
             "malformed",
         ],
     ),
+    ("equivocations", &[]),
     ("deliveries_refused", &[]),
     ("reconcile", &[]),
     ("damaged", &[]),

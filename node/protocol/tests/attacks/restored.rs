@@ -70,7 +70,7 @@ fn attack_14_a_store_that_was_put_back_tells_nothing_until_it_is_the_newest_agai
         world.pass(2_000);
         assert!(sent(&world, leaf) > before);
     }
-    for label in ["equivocation", "old_edition", "ledger_regressed"] {
+    for label in ["equivocation", "old_edition", "ledger_regressed", "ledger_forked"] {
         assert_eq!(world.counter(nation, "refused_statements", label), 0, "{label}");
     }
 }
