@@ -108,6 +108,7 @@ fn print_evening(report: &EveningReport) {
     let total = total.or_else(|| report.nation.values().next()).copied().unwrap_or(0);
     let what = match report.at {
         None => "published first".to_owned(),
+        Some(at) if report.restated == 0 => format!("restated {at}: the nation's number alone"),
         Some(at) => format!("restated {at}: {} rows, correction", report.restated),
     };
     anstream::println!("{}  total cases {total:>8}  {what}", report.date);
