@@ -15,6 +15,7 @@
 //! No file's name is believed: what a statement or chunk is, its own bytes say. So bundles of several
 //! jurisdictions are joined by reading all their files.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_statement::cert::{Chain, Crl, RootList};
@@ -196,12 +197,12 @@ impl Bundle {
         let Some(name) = signed.unverified_chain_digest() else {
             return Held { signed, chain: None };
         };
-        if !self.chains.contains_key(&name) {
+        if let Entry::Vacant(place) = self.chains.entry(name) {
             // One in wrong form stays where it is, and is refused when the statement is checked.
             let Some(Ok(chain)) = signed.unverified_chain() else {
                 return Held { signed, chain: None };
             };
-            self.chains.insert(name, chain);
+            place.insert(chain);
         }
         Held { signed: signed.without_chain(), chain: Some(name) }
     }
