@@ -85,6 +85,17 @@ pub enum FigureError {
         /// Rows found.
         found: usize,
     },
+    /// The period was sealed when another definition was in force, or none.
+    #[error(
+        "indicator `{indicator}` for {period}: the period was sealed before this definition was in force, \
+         and the records behind it are gone"
+    )]
+    Sealed {
+        /// The indicator.
+        indicator: IndicatorId,
+        /// The period.
+        period: Period,
+    },
     /// Facts were applied whose `before` was never told, or stored pages are not of one moment. Our
     /// own fault.
     #[error(
@@ -117,6 +128,7 @@ type Rows = BTreeMap<RowKey, Draft>;
 pub(super) fn figure(
     plan: &Plan,
     state: &State,
+    standing: Option<(Table, Option<Timestamp>)>,
     lookups: &Lookups,
     closures: &Closures,
     period: Period,
@@ -128,7 +140,13 @@ pub(super) fn figure(
         return Err(FigureError::Step { indicator, expected, found: period });
     }
     let last_day = days_of(period.last_day().unwrap_or(today));
-    let table = rows(plan, state, lookups, period, last_day).and_then(|rows| cells(plan, rows));
+    let (table, touched) = match standing {
+        Some((table, touched)) => (Ok(table), touched),
+        None => {
+            let rows = rows(plan, state, lookups, period, last_day);
+            (rows.and_then(|rows| cells(plan, rows)), touched(plan, state, period, last_day))
+        }
+    };
     let table = table.map_err(|wrong| match wrong {
         Wrong::Overflow => FigureError::Overflow { indicator: indicator.clone(), period },
         Wrong::Inconsistent => FigureError::Inconsistent { indicator: indicator.clone(), period },
@@ -147,7 +165,7 @@ pub(super) fn figure(
         sources_expected: reported.expected,
         feeds: reported.feeds,
         stated: reported.stated,
-        touched: touched(plan, state, period, last_day),
+        touched,
     })
 }
 

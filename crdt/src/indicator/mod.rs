@@ -27,6 +27,7 @@
 //! and [`Engine::rebuild`] counts all records again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -48,12 +49,14 @@ mod lookup;
 mod paged;
 mod pages;
 mod plan;
+mod sealed;
 mod source;
 mod state;
 
 pub use figure::{FigureError, OwnFigure};
 pub use pages::{MAX_PAGE_KEY_BYTES, PageError};
 pub use plan::Fault;
+pub use sealed::{LeftBehind, MAX_SEALED_BYTES, Sealed, SealedTable};
 pub use source::{Feed, Source};
 
 use closures::Closures;
@@ -156,6 +159,11 @@ pub struct Engine {
     seal: Digest,
     plans: Vec<Plan>,
     states: Vec<State>,
+    /// Digest of each plan's definition.
+    definitions: Vec<Digest>,
+    /// Per plan: facts of periods that begin before this day change nothing.
+    bounds: Vec<i32>,
+    sealed: Arc<Sealed>,
     names: BTreeMap<IndicatorId, usize>,
     readers: BTreeMap<KindId, Readers>,
     lookups: Lookups,
@@ -181,6 +189,9 @@ impl Engine {
             seal: seal(schema, catalogue, time_zone),
             plans: Vec::new(),
             states: Vec::new(),
+            definitions: Vec::new(),
+            bounds: Vec::new(),
+            sealed: Arc::default(),
             names: BTreeMap::new(),
             readers: BTreeMap::new(),
             lookups: Lookups::default(),
@@ -207,6 +218,8 @@ impl Engine {
         readers.plans.push(index);
         self.names.insert(indicator.id.clone(), index);
         self.states.push(State::of(&plan));
+        self.definitions.push(indicator.definition());
+        self.bounds.push(i32::MIN);
         self.plans.push(plan);
         Ok(())
     }
@@ -278,10 +291,12 @@ impl Engine {
                 continue;
             };
             let (old, new) = (&mut scratch.0, &mut scratch.1);
-            let zone = &self.zone;
-            let had =
-                before.as_ref().is_some_and(|row| plan.contribution(&fact.id, row, zone, old));
-            let has = after.as_ref().is_some_and(|row| plan.contribution(&fact.id, row, zone, new));
+            let (zone, bound) = (&self.zone, self.bounds.get(*index).copied().unwrap_or(i32::MIN));
+            let counts = |row: &Vec<Option<&crate::record::Value>>, into: &mut Contribution| {
+                plan.contribution(&fact.id, row, zone, into) && into.day >= bound
+            };
+            let had = before.as_ref().is_some_and(|row| counts(row, old));
+            let has = after.as_ref().is_some_and(|row| counts(row, new));
             if had && has && old == new {
                 continue;
             }
@@ -395,8 +410,9 @@ impl Engine {
         };
         let step = plan.indicator.step;
         let touched = state.touched_days().filter_map(|day| key::period_of_day(step, day));
+        let standing = self.standing_days(index).filter_map(|day| key::period_of_day(step, day));
         let closed = self.closures.of(&plan.indicator.kind);
-        touched.chain(closed.flat_map(|period| overlapping(step, period))).collect()
+        touched.chain(standing).chain(closed.flat_map(|period| overlapping(step, period))).collect()
     }
 
     /// The indicators, by name.
@@ -409,7 +425,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`FigureError`]: no such indicator, a period of another step, a sum beyond 64 bits, too many
-    /// rows, or facts that contradict each other.
+    /// rows, a period that was sealed under other definitions, or facts that contradict each other.
     pub fn table(
         &self,
         indicator: &IndicatorId,
@@ -420,7 +436,13 @@ impl Engine {
         let index = self.names.get(indicator).ok_or_else(unknown)?;
         let plan = self.plans.get(*index).ok_or_else(unknown)?;
         let state = self.states.get(*index).ok_or_else(unknown)?;
-        figure::figure(plan, state, &self.lookups, &self.closures, period, today)
+        let day = key::day_of_period(period);
+        let standing = self.standing(*index, day).filter(|_| period.step() == plan.indicator.step);
+        if standing.is_none() && period.step() == plan.indicator.step && self.is_bound(*index, day)
+        {
+            return Err(FigureError::Sealed { indicator: indicator.clone(), period });
+        }
+        figure::figure(plan, state, standing, &self.lookups, &self.closures, period, today)
     }
 }
 

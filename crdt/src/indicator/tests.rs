@@ -11,6 +11,7 @@ use super::*;
 mod attacks;
 mod engine_is_naive;
 mod naive;
+mod sealing;
 mod world;
 
 use world::{CATALOGUE, SCHEMA, ZONE, catalogue, closure, fact, record, schema};

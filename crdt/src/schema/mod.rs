@@ -72,6 +72,7 @@ mod hash;
 pub mod kind;
 mod parse;
 mod parse_field;
+mod retention;
 mod succession;
 
 pub use closure::Closure;

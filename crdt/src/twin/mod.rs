@@ -46,6 +46,12 @@
 //! that depend on them stand ([`ForkProof`], [`Shard::cut_off`]). So are the changes of a writer who was
 //! struck off, from the first on that carries a later time ([`WriterTerm`]): a node that applied it
 //! before it heard of that builds the shard again ([`Shard::recut`]).
+//!
+//! # Epochs
+//!
+//! A log holds deleted values for ever, so what must go goes with the whole shard: the reporting node
+//! writes the records that are kept into the shard's next epoch, a new one with a genesis of its own, and
+//! seals the one before ([`SignedSeal`]); every node of the home drops that one's changes.
 
 use std::fmt;
 
@@ -64,6 +70,7 @@ mod fork;
 mod history;
 mod layout;
 mod register;
+mod seal;
 mod shard;
 mod work;
 mod write;
@@ -76,6 +83,7 @@ pub use directory::{VerifyError, WritableKinds, WriterDirectory, WriterTerm};
 pub use document::{Document, DocumentError};
 pub use fork::{ForkError, ForkProof, VerifiedFork};
 pub use layout::LayoutError;
+pub use seal::{Erased, MAX_SEAL_BYTES, Seal, SealError, Seen, ShardSeal, SignedSeal, unseen};
 pub use shard::{Applied, ApplyError, CutError, Shard};
 pub use work::{Merged, merge};
 pub use write::{RecordOp, WriteError, Written};

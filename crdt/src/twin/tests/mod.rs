@@ -24,6 +24,7 @@ use crate::schema::{Kind, Schema};
 
 mod converge;
 mod refuse;
+mod seals;
 
 const SCHEMA: &str = r#"
 [schema]
