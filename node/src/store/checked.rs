@@ -22,6 +22,7 @@ use super::head::{Head, HeadFile};
 use super::image::Taking;
 use super::port::{BATCH_LIMIT, Batch, Engine, KEY_LIMIT, Page, ScanLimit, VALUE_LIMIT};
 use super::redb::Redb;
+use super::rewrite;
 use super::room::{Reserve, Room};
 use super::sled::Sled;
 use super::verify::{VerifyReport, Walk, broken};
@@ -101,11 +102,13 @@ pub struct OpenReport {
 
 /// A store; see the module's description.
 pub struct Store {
-    engine: Box<dyn Engine>,
+    pub(super) engine: Box<dyn Engine>,
+    /// Which one, if it has files.
+    kind: Option<EngineKind>,
     anchor: Anchor,
     head: Option<HeadFile>,
     reserve: Option<Reserve>,
-    halted: bool,
+    pub(super) halted: bool,
     /// The image that is being taken.
     pub(super) taking: Option<Taking>,
     /// How many were begun.
@@ -148,6 +151,7 @@ impl Store {
         let (mut head_file, head) = HeadFile::open(&folder.head())?;
         let clean = head.is_some_and(|head| head.clean);
         let path = folder.engine(config.engine.name());
+        rewrite::settle(&path)?;
         let thorough =
             !verify_later && (!clean || size_of(&path)? < config.engine.check_always_below());
         let engine = open_engine(config.engine, &path, thorough)?;
@@ -160,6 +164,7 @@ impl Store {
         store.head = Some(head_file);
         store.reserve = Some(reserve);
         store.folder = Some(folder);
+        store.kind = Some(config.engine);
         Ok((store, report))
     }
 
@@ -175,6 +180,7 @@ impl Store {
         let anchor = found.unwrap_or_else(|| Anchor::empty(identity));
         let mut store = Self {
             engine,
+            kind: None,
             anchor,
             head: None,
             reserve: None,
@@ -342,11 +348,17 @@ impl Store {
         guarded(self.engine.name(), "scanning", || self.engine.scan(prefix, after, limit))
     }
 
-    fn running(&self) -> Result<(), StoreError> {
+    /// Which engine keeps the files, and where.
+    pub(super) fn place(&self) -> Option<(EngineKind, PathBuf)> {
+        let (kind, folder) = (self.kind?, self.folder.as_ref()?);
+        Some((kind, folder.engine(kind.name())))
+    }
+
+    pub(super) fn running(&self) -> Result<(), StoreError> {
         if self.halted { Err(StoreError::Halted) } else { Ok(()) }
     }
 
-    fn compare_row_count(&self) -> Result<(), StoreError> {
+    pub(super) fn compare_row_count(&self) -> Result<(), StoreError> {
         let counted = guarded(self.engine.name(), "counting", || self.engine.row_count())?;
         let expected = self.anchor.rows.saturating_add(1);
         match counted {
@@ -405,7 +417,7 @@ fn wrap(batch: Batch) -> Batch {
     wrapped
 }
 
-fn open_engine(
+pub(super) fn open_engine(
     kind: EngineKind,
     path: &Path,
     thorough: bool,

@@ -5,6 +5,7 @@
 //! thread     one thread owns the store, groups commits
 //! checked    Store: envelopes, anchor, head file, verification; transfer: export and import
 //! image      a consistent copy of a store that is written to, piece by piece
+//! rewrite    new files with the same rows, so that deleted values are gone
 //! room       space on the disk, and a reserve
 //! scratch    a copy of a stopped node's store, to be verified
 //! port       what an engine must do
@@ -25,6 +26,7 @@ mod image;
 mod memory;
 mod port;
 mod redb;
+mod rewrite;
 mod room;
 mod scratch;
 mod sled;

@@ -55,7 +55,7 @@ pub struct Committed {
     pub result: Result<u64, StoreError>,
 }
 
-type Operation = Box<dyn FnOnce(&mut Store) + Send>;
+type Operation = Box<dyn FnOnce(&mut Store, &Pulse) + Send>;
 
 enum Request {
     Commit { ticket: Ticket, batch: Batch, reply: oneshot::Sender<Committed> },
@@ -205,10 +205,22 @@ impl StoreHandle {
         &self,
         operation: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.call_with(move |store, _| operation(store)).await
+    }
+
+    /// Rewrites the store's files, see [`Store::rewrite`]; everything else waits for it.
+    pub async fn rewrite(&self) -> Result<(), StoreError> {
+        self.call_with(|store, pulse| store.rewrite(&mut || pulse.beat())).await
+    }
+
+    async fn call_with<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Store, &Pulse) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Call(Box::new(move |store| {
+        let request = Request::Call(Box::new(move |store, pulse| {
             // A caller who went away does not need the answer.
-            let _ = reply.send(operation(store));
+            let _ = reply.send(operation(store, pulse));
         }));
         self.send(request).await?;
         self.pulse.while_it_beats(answer).await?.unwrap_or(Err(StoreError::Closed))
@@ -241,7 +253,7 @@ fn serve(
         group.commit(&mut store);
         pulse.beat();
         if let Some(operation) = next {
-            operation(&mut store);
+            operation(&mut store, pulse);
             pulse.beat();
         }
     }

@@ -17,4 +17,5 @@ mod folder;
 mod kill;
 mod place;
 mod random;
+mod rewrite;
 mod thread;
