@@ -209,6 +209,7 @@ impl Node {
             | Question::Freshen
             | Question::Letter { .. }
             | Question::TakeLetter(_) => (Action::ManagePeers, node()),
+            Question::Expire { .. } | Question::Erase { .. } => (Action::ManageStore, node()),
             Question::Permission(action) => (*action, node()),
             Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_), _) => {
                 (Action::ChangePolicy, node())
@@ -246,6 +247,8 @@ impl Node {
             | Question::Publish(_)
             | Question::Declare(_)
             | Question::TakeLetter(_)
+            | Question::Expire { .. }
+            | Question::Erase { .. }
                 if self.short =>
             {
                 self.context.reply(ask, Answer::Failed(Failure::NoSpace));
@@ -276,9 +279,18 @@ impl Node {
                 self.end_import(ask, import, &source, &closes, reason, sweep);
             }
             Question::Close { kind, source, periods, reason } => {
-                let closures = match periods.iter().find(|period| !self.has_begun(**period)) {
-                    Some(ahead) => Err(Failure::NotBegun(*ahead)),
-                    None => self.closures(&kind, &source, &periods, reason, None),
+                let before = self.home.seals.before(&kind);
+                let begins_before = |period: &&reeve_statement::period::Period| {
+                    before.zip(period.first_day()).is_some_and(|(day, first)| first < day)
+                };
+                let sealed = periods.iter().find(begins_before).and(before);
+                let ahead = periods.iter().find(|period| !self.has_begun(**period));
+                let closures = match (ahead, sealed) {
+                    (Some(ahead), _) => Err(Failure::NotBegun(*ahead)),
+                    (_, Some(before)) => {
+                        Err(Failure::Sealed { kind: kind.clone(), before, late: 1 })
+                    }
+                    _ => self.closures(&kind, &source, &periods, reason, None),
                 };
                 match closures {
                     Ok(ops) => {
@@ -288,6 +300,8 @@ impl Node {
                     Err(failure) => self.context.reply(ask, Answer::Failed(failure)),
                 }
             }
+            Question::Expire { kind, before, dry } => self.expire(ask, kind, before, dry),
+            Question::Erase { kind, id } => self.erase(ask, &kind, id),
             Question::Record { kind, id } => self.enqueue(Task::Read { ask, kind, id }),
             Question::Records { kind, shard } => self.enqueue(Task::List { ask, kind, shard }),
             other => self.answer_about_node(ask, other),

@@ -95,11 +95,15 @@ pub enum Bug {
     EveryRevisionIsAnUpdate,
     /// Cosigns a subordinate's ledger without looking whether it goes on from the last one.
     CosignUnchecked,
+    /// Leaves the store's files as they are after removing values from its rows.
+    KeepBytes,
+    /// Writes again what was expired or erased while it was away.
+    BringBack,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -142,6 +146,8 @@ impl Bug {
         Self::OneSourceIsEnough,
         Self::EveryRevisionIsAnUpdate,
         Self::CosignUnchecked,
+        Self::KeepBytes,
+        Self::BringBack,
     ];
 }
 

@@ -165,6 +165,8 @@ pub enum Input {
     Loaded(LoadId, Loaded),
     /// A job is done.
     Computed(JobId, Box<JobResult>),
+    /// The store's files were rewritten, as [`Effect::Rewrite`] asks for.
+    Rewritten,
 }
 
 /// What the driver is to do.
@@ -184,6 +186,9 @@ pub enum Effect {
         /// What to read.
         what: Load,
     },
+    /// Rewrite the store's files, after everything persisted so far: afterwards they hold no byte of what
+    /// its rows no longer hold, whatever stops in between. One is asked for at a time.
+    Rewrite,
     /// Run a bounded pure job, on any thread.
     Compute {
         /// Names it.

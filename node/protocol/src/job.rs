@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reeve_crdt::record::{Fact, RecordId};
+use reeve_crdt::record::Fact;
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::{
     ActorId, ApplyError, Author, ForkProof, RecordOp, Shard, ShardId, SignedChange, VerifiedChange,
@@ -291,10 +291,4 @@ const fn refusal_of_apply(error: &ApplyError) -> Refusal {
         ApplyError::Fork { .. } | ApplyError::CutOff { .. } => Refusal::Fork,
         _ => Refusal::BadChange,
     }
-}
-
-/// In which shard a record is.
-pub(crate) fn shard_of(schema: &Schema, kind: &str, id: &RecordId) -> Option<ShardId> {
-    let kind = schema.kind(kind)?;
-    Some(ShardId { kind: kind.id.clone(), index: kind.shard_of(id), epoch: 0 })
 }

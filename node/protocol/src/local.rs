@@ -125,6 +125,22 @@ pub enum Question {
         /// The class.
         class: RecipientClass,
     },
+    /// Removes the records that are older than they may be kept.
+    Expire {
+        /// Which kind; none: every kind that has a retention.
+        kind: Option<KindId>,
+        /// Records older than this day; none: as the kind's retention says.
+        before: Option<Date>,
+        /// Whether nothing is removed, only counted.
+        dry: bool,
+    },
+    /// Removes one record, out of every node of the home.
+    Erase {
+        /// The kind.
+        kind: KindId,
+        /// Its id.
+        id: RecordId,
+    },
     /// The superior's figure, as its subordinates are told it: asked of the superior.
     SuperiorFigure {
         /// The indicator.
@@ -331,6 +347,8 @@ pub enum Answer {
     Begun(u64),
     /// An import ended.
     Ended(ImportRow),
+    /// What was removed, or would be, by kind.
+    Expired(Vec<Expired>),
     /// A record, or none.
     Record(Option<Record>),
     /// Records of one shard, and how many shards the kind has.
@@ -429,6 +447,21 @@ impl LetterTaken {
     }
 }
 
+/// What an expiry found of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expired {
+    /// The kind.
+    pub kind: KindId,
+    /// The day before which it is sealed; none: one record was erased.
+    pub before: Option<Date>,
+    /// Records removed, or that would be.
+    pub records: u64,
+    /// Records kept, in the shards that were looked at.
+    pub kept: u64,
+    /// Shards that began a new epoch, or would.
+    pub shards: u32,
+}
+
 /// How many records an ask wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Written {
@@ -484,6 +517,34 @@ pub enum Failure {
         "{0} records are here already with other content; import with mode `upsert` to replace them"
     )]
     Exists(u64),
+    /// Records of a time whose records were removed.
+    #[error(
+        "{kind} is sealed before {before}: records of that time were removed, and its figures stand; what \
+         comes late is not taken: {late} here"
+    )]
+    Sealed {
+        /// The kind.
+        kind: KindId,
+        /// The day before which it is sealed.
+        before: Date,
+        /// How many records or periods.
+        late: u64,
+    },
+    /// A day that has not come.
+    #[error("{0} has not come yet; expire what is older than a day of the past")]
+    Ahead(Date),
+    /// Nothing says what is too old.
+    #[error(
+        "the schema says for no such kind how long its records are kept; name a day with --before, or set \
+         `retention` in the schema"
+    )]
+    NoRetention,
+    /// Another node of this home seals.
+    #[error(
+        "this node does not report for its unit, or waits for the other nodes of its home: expire at the \
+         node that does, see `reeve status`"
+    )]
+    NotSealing,
     /// Too much is waiting to be written.
     #[error("{0} tasks are waiting already; ask again")]
     Busy(usize),

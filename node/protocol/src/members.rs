@@ -1,7 +1,6 @@
 //! Who belongs to this node: admitting peers, the catalogue in force.
 
 use reeve_crdt::indicator::{Engine, EngineError};
-use reeve_crdt::twin::ShardId;
 use reeve_statement::catalogue::{Catalogue, Titles};
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::Chain;
@@ -83,6 +82,7 @@ impl Node {
         self.reports.catalogue = Some((digest, catalogue));
         self.catalogue_bytes = Some(bytes);
         self.home.engine = self.new_engine();
+        self.tell_engine();
     }
 
     /// An empty engine for the catalogue in force; indicators that this schema has no kind for are
@@ -128,14 +128,9 @@ impl Node {
         };
         if self.home.log.end == 0 {
             self.home.engine = Some(engine);
-            return;
+            return self.tell_engine();
         }
-        let shards: Vec<ShardId> = schema
-            .kinds()
-            .flat_map(|kind| {
-                (0..kind.shards).map(|index| ShardId { kind: kind.id.clone(), index, epoch: 0 })
-            })
-            .collect();
+        let shards = self.home.all_shards(&schema);
         self.home.rebuilding = self.home.rebuilding.saturating_add(1);
         self.context.persist(rows::key(rows::META, &[rows::REBUILDING]), Some(Vec::new()));
         self.enqueue(Task::Rebuild { engine: Box::new(engine), shards, next: 0 });

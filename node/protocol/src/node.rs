@@ -25,6 +25,7 @@ use crate::from_backup::FromBackup;
 use crate::home::Home;
 use crate::home::log::LIFE;
 use crate::home::office::OFFICE_TOLD;
+use crate::home::seals::UNERASED;
 use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::letters::{HEARD_MARK, Letters, MARK};
@@ -253,6 +254,14 @@ impl Node {
             self.issued.insert(row!(IssuedRow).entry);
         } else if key.starts_with(rows::ADOPTED) {
             self.restore_entered(&row!(AdoptionRow));
+        } else if key.starts_with(rows::SEAL) {
+            self.restore_seal(value).ok_or_else(|| damaged("no seal".to_owned()))?;
+        } else if key.starts_with(rows::SEALED) {
+            self.restore_sealed(key, value).ok_or_else(|| damaged("no table".to_owned()))?;
+        } else if key.starts_with(rows::LEFT) {
+            self.restore_left(value).ok_or_else(|| damaged("unexpected form".to_owned()))?;
+        } else if key.starts_with(rows::LATE) {
+            self.restore_late(value).ok_or_else(|| damaged("unexpected form".to_owned()))?;
         } else if key.starts_with(rows::IMPORT) {
             self.restore_import(key, row!(ImportRow))
                 .ok_or_else(|| damaged("unexpected form".to_owned()))?;
@@ -347,6 +356,7 @@ impl Node {
             _ if key.starts_with(rows::DECLARATION) => self.restore_declaration(value),
             b"struck" => self.restore_striking(value),
             _ if key == rows::REBUILDING => self.stale_pages = true,
+            UNERASED => self.restore_unerased(),
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 let unit = chain.leaf().claims()?.unit.leaf().clone();
@@ -393,6 +403,7 @@ impl Node {
             Input::Persisted(ticket) => self.context.persisted(ticket),
             Input::Loaded(load, loaded) => self.on_loaded(load, loaded),
             Input::Computed(job, result) => self.on_computed(job, *result),
+            Input::Rewritten => self.on_rewritten(),
         }
         self.on_time();
         self.note_office();
@@ -420,6 +431,7 @@ impl Node {
         self.resume_by_letter();
         self.enter_found();
         self.begin_writing();
+        self.begin_sealed();
         self.resume_striking();
         if self.restored_catalogue.take().is_some() {
             self.check_engine();
@@ -502,6 +514,7 @@ impl Node {
             .and_then(|loaded| self.on_shard_loaded(load, loaded))
             .and_then(|loaded| self.on_statement_reloaded(load, loaded))
             .and_then(|loaded| self.on_log_loaded(load, loaded))
+            .and_then(|loaded| self.on_epoch_loaded(load, loaded))
             .and_then(|loaded| self.on_served(load, loaded))
             .and_then(|loaded| self.on_chunk_loaded(load, loaded))
             .and_then(|loaded| self.on_look_loaded(load, loaded))
@@ -542,6 +555,7 @@ impl Node {
             self.review_following();
             self.review_imports();
             self.review_day();
+            self.review_retention();
             self.review_declarations();
             self.review_witness();
             self.reports.due.forget_quiet(now);

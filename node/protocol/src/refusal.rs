@@ -103,6 +103,8 @@ refusals! {
     OtherAuthority = 33 "other_authority" "an authority has another key than before, and its certificate does not say how it came to it; compare keys over another channel",
     /// The unit has signed two ledgers of this term.
     LedgerForked = 34 "ledger_forked" "the unit has signed two ledgers in this term, and that is proven; its authority must appoint a node for a later term",
+    /// The nodes of a home do not hold the same seals.
+    Sealed = 35 "sealed" "the nodes of this home have not removed the same records yet; they tell each other what was sealed first",
 }
 
 impl Refusal {

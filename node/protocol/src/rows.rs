@@ -75,6 +75,14 @@ pub const ISSUED: &[u8] = b"issued/";
 pub const ADOPTED: &[u8] = b"adopted/";
 /// Forks of writers, proved, by shard and actor (*restored*).
 pub const FORK: &[u8] = b"fork/";
+/// Seals: what was removed, by kind, shard and epoch (*restored*).
+pub const SEAL: &[u8] = b"seal/";
+/// Tables of sealed periods, by definition and first day (*restored*).
+pub const SEALED: &[u8] = b"sealed/";
+/// What records that were erased alone left in figures (*restored*).
+pub const LEFT: &[u8] = b"left/";
+/// Records that a seal did not see and that are to be written again (*restored*).
+pub const LATE: &[u8] = b"late/";
 /// Disclosure state per figure (*restored*).
 pub const DISCLOSURE: &[u8] = b"disclosure/";
 
@@ -97,11 +105,15 @@ pub const LOG: &[u8] = b"log/";
 
 /// The prefixes that are restored at start, in the order in which they must be: lists come first, so
 /// that nothing is believed again that was revoked.
-pub const RESTORED: [&[u8]; 17] = [
+pub const RESTORED: [&[u8]; 21] = [
     CRL,
     META,
     ISSUED,
     ADOPTED,
+    SEAL,
+    SEALED,
+    LEFT,
+    LATE,
     FORK,
     MEMBER,
     SHARD,
@@ -574,4 +586,7 @@ pub struct ImportRow {
     /// Records that were there already.
     #[n(8)]
     pub unchanged: u64,
+    /// Records that were refused because they are older than what is sealed; none: none was.
+    #[n(9)]
+    pub refused: Option<u64>,
 }

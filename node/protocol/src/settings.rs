@@ -65,6 +65,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// Fresh randomness, used once: a new incarnation for the store if it has none.
     pub entropy: [u8; 32],
+    /// Whether records are expired by themselves once they are older than their kind's retention.
+    pub scheduled_retention: bool,
     /// What this node asks its subordinates for.
     pub purpose: Purpose,
 }

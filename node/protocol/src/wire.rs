@@ -316,6 +316,9 @@ pub enum HomeMessage {
         /// Last position already had.
         #[n(1)]
         after: u64,
+        /// Digest of the seals that the asker holds; none: it holds none.
+        #[n(2)]
+        seals: Option<Digest>,
     },
     /// Says that there is something to pull.
     #[n(1)]
@@ -351,6 +354,9 @@ pub enum HomeMessage {
         #[n(1)]
         ended: bool,
     },
+    /// Seals: what was removed from the home's records.
+    #[n(10)]
+    Seals(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
 }
 
 /// A row of the reporting node's office.

@@ -14,6 +14,7 @@ mod records;
 mod register;
 mod situation;
 mod status;
+mod twin;
 
 pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
@@ -41,6 +42,7 @@ pub use status::{
     Behind, DeclarationView, EquivocationView, ForkView, PeerView, RefusedFigure, StatusView,
     StorageView, SubordinateView, WitnessedView,
 };
+pub use twin::{EraseOrder, ExpireOrder, Removed, RemovedOfKind};
 
 /// Media type of failures (RFC 9457).
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -136,6 +136,9 @@ pub struct Ended {
     /// How many records it wrote.
     #[serde(flatten)]
     pub written: Written,
+    /// How many were refused because they are older than what is sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u64>,
 }
 
 impl From<&ImportRow> for Ended {
@@ -152,6 +155,7 @@ impl From<&ImportRow> for Ended {
                 deleted: row.deleted,
                 unchanged: row.unchanged,
             },
+            refused: row.refused,
         }
     }
 }

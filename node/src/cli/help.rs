@@ -7,7 +7,7 @@ use clap::Command;
 /// Commands by what one wants to do. Every command is in exactly one group.
 pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Set up and run", &["init", "join", "request", "run", "verify", "backup", "restore"]),
-    ("Records", &["import", "record", "schema"]),
+    ("Records", &["import", "record", "twin", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
     ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
     ("Evidence", &["history", "proof", "audit"]),

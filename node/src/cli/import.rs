@@ -190,7 +190,15 @@ impl Arguments {
     fn done(&self, output: &Output, checked: &Checked, ended: &Ended) -> Result<(), CommandError> {
         let summary = checked.summary();
         let document = json!({ "dry_run": false, "file": summary, "written": ended });
-        output.show(&document, || format!("{}\n{}", described(checked), told(&ended.written)))?;
+        output.show(&document, || {
+            let refused = ended.refused.map(|refused| {
+                format!(
+                    ", {refused} refused: they are older than what is sealed (`reeve twin expire`)"
+                )
+            });
+            let refused = refused.unwrap_or_default();
+            format!("{}\n{}{refused}", described(checked), told(&ended.written))
+        })?;
         if summary.rejected > 0 {
             let rejected = summary.rejected;
             return Err(CommandError::Findings(format!("{rejected} rows were left out")));

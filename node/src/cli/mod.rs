@@ -52,6 +52,7 @@ mod tests;
 mod texts;
 mod threshold;
 mod token;
+mod twin;
 mod verify;
 
 use std::ffi::OsString;
@@ -154,6 +155,8 @@ pub enum Command {
     Import(Box<import::Arguments>),
     /// Show, write or delete single records; close periods
     Record(record::Arguments),
+    /// Remove records for good: those that are too old, or one
+    Twin(twin::Arguments),
     /// Show the schema, or check a schema file
     Schema(schema::Arguments),
     /// Show every indicator at a glance, trouble first
@@ -261,6 +264,7 @@ impl Command {
             Self::Run(arguments) => run::run(&arguments, global, output),
             Self::Import(arguments) => import::run(&arguments, global, output),
             Self::Record(arguments) => record::run(&arguments, global, output),
+            Self::Twin(arguments) => twin::run(&arguments, global, output),
             Self::Schema(arguments) => schema::run(&arguments, global, output),
             Self::Situation(arguments) => situation::run(&arguments, global, output),
             Self::Query(arguments) => query::run(&arguments, global, output),

@@ -52,6 +52,8 @@ pub struct Config {
     pub store: Engine,
     /// The schema of the twins; none: this node keeps no records of its own.
     pub schema: Option<PathBuf>,
+    /// Whether records that are older than their kind's retention are removed by themselves.
+    pub retention: Retention,
     /// The policy file.
     pub policy: PathBuf,
     /// Legal bases whose indicators are adopted as soon as a catalogue proposes them; [`EVERY_BASIS`]
@@ -116,6 +118,27 @@ impl Engine {
         match self {
             Self::Redb => "redb",
             Self::Sled => "sled",
+        }
+    }
+}
+
+/// When records that are older than their kind's retention are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retention {
+    /// By `reeve twin expire` alone.
+    ByHand,
+    /// By the node itself, as the schema says.
+    Scheduled,
+}
+
+impl Retention {
+    const ALL: [Self; 2] = [Self::ByHand, Self::Scheduled];
+
+    /// The word for it in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ByHand => "by_hand",
+            Self::Scheduled => "scheduled",
         }
     }
 }
@@ -201,6 +224,7 @@ impl Config {
             },
             store: Engine::Redb,
             schema: None,
+            retention: Retention::ByHand,
             policy: PathBuf::from("policy.cedar"),
             accepted_legal_bases: Vec::new(),
             two_persons: false,

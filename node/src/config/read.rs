@@ -12,7 +12,7 @@ use reeve_statement::key::PublicKey;
 use reeve_statement::names::KindId;
 use reeve_statement::unit::UnitId;
 
-use super::{Config, Engine, FORMAT, Http, Level, Log, Net, Peer, Request};
+use super::{Config, Engine, FORMAT, Http, Level, Log, Net, Peer, Request, Retention};
 
 /// A list that one key may hold at most: nobody types more addresses, and a slip stays bounded.
 const MAX_ITEMS: usize = 64;
@@ -88,6 +88,8 @@ fn sections(root: &mut Section<'_>, config: &mut Config, report: &mut Report<'_>
     });
     within(root, "twin", report, |section, report| {
         config.schema = section.text("schema", report).map(|text| PathBuf::from(text.text));
+        let all = Retention::ALL;
+        set(&mut config.retention, choice(section, "retention", &all, Retention::name, report));
     });
     within(root, "policy", report, |section, report| {
         set(&mut config.policy, section.text("file", report).map(|it| PathBuf::from(it.text)));

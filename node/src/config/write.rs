@@ -127,6 +127,11 @@ engine = "{engine}"
 # figures of its subordinates.
 {schema}
 
+# Whether records that are older than their kind's `retention` in the schema are removed by themselves, for
+# ever and from every node of this home: "scheduled", or "by_hand" (`reeve twin expire`). Only the node that
+# reports removes.
+retention = "{retention}"
+
 [policy]
 # Who may have what, in Cedar. Check a change with `reeve policy check`.
 file = {policy}
@@ -166,6 +171,7 @@ json = {json}
         policy = quoted(&config.policy.to_string_lossy()),
         accepted = list(&config.accepted_legal_bases),
         two_persons = config.two_persons,
+        retention = config.retention.name(),
         sources = config.sources.iter().map(source).collect::<String>(),
         purpose = quoted(&config.request.purpose),
         legal_basis = quoted(&config.request.legal_basis),

@@ -14,7 +14,7 @@ use reeve_statement::cert::Chain;
 use super::entropy::Entropy;
 use super::error::HouseError;
 use super::{Admission, HeldList, House};
-use crate::config::EVERY_BASIS;
+use crate::config::{EVERY_BASIS, Retention};
 
 impl House {
     /// The core's settings.
@@ -46,6 +46,7 @@ impl House {
             dial: dial.collect(),
             sources: config.sources.clone(),
             entropy: *entropy.draw()?,
+            scheduled_retention: config.retention == Retention::Scheduled,
             purpose: Purpose {
                 purpose: config.request.purpose.clone(),
                 legal_basis: config.request.legal_basis.clone(),

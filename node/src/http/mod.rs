@@ -31,6 +31,7 @@ mod situation;
 mod tests;
 mod tiles;
 mod tokens;
+mod twin;
 
 use std::fmt::Debug;
 use std::future::Future;

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
-use super::{figures, house, imports, letters, metrics, open, records, register, situation, tiles};
+use super::{
+    figures, house, imports, letters, metrics, open, records, register, situation, tiles, twin,
+};
 
 /// Who may call a route at all; the policy decides the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,8 @@ routes! {
     Token post "/v1/imports/{import}/batch" imports::batch, "Up to 1,000 of its records: ?kind=";
     Token post "/v1/imports/{import}/end" imports::end, "End it: close periods, delete what is missing; ?kind=";
     Token post "/v1/close" imports::close, "Close periods without records: a nil report";
+    Token post "/v1/twin/expire" twin::expire, "Remove the records that are older than they may be kept";
+    Token post "/v1/twin/erase" twin::erase, "Remove one record, out of every node of the home";
     Token get "/v1/sent" house::sent, "What left the house, the newest first: ?before=&limit=";
     Token get "/v1/statements/{digest}" house::statement, "A statement, as signed";
     Token get "/v1/chunks/{digest}" house::chunk, "A chunk of a statement";

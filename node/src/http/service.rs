@@ -127,7 +127,10 @@ impl Service {
     /// Asks the node. What was declined or failed is a fault.
     pub(super) async fn ask(&self, who: &Person, what: Question) -> Result<Answer, Fault> {
         let deadline = match &what {
-            Question::EndImport { .. } | Question::TakeLetter(_) => IMPORT_ANSWER,
+            Question::EndImport { .. }
+            | Question::TakeLetter(_)
+            | Question::Expire { .. }
+            | Question::Erase { .. } => IMPORT_ANSWER,
             _ => ANSWER,
         };
         let answer = tokio::time::timeout(deadline, (self.ask)(who.clone(), what)).await;

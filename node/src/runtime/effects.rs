@@ -1,5 +1,7 @@
 //! Carrying out effects.
 
+use std::time::Duration;
+
 use reeve_protocol::Effect;
 use reeve_protocol::Input;
 use reeve_protocol::effect::{Load, Loaded, Row, Ticket};
@@ -7,7 +9,10 @@ use reeve_protocol::local::Answer;
 
 use super::{Loop, Renewed, RunError, translate};
 use crate::net::{NetCommand, PeerKey};
-use crate::store::{Batch, ScanLimit};
+use crate::store::{Batch, ScanLimit, StoreError, StoreHandle};
+
+/// How long until the store's files are rewritten again, if that failed.
+const REWRITE_AGAIN: Duration = Duration::from_secs(60);
 
 impl Loop {
     pub(super) async fn carry_out(&mut self, effect: Effect) -> Result<(), RunError> {
@@ -18,6 +23,13 @@ impl Loop {
                 self.pending.push(Box::pin(async move {
                     let loaded = store.call(move |store| read(store, what)).await?;
                     Ok(Input::Loaded(load, loaded))
+                }));
+            }
+            Effect::Rewrite => {
+                let store = self.store.clone();
+                self.pending.push(Box::pin(async move {
+                    rewrite(&store).await?;
+                    Ok(Input::Rewritten)
                 }));
             }
             Effect::Compute { job, what } => {
@@ -89,6 +101,31 @@ impl Loop {
             counters.add(name, label, count);
         }
         Answer::Metrics(counters)
+    }
+}
+
+/// Rewrites the store's files, again and again while it fails before anything was replaced: the disk may be
+/// full.
+async fn rewrite(store: &StoreHandle) -> Result<(), StoreError> {
+    loop {
+        match store.rewrite().await {
+            Ok(()) => {
+                tracing::info!(
+                    "the store's files are rewritten: what was removed is gone from them"
+                );
+                return Ok(());
+            }
+            Err(error @ (StoreError::Halted | StoreError::Closed | StoreError::Stalled { .. })) => {
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::error!(
+                    %error,
+                    "the store's files still hold what was removed: rewriting them is tried again"
+                );
+            }
+        }
+        tokio::time::sleep(REWRITE_AGAIN).await;
     }
 }
 

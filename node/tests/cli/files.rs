@@ -25,6 +25,10 @@ type = "integer"
 min = 0
 max = 120
 
+[kind.case.field.note]
+type = "text"
+max = 100
+
 [kind.stock]
 twin = "emergency"
 merge = "field"

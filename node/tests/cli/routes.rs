@@ -100,6 +100,8 @@ const CASES: &[Case] = &[
         JSON,
         br#"{"kind": "case", "source": "matrix", "closes": ["1999-01-01"]}"#,
     ),
+    send("post", "/v1/twin/expire", OPERATOR, "", JSON, br#"{"kind": "stock", "dry_run": true}"#),
+    send("post", "/v1/twin/erase", OPERATOR, "", JSON, br#"{"kind": "case", "id": "nobody"}"#),
     get("/v1/sent", AUDITOR, ""),
     get("/v1/statements/{digest}", AUDITOR, ""),
     get("/v1/chunks/{digest}", AUDITOR, ""),

@@ -97,7 +97,7 @@ impl Sim {
 
     /// The first last edition that is not what it must be: a leaf's what its records say, a sum's what
     /// the units below it said last. What each sum makes of that was checked when it was issued.
-    fn figures_wrong(&self) -> Option<(&'static str, String)> {
+    pub(crate) fn figures_wrong(&self) -> Option<(&'static str, String)> {
         for unit in self.plan.units.iter().filter(|unit| self.is_sound_up(unit)) {
             let leaf = !self.plan.units.iter().any(|other| other.is_child_of(unit));
             for (indicator, kind) in INDICATORS {

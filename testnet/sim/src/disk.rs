@@ -33,9 +33,40 @@ pub(crate) struct Disk {
     pub(crate) most: Option<usize>,
     /// Their keys, the oldest first, while not all are kept.
     kept: VecDeque<Vec<u8>>,
+    /// Values of records that rows held, and that the files still hold.
+    freed: Vec<Vec<u8>>,
+    /// Commits that became durable.
+    committed: u64,
 }
 
+/// Rows that hold records.
+const OF_RECORDS: [&[u8]; 4] = [rows::CHANGE, rows::SNAPSHOT, rows::LATE, rows::FORK];
+
 impl Disk {
+    /// How many commits were handed out, durable or not.
+    pub(crate) fn handed_out(&self) -> u64 {
+        self.committed + u64::try_from(self.pending.len()).unwrap()
+    }
+
+    pub(crate) const fn committed(&self) -> u64 {
+        self.committed
+    }
+
+    /// The files hold the rows and nothing else.
+    pub(crate) fn rewrite(&mut self) {
+        self.freed.clear();
+    }
+
+    /// Whether the files hold these bytes.
+    pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
+        let of_records = OF_RECORDS.iter().flat_map(|prefix| {
+            let from = self.rows.range(prefix.to_vec()..);
+            from.take_while(move |(key, _)| key.starts_with(prefix)).map(|(_, value)| value)
+        });
+        let mut held = of_records.chain(&self.freed);
+        held.any(|value| value.windows(bytes.len()).any(|part| part == bytes))
+    }
+
     pub(crate) fn persist(&mut self, ticket: Ticket, rows: Vec<Row>) {
         self.pending.push_back((ticket, rows));
     }
@@ -43,7 +74,12 @@ impl Disk {
     /// The oldest commit that is not durable becomes so.
     pub(crate) fn commit(&mut self) -> Option<Ticket> {
         let (ticket, rows) = self.pending.pop_front()?;
+        self.committed += 1;
         for (key, value) in rows {
+            let of_records = OF_RECORDS.iter().any(|prefix| key.starts_with(prefix));
+            if let Some(old) = self.rows.get(&key).filter(|_| of_records) {
+                self.freed.push(old.clone());
+            }
             if let Some(row) = value.as_ref().and_then(|value| sent_row(&key, value)) {
                 self.sent.insert(row.statement, row.index);
                 self.issued.push(row.statement);

@@ -37,6 +37,8 @@ struct PlanFile {
     handed: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     by_force: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
     rounds: u32,
     trouble_ms: u64,
     writes_per_second: u32,
@@ -62,6 +64,7 @@ impl Plan {
             restored: self.restored.as_ref().map(text),
             handed: self.handed.as_ref().map(text),
             by_force: self.by_force,
+            expires: self.expires.as_ref().map(text),
             rounds: self.rounds,
             trouble_ms: self.trouble_ms,
             writes_per_second: self.writes_per_second,
@@ -93,6 +96,7 @@ impl Plan {
             restored: file.restored.as_ref().map(unit).transpose()?,
             handed: file.handed.as_ref().map(unit).transpose()?,
             by_force: file.by_force,
+            expires: file.expires.as_ref().map(unit).transpose()?,
             faults: Faults {
                 delay_ms: file.faults.delay_ms.max(1),
                 commit_ms: file.faults.commit_ms.max(1),

@@ -291,6 +291,14 @@ pub(crate) fn invariant_the_ledger_is_what_was_shown(
     Ok(())
 }
 
+/// Once all nodes of a home have heard of it, no disk of theirs holds what was removed.
+pub(crate) fn invariant_removed_records_are_gone(held: Option<&str>) -> Found {
+    match held {
+        None => Ok(()),
+        Some(id) => Err(format!("{id} was removed, and a disk of its home holds it")),
+    }
+}
+
 /// No acknowledged record is lost, and none says what nobody wrote.
 pub(crate) fn invariant_acknowledged_records_are_there(right: bool, what: &str) -> Found {
     if right { Ok(()) } else { Err(format!("the record {what} says what nobody wrote last")) }

@@ -265,3 +265,9 @@ fn two_ways_in_one_window_are_found() {
     assert!(tell(1, &none) && tell(1, &none) && tell(2, &other));
     assert!(!tell(2, &none));
 }
+
+#[test]
+fn a_removed_record_that_is_still_there_is_found() {
+    assert!(invariant_removed_records_are_gone(None).is_ok());
+    assert!(invariant_removed_records_are_gone(Some("case-1")).is_err());
+}

@@ -33,6 +33,7 @@ mod observe;
 mod plan;
 mod registers;
 pub mod registry;
+mod retention;
 mod scale;
 mod setup;
 mod sim;

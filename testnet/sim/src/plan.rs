@@ -101,6 +101,8 @@ pub struct Plan {
     pub handed: Option<UnitPath>,
     /// Whether its reporting node is lost for good then.
     pub by_force: bool,
+    /// A unit whose home removes its oldest records at the end.
+    pub expires: Option<UnitPath>,
     /// What goes wrong.
     pub faults: Faults,
     /// Times of trouble, each followed by quiet and a check of everything.
@@ -126,6 +128,7 @@ impl Plan {
             restored: None,
             handed: None,
             by_force: false,
+            expires: None,
             faults: draw_faults(&mut random),
             rounds: random.random_range(1..=3),
             trouble_ms: random.random_range(5_000..=30_000),
@@ -138,6 +141,7 @@ impl Plan {
         plan.draw_hand_over();
         plan.draw_storage();
         plan.draw_registers();
+        plan.draw_expiry();
         plan
     }
 
@@ -155,6 +159,7 @@ impl Plan {
             restored: None,
             handed: None,
             by_force: false,
+            expires: None,
             faults,
             rounds: 1,
             trouble_ms: 10_000,
@@ -248,6 +253,16 @@ impl Plan {
         }
         self.homes.entry(unit.clone()).or_insert(2);
         self.handed = Some(unit);
+    }
+
+    /// A home of several nodes of which nothing else is planned, if there is one.
+    fn draw_expiry(&mut self) {
+        let planned = [&self.revoked, &self.expiring, &self.restored, &self.handed];
+        let planned: Vec<&UnitPath> = planned.into_iter().flatten().collect();
+        let free = |unit: &&UnitPath| !planned.iter().any(|other| other.is_within(unit));
+        let several = self.leaves().filter(|unit| self.homes.contains_key(*unit));
+        let found = several.filter(free).find(|unit| self.is_honest(unit)).cloned();
+        self.expires = found;
     }
 
     fn draw_storage(&mut self) {

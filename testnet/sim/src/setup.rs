@@ -195,6 +195,7 @@ impl Sim {
             accepted: self.accepted(),
             dial,
             sources: self.sources(),
+            scheduled_retention: false,
             entropy: seed(&format!("entropy {unit} {label} {}", self.now)),
             purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
             unit,

@@ -131,6 +131,8 @@ pub(crate) enum Event {
         request: RequestId,
     },
     Commit(NodeKey, u64),
+    /// The files are rewritten once so many commits were durable.
+    Rewrite(NodeKey, u64, u64),
     Wake(NodeKey, u64, u64),
     Dial {
         from: NodeKey,
@@ -310,9 +312,10 @@ impl Sim {
             }
             self.quiet_and_check();
             if self.violation.is_some() {
-                break;
+                return;
             }
         }
+        self.expire_planned();
     }
 
     fn into_report(self) -> Report {
@@ -392,6 +395,7 @@ impl Sim {
                 }
             }
             Event::Commit(site, life) => self.commit(site, life),
+            Event::Rewrite(site, life, after) => self.rewrite(site, life, after),
             Event::Wake(site, life, at) => {
                 let wish =
                     self.sites.get_mut(&site).filter(|s| s.life == life && s.wake == Some(at));
@@ -503,9 +507,25 @@ impl Sim {
                 self.push(self.now, Event::Dial { from: key, life, to: peer, wait });
             }
             Effect::Disconnect(peer) => self.unlink(key, peer),
+            Effect::Rewrite => {
+                let after = self.random.random_range(1..=self.plan.faults.commit_ms);
+                let commits = self.disks[&key].handed_out();
+                self.push(self.now + after, Event::Rewrite(key, life, commits));
+            }
             // The registry knows the newest chains.
             Effect::Renewed { .. } => {}
         }
+    }
+
+    fn rewrite(&mut self, key: NodeKey, life: u64, after: u64) {
+        if self.life(key) != Some(life) {
+            return;
+        }
+        if self.disks[&key].committed() < after {
+            return self.push(self.now + 1, Event::Rewrite(key, life, after));
+        }
+        self.disks.get_mut(&key).unwrap().rewrite();
+        self.feed(key, life, Input::Rewritten);
     }
 
     fn commit(&mut self, key: NodeKey, life: u64) {
@@ -707,6 +727,7 @@ const fn input_label(input: &Input) -> &'static str {
         Input::Response { result: Err(_), .. } => "no response",
         Input::Ask { .. } => "ask",
         Input::Persisted(_) => "durable",
+        Input::Rewritten => "rewritten",
         Input::Loaded(..) => "loaded",
         Input::Computed(..) => "computed",
     }

@@ -69,6 +69,13 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(40_000);
             plan.writes_per_second = 20;
         }
+        Bug::KeepBytes | Bug::BringBack => {
+            plan.hostile.clear();
+            (plan.revoked, plan.expiring, plan.restored, plan.handed) = (None, None, None, None);
+            plan.homes.extend(last.clone().map(|unit| (unit, 2)));
+            plan.expires = last;
+            plan.rounds = 1;
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -145,4 +152,6 @@ found! {
     takes_one_source_for_all OneSourceIsEnough,
     calls_every_revision_an_update EveryRevisionIsAnUpdate,
     cosigns_unchecked CosignUnchecked,
+    keeps_bytes KeepBytes,
+    brings_back BringBack,
 }

@@ -51,7 +51,7 @@ pub(crate) struct Cause {
     pub(crate) struck: Option<(BTreeSet<KeyId>, Vec<ShardId>)>,
 }
 
-fn fork_key(shard: &ShardId, actor: &ActorId) -> Vec<u8> {
+pub(super) fn fork_key(shard: &ShardId, actor: &ActorId) -> Vec<u8> {
     let (index, epoch) = (shard.index.to_be_bytes(), shard.epoch.to_be_bytes());
     let kind = shard.kind.as_str().as_bytes();
     rows::key(rows::FORK, &[kind, b"/", &index, &epoch, actor.as_bytes()])
@@ -144,10 +144,8 @@ impl Node {
         let row: Vec<u8> = pending.iter().flat_map(|key| *key.as_bytes()).collect();
         self.context.persist(rows::key(rows::META, &[STRUCK]), Some(row));
         self.home.striking = pending.clone();
-        let shards = schema.kinds().flat_map(|kind| {
-            (0..kind.shards).map(|index| ShardId { kind: kind.id.clone(), index, epoch: 0 })
-        });
-        self.strike_next(pending, shards.collect());
+        let shards = self.home.all_shards(&schema);
+        self.strike_next(pending, shards);
     }
 
     fn strike_next(&mut self, writers: BTreeSet<KeyId>, mut shards: Vec<ShardId>) {
@@ -243,6 +241,7 @@ impl Node {
             job: Some(job),
             unsaved: BTreeMap::new(),
             records: 0,
+            rows: Vec::new(),
         });
     }
 
@@ -281,7 +280,7 @@ impl Node {
         self.work();
     }
 
-    fn after_recut(&mut self, cause: Cause) {
+    pub(super) fn after_recut(&mut self, cause: Cause) {
         if let Some((writers, shards)) = cause.struck {
             self.strike_next(writers, shards);
         }

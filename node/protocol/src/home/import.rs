@@ -89,6 +89,7 @@ impl Node {
             changed: 0,
             deleted: 0,
             unchanged: 0,
+            refused: None,
         };
         self.context.persist(import_key(import), Some(to_vec(&row)));
         let import_state = Import {
@@ -247,6 +248,7 @@ impl Node {
         let row = &mut import.row;
         row.ended_at = Some(self.context.now().wall);
         let written = row.inserted.saturating_add(row.changed);
+        let written = written.saturating_add(row.refused.unwrap_or(0));
         row.unchanged = import.taken.saturating_sub(written);
         self.context.persist(import_key(number), Some(to_vec(row)));
         self.forget_interrupted(&import.row);

@@ -5,11 +5,13 @@
 //! the state of the indicators and the log are one commit. Nothing of a record leaves this module
 //! but into the store, to nodes of this home, and to whoever the policy lets read it.
 
+mod expire;
 pub(crate) mod fork;
 mod import;
 pub(crate) mod log;
 pub(crate) mod office;
 mod replicate;
+pub(crate) mod seals;
 mod task;
 mod turn;
 
@@ -116,6 +118,8 @@ pub(crate) struct Home {
     pub(crate) rebuilding: u32,
     pub(crate) serving: BTreeMap<LoadId, replicate::Serving>,
     pub(crate) served: BTreeMap<InboundId, replicate::Served>,
+    /// Which epoch each shard is in, and what was removed.
+    pub(crate) seals: seals::Seals,
     /// Reporting in another node's place, and letting others report in this one's.
     pub(crate) office: office::Office,
 }
@@ -156,6 +160,7 @@ impl Home {
             rebuilding: 0,
             serving: BTreeMap::new(),
             served: BTreeMap::new(),
+            seals: seals::Seals::default(),
             office: office::Office::default(),
         }
     }

@@ -23,7 +23,7 @@ use crate::trust::{Standing, standing};
 use crate::wire::{Blob, CHANGES_BYTES, HomeAnswer, HomeMessage, OFFICE_ROWS, OfficeRow, decode};
 
 /// What belongs to an office, in the order in which it is told and taken over.
-const OFFICE: [&[u8]; 9] = [
+const OFFICE: [&[u8]; 11] = [
     rows::META,
     rows::MEMBER,
     rows::HEAD,
@@ -33,6 +33,8 @@ const OFFICE: [&[u8]; 9] = [
     rows::DISCLOSURE,
     rows::FIGURE,
     rows::HEARD,
+    rows::SEALED,
+    rows::LEFT,
 ];
 
 /// What of [`rows::META`] belongs to it.
@@ -348,6 +350,7 @@ impl Node {
         }
         let (told, _) = self.home.office.told.unwrap_or_default();
         self.keep_office_told(told, self.settings.term.unwrap_or(0));
+        self.tell_engine();
         self.publish_allow_list();
         self.end_following();
         let below: Vec<NodeKey> =

@@ -57,6 +57,7 @@ impl Node {
             self.tell(peer, Channel::Home, to_vec(&HomeMessage::Writer(chain)));
         }
         self.tell_forks(peer);
+        self.forget_told_seals(Some(peer));
         self.home.pull_busy.remove(&peer);
         self.pull(peer);
         if let Some(bytes) = self.catalogue_bytes.clone() {
@@ -193,11 +194,12 @@ impl Node {
         self.home.writers = Arc::new(directory);
     }
 
-    fn pull(&mut self, peer: NodeKey) {
+    pub(super) fn pull(&mut self, peer: NodeKey) {
         if self.home.schema.is_none() {
             return;
         }
-        if self.short {
+        // What was removed is out of this node's files before it takes anything.
+        if self.short || self.home.seals.is_unerased() {
             self.home.pull_wanted.insert(peer);
             return;
         }
@@ -207,7 +209,8 @@ impl Node {
         }
         self.home.pull_wanted.remove(&peer);
         let (life, after) = self.home.cursors.get(&peer).copied().unwrap_or((0, 0));
-        let message = to_vec(&HomeMessage::Pull { life, after });
+        let seals = self.home.seals.state();
+        let message = to_vec(&HomeMessage::Pull { life, after, seals });
         let request = self.context.send(peer, Channel::Home, message);
         self.home.pulling.insert(request, peer);
     }
@@ -228,6 +231,7 @@ impl Node {
         let all = now >= self.home.next_pull;
         if all {
             self.home.next_pull = now.saturating_add(PULL_EVERY_MS);
+            self.forget_told_seals(None);
             if core::mem::take(&mut self.home.overflowed) {
                 self.home.cursors.clear();
             }
@@ -293,7 +297,16 @@ impl Node {
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Office { rows, ended }) => self.take_office(inbound, peer, rows, ended),
-            Ok(HomeMessage::Pull { life, after }) => {
+            Ok(HomeMessage::Seals(seals)) => match self.take_seals(peer, &seals) {
+                Ok(()) => self.context.respond(inbound, to_vec(&HomeAnswer::Noted)),
+                Err(refusal) => self.refuse_home(inbound, peer, refusal),
+            },
+            Ok(HomeMessage::Pull { seals, .. }) if !self.agrees(seals) => {
+                self.context.counters.count("refused_changes", Refusal::Sealed.label());
+                self.context.respond(inbound, to_vec(&HomeAnswer::Refused(Refusal::Sealed)));
+                self.tell_seals(peer);
+            }
+            Ok(HomeMessage::Pull { life, after, .. }) => {
                 let after = self.home.log.serve_after(life, after);
                 let load = self.context.load(Load::Scan {
                     prefix: rows::LOG.to_vec(),
@@ -371,7 +384,14 @@ impl Node {
             end = position;
             match SignedChange::decode(&bytes) {
                 Ok(change) if !self.has_shard(change.shard()) => {
-                    self.note_refused_change(Refusal::BadChange);
+                    let shard = change.shard();
+                    let current = self.home.shard_id(&shard.kind, shard.index);
+                    let ended = shard.epoch < current.epoch;
+                    self.note_refused_change(if ended {
+                        Refusal::Sealed
+                    } else {
+                        Refusal::BadChange
+                    });
                 }
                 Ok(change) => incoming.push(change),
                 Err(_) => {
@@ -389,10 +409,11 @@ impl Node {
     /// Whether the schema has a shard; a peer may name any.
     pub(crate) fn has_shard(&self, shard: &ShardId) -> bool {
         let kind = self.home.schema.as_ref().and_then(|schema| schema.kind(shard.kind.as_str()));
-        shard.epoch == 0 && kind.is_some_and(|kind| shard.index < kind.shards)
+        let current = self.home.shard_id(&shard.kind, shard.index);
+        shard.epoch == current.epoch && kind.is_some_and(|kind| shard.index < kind.shards)
     }
 
-    fn note_refused_change(&mut self, refusal: Refusal) {
+    pub(super) fn note_refused_change(&mut self, refusal: Refusal) {
         self.context.counters.count("refused_changes", refusal.label());
     }
 
@@ -419,6 +440,9 @@ impl Node {
         self.home.cursors.insert(peer, end);
         self.home.pull_busy.remove(&peer);
         self.note_followed(peer, !more);
+        if !more {
+            self.write_late();
+        }
         let again = more || self.home.pull_wanted.contains(&peer);
         if again && self.peers.greeted(&peer).is_some() {
             self.pull(peer);

@@ -1,21 +1,25 @@
 //! The queue of work on records: each task loads the shards it needs, runs its job, and ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use reeve_crdt::indicator::Engine;
 use reeve_crdt::record::{Fact, Record, RecordId};
 use reeve_crdt::schema::{Closure, Schema};
-use reeve_crdt::twin::{RecordOp, Shard, ShardId, SignedChange};
+use reeve_crdt::twin::{RecordOp, Shard, ShardId, SignedChange, SignedSeal};
 use reeve_statement::names::KindId;
 use reeve_statement::period::Period;
 use reeve_statement::release::RevisionReason;
 
 use crate::effect::{AskId, JobId, Load, LoadId, Loaded, NodeKey};
-use crate::home::{CHANGES_PER_SNAPSHOT, Cause, SHARDS_PER_STEP, changes_prefix, snapshot_key};
-use crate::job::{Fold, Folded, Job, Merge, Merged, shard_of};
+use crate::home::expire::Expire;
+use crate::home::{
+    CHANGES_PER_SNAPSHOT, Cause, Home, SHARDS_PER_STEP, changes_prefix, snapshot_key,
+};
+use crate::job::{Fold, Folded, Job, Merge, Merged};
 use crate::local::{Answer, Failure, ImportMode, Sweep, Written};
 use crate::node::Node;
+use crate::refusal::Refusal;
 use crate::rows;
 
 /// Most changes read back for one shard in one go.
@@ -39,6 +43,12 @@ pub(crate) enum Task {
     Recut { shard: ShardId, cause: Cause, log: Vec<Vec<u8>> },
     /// Feed every record to a new engine.
     Rebuild { engine: Box<Engine>, shards: Vec<ShardId>, next: usize },
+    /// Remove what is too old, or one record.
+    Expire(Box<Expire>),
+    /// End the epochs that another node sealed.
+    TakeSeals { peer: NodeKey, seals: VecDeque<SignedSeal> },
+    /// What a seal did not see was written again: these rows are done with.
+    Written { keys: Vec<Vec<u8>> },
 }
 
 /// A shard on its way from the store.
@@ -58,28 +68,49 @@ pub(crate) struct Running {
     pub(super) unsaved: BTreeMap<ShardId, u32>,
     /// Records that a write is about, whether it changes them or not.
     pub(super) records: u64,
+    /// The rows of an epoch that ends, as far as they were read.
+    pub(super) rows: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Running {
+    /// A task that reads rows.
+    pub(super) fn reading(task: Task) -> Self {
+        let (missing, unsaved) = (BTreeSet::new(), BTreeMap::new());
+        Self { task, missing, job: None, unsaved, records: 0, rows: Vec::new() }
+    }
 }
 
 impl Task {
-    fn shards(&self, schema: &Schema) -> Vec<ShardId> {
+    fn shards(&self, schema: &Schema, home: &Home) -> Vec<ShardId> {
         let mut shards = match self {
             Self::Write { kind, ops, .. } => {
-                ops.iter().filter_map(|op| shard_of(schema, kind.as_str(), op.id())).collect()
+                ops.iter().filter_map(|op| home.shard_of(schema, kind.as_str(), op.id())).collect()
             }
             Self::Merge { changes, .. } => {
                 changes.iter().map(|change| change.shard().clone()).collect()
             }
-            Self::Sweep { kind, next, .. } => step_of(schema, kind, *next),
-            Self::Finish { .. } => Vec::new(),
+            Self::Sweep { kind, next, .. } => home.step_of(schema, kind, *next),
+            Self::Finish { .. } | Self::Written { .. } => Vec::new(),
             Self::Recut { shard, .. } => vec![shard.clone()],
             Self::Read { kind, id, .. } => {
-                shard_of(schema, kind.as_str(), id).into_iter().collect()
+                home.shard_of(schema, kind.as_str(), id).into_iter().collect()
             }
             Self::List { kind, shard, .. } => {
-                vec![ShardId { kind: kind.clone(), index: *shard, epoch: 0 }]
+                vec![home.shard_id(kind, *shard)]
             }
             Self::Rebuild { shards, next, .. } => {
-                shards.iter().skip(*next).take(SHARDS_PER_STEP).cloned().collect()
+                let step = shards.iter().skip(*next).take(SHARDS_PER_STEP);
+                step.map(|id| home.shard_id(&id.kind, id.index)).collect()
+            }
+            Self::Expire(expire) => {
+                expire.at().map(|(kind, index)| home.shard_id(&kind, index)).into_iter().collect()
+            }
+            Self::TakeSeals { seals, .. } => {
+                let current = seals.iter().filter_map(SignedSeal::shard).find_map(|shard| {
+                    let current = home.shard_id(&shard.kind, shard.index);
+                    (shard.epoch >= current.epoch).then_some(current)
+                });
+                current.into_iter().collect()
             }
         };
         shards.sort_unstable();
@@ -88,13 +119,13 @@ impl Task {
     }
 }
 
-/// The next shards of a kind, at most [`SHARDS_PER_STEP`].
-fn step_of(schema: &Schema, kind: &KindId, next: u32) -> Vec<ShardId> {
-    let Some(kind) = schema.kind(kind.as_str()) else { return Vec::new() };
-    (next..kind.shards)
-        .take(SHARDS_PER_STEP)
-        .map(|index| ShardId { kind: kind.id.clone(), index, epoch: 0 })
-        .collect()
+impl Home {
+    /// The next shards of a kind, at most [`SHARDS_PER_STEP`].
+    fn step_of(&self, schema: &Schema, kind: &KindId, next: u32) -> Vec<ShardId> {
+        let Some(kind) = schema.kind(kind.as_str()) else { return Vec::new() };
+        let step = (next..kind.shards).take(SHARDS_PER_STEP);
+        step.map(|index| self.shard_id(&kind.id, index)).collect()
+    }
 }
 
 impl Node {
@@ -110,15 +141,35 @@ impl Node {
             else {
                 return;
             };
-            let wanted = task.shards(&schema);
+            let Some(task) = self.without_sealed(task) else { continue };
+            let wanted = task.shards(&schema, &self.home);
             let missing: BTreeSet<ShardId> =
                 wanted.into_iter().filter(|id| !self.home.resident.contains_key(id)).collect();
             for id in &missing {
                 self.load_shard(id.clone());
             }
-            self.home.running =
-                Some(Running { task, missing, job: None, unsaved: BTreeMap::new(), records: 0 });
+            self.home.running = Some(Running { missing, ..Running::reading(task) });
             self.start_if_ready();
+        }
+    }
+
+    /// A task without what is of epochs that have ended while it waited; none: nothing is left of it.
+    fn without_sealed(&mut self, task: Task) -> Option<Task> {
+        match task {
+            Task::Merge { peer, mut changes, end, more } => {
+                let before = changes.len();
+                changes.retain(|change| self.has_shard(change.shard()));
+                let sealed = before.saturating_sub(changes.len());
+                for _ in 0..sealed {
+                    self.note_refused_change(Refusal::Sealed);
+                }
+                Some(Task::Merge { peer, changes, end, more })
+            }
+            Task::Recut { shard, cause, .. } if !self.has_shard(&shard) => {
+                self.after_recut(cause);
+                None
+            }
+            task => Some(task),
         }
     }
 
@@ -212,11 +263,10 @@ impl Node {
             Task::Recut { shard, cause, log } => {
                 self.load_log(&shard, None);
                 let task = Task::Recut { shard, cause, log };
-                let (missing, unsaved) = (BTreeSet::new(), BTreeMap::new());
-                self.home.running = Some(Running { task, missing, job: None, unsaved, records: 0 });
+                self.home.running = Some(Running::reading(task));
             }
             Task::Read { ask, kind, id } => {
-                let shard = shard_of(&schema, kind.as_str(), &id);
+                let shard = self.home.shard_of(&schema, kind.as_str(), &id);
                 let record = shard
                     .and_then(|shard| self.home.resident.get(&shard))
                     .and_then(|resident| resident.shard.get(&id));
@@ -224,13 +274,16 @@ impl Node {
             }
             Task::List { ask, kind, shard } => self.reply_list(&schema, ask, kind, shard),
             Task::Rebuild { engine, shards, next } => self.rebuild_step(engine, shards, next),
+            Task::Expire(expire) => self.start_expire(&schema, expire),
+            Task::TakeSeals { peer, seals } => self.start_taking(peer, seals),
+            Task::Written { keys } => self.forget_late(keys),
         }
         self.home.shed();
     }
 
     fn reply_list(&mut self, schema: &Schema, ask: AskId, kind: KindId, index: u32) {
         let shards = schema.kind(kind.as_str()).map_or(0, |kind| kind.shards);
-        let resident = self.home.resident.get(&ShardId { kind, index, epoch: 0 });
+        let resident = self.home.resident.get(&self.home.shard_id(&kind, index));
         let records = resident.map(|resident| resident.shard.iter().collect()).unwrap_or_default();
         self.context.reply(ask, Answer::Records { records, shards });
     }
@@ -254,10 +307,14 @@ impl Node {
         let closing = *kind == self.closure_kind();
         let records: BTreeSet<&RecordId> = ops.iter().map(RecordOp::id).collect();
         let records = u64::try_from(records.len()).unwrap_or(u64::MAX);
-        let ops = self.only_new(schema, &task, kind, ops);
+        let mut ops = self.only_new(schema, &task, kind, ops);
+        let late = self.leave_sealed_out(schema, kind, &mut ops);
+        if late > 0 && self.refuse_late(&task, kind, late) {
+            return;
+        }
         let mut by_shard: BTreeMap<ShardId, Vec<RecordOp>> = BTreeMap::new();
         for op in ops {
-            let Some(shard) = shard_of(schema, kind.as_str(), op.id()) else { continue };
+            let Some(shard) = self.home.shard_of(schema, kind.as_str(), op.id()) else { continue };
             let held = self.home.resident.get(&shard).filter(|_| closing);
             let held = held.and_then(|resident| resident.shard.get(op.id()));
             if !held.is_some_and(|held| is_said(&held, &op)) {
@@ -284,7 +341,7 @@ impl Node {
         let job = self.context.compute(Job::Fold(Box::new(fold)));
         self.home.jobs.insert(job);
         self.home.running =
-            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved, records });
+            Some(Running { job: Some(job), unsaved, records, ..Running::reading(task) });
     }
 
     /// In an import that only adds: the operations on records that are not here; it fails if one is
@@ -297,14 +354,16 @@ impl Node {
         mut ops: Vec<RecordOp>,
     ) -> Vec<RecordOp> {
         let Task::Write { import: Some(number), .. } = task else { return ops };
-        let Some(import) = self.home.imports.get_mut(number) else { return ops };
+        let Some(import) = self.home.imports.get(number) else { return ops };
         if import.mode != ImportMode::Append || import.kind != *kind {
             return ops;
         }
         let mut exist = 0_u64;
+        let home = &self.home;
         ops.retain(|op| {
-            let held = shard_of(schema, kind.as_str(), op.id())
-                .and_then(|shard| self.home.resident.get(&shard))
+            let held = home
+                .shard_of(schema, kind.as_str(), op.id())
+                .and_then(|shard| home.resident.get(&shard))
                 .and_then(|resident| resident.shard.get(op.id()));
             let Some(held) = held else { return true };
             if !matches!(op, RecordOp::Put { record, .. } if *record.record() == held) {
@@ -312,10 +371,28 @@ impl Node {
             }
             false
         });
-        if exist > 0 {
+        if let Some(import) = self.home.imports.get_mut(number).filter(|_| exist > 0) {
             import.failure.get_or_insert(Failure::Exists(exist));
         }
         ops
+    }
+
+    /// Whether a write is refused as a whole, because records of it are older than what is sealed; an
+    /// import goes on without them and says how many there were.
+    fn refuse_late(&mut self, task: &Task, kind: &KindId, late: u64) -> bool {
+        let import = match task {
+            Task::Write { import, .. } => *import,
+            _ => None,
+        };
+        if let Some(import) = import.and_then(|number| self.home.imports.get_mut(&number)) {
+            let refused = import.row.refused.get_or_insert(0);
+            *refused = refused.saturating_add(late);
+            return false;
+        }
+        let Task::Write { ask: Some(_), .. } = task else { return false };
+        let Some(before) = self.home.seals.before(kind) else { return false };
+        self.fail_write(task, Failure::Sealed { kind: kind.clone(), before, late });
+        true
     }
 
     fn fail_write(&mut self, task: &Task, failure: Failure) {
@@ -423,8 +500,7 @@ impl Node {
         let job = self.context.compute(Job::Merge(Box::new(merge)));
         self.home.jobs.insert(job);
         let task = Task::Merge { peer, changes: Vec::new(), end, more };
-        self.home.running =
-            Some(Running { task, missing: BTreeSet::new(), job: Some(job), unsaved, records: 0 });
+        self.home.running = Some(Running { job: Some(job), unsaved, ..Running::reading(task) });
     }
 
     pub(crate) fn on_merged(&mut self, job: JobId, merged: Merged) {
@@ -442,6 +518,7 @@ impl Node {
             self.log_changes(applied);
         }
         self.take_facts(&facts, None);
+        self.expire_what_came(&facts);
         if let Task::Merge { peer, end, more, .. } = running.task {
             self.after_merge(peer, end, more, &refused);
         }
@@ -464,7 +541,7 @@ impl Node {
         sweep: &Arc<Sweep>,
         next: u32,
     ) {
-        let ids = step_of(schema, &kind, next);
+        let ids = self.home.step_of(schema, &kind, next);
         let mut ops = Vec::new();
         for id in &ids {
             let Some(resident) = self.home.resident.get(id) else { continue };
@@ -491,9 +568,14 @@ impl Node {
     }
 
     fn rebuild_step(&mut self, mut engine: Box<Engine>, shards: Vec<ShardId>, next: usize) {
+        let at = self.context.now().wall;
+        if next == 0 {
+            engine.set_sealed(Arc::new(self.home.seals.sealed.clone()));
+            engine.begin_with_left(at);
+        }
         for id in shards.iter().skip(next).take(SHARDS_PER_STEP) {
-            let Some(resident) = self.home.resident.get(id) else { continue };
-            let at = self.context.now().wall;
+            let id = self.home.shard_id(&id.kind, id.index);
+            let Some(resident) = self.home.resident.get(&id) else { continue };
             let fact = |(record, after)| Fact {
                 kind: id.kind.clone(),
                 id: record,

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reeve_crdt::indicator::OwnFigure;
+use reeve_crdt::indicator::{FigureError, OwnFigure};
 use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
 };
@@ -488,6 +488,7 @@ impl Node {
                 None
             }
             Ok(own) => Some(Ok(own)),
+            Err(FigureError::Sealed { .. }) => None,
             Err(_) => Some(Err("own_table")),
         }
     }

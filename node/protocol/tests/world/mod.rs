@@ -95,6 +95,8 @@ type Rows = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 pub struct Site {
     pub node: Node,
     pub rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Every value that the store's files may still hold.
+    pub files: BTreeSet<Vec<u8>>,
     pub answers: BTreeMap<AskId, Answer>,
     /// Chains that the node asked to keep for its next start.
     pub renewed: Option<(Vec<u8>, Vec<u8>)>,
@@ -104,6 +106,23 @@ pub struct Site {
     allowed: BTreeSet<NodeKey>,
     /// Persists that are not durable yet.
     unsynced: VecDeque<(Ticket, Rows)>,
+}
+
+impl Site {
+    fn keep(&mut self, rows: Rows) {
+        for (key, value) in rows {
+            self.files.extend(value.clone());
+            match value {
+                Some(value) => self.rows.insert(key, value),
+                None => self.rows.remove(&key),
+            };
+        }
+    }
+
+    /// Whether the store's files may hold these bytes.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        self.files.iter().any(|value| value.windows(bytes.len()).any(|part| part == bytes))
+    }
 }
 
 /// How long a driver waits before it dials again, in milliseconds.
@@ -121,6 +140,8 @@ pub struct World {
     pub accepted: BTreeMap<UnitPath, Accepted>,
     /// Sources that units declare.
     pub sources: BTreeMap<UnitPath, Vec<Source>>,
+    /// Whether nodes expire records by themselves.
+    pub scheduled_retention: bool,
     /// The policy of every node that is started.
     pub policy: PolicySet,
     links: BTreeSet<(NodeKey, NodeKey)>,
@@ -165,6 +186,7 @@ impl World {
             registry: Registry::new(),
             now: 0,
             wall_ahead_ms: 0,
+            scheduled_retention: false,
             sites: BTreeMap::new(),
             places: BTreeMap::new(),
             schema: Arc::new(Schema::parse("schema.toml", SCHEMA).unwrap()),
@@ -215,6 +237,7 @@ impl World {
             accepted: self.accepted.get(path).cloned().unwrap_or(Accepted::Everything),
             dial,
             sources: self.sources.get(path).cloned().unwrap_or_default(),
+            scheduled_retention: self.scheduled_retention,
             entropy: seed(&format!("entropy {path} {label} {}", self.now)),
             purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
         }
@@ -286,9 +309,11 @@ impl World {
 
     fn place(&mut self, node: Node, rows: BTreeMap<Vec<u8>, Vec<u8>>) -> NodeKey {
         let key = node.key();
+        let files = rows.values().cloned().collect();
         let site = Site {
             node,
             rows,
+            files,
             answers: BTreeMap::new(),
             renewed: None,
             inbox: VecDeque::from([Input::Started]),
@@ -515,12 +540,7 @@ impl World {
             Some(input) => input,
             None => match site.unsynced.pop_front() {
                 Some((ticket, rows)) => {
-                    for (key, value) in rows {
-                        match value {
-                            Some(value) => site.rows.insert(key, value),
-                            None => site.rows.remove(&key),
-                        };
-                    }
+                    site.keep(rows);
                     Input::Persisted(ticket)
                 }
                 None => return false,
@@ -618,6 +638,14 @@ impl World {
                 }
             }
             Effect::Renewed { node, writer } => site.renewed = Some((node, writer)),
+            Effect::Rewrite => {
+                while let Some((ticket, rows)) = site.unsynced.pop_front() {
+                    site.keep(rows);
+                    site.inbox.push_back(Input::Persisted(ticket));
+                }
+                site.files = site.rows.values().cloned().collect();
+                site.inbox.push_back(Input::Rewritten);
+            }
         }
     }
 

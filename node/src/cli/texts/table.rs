@@ -116,6 +116,7 @@ texts! {
     RefusalNotReporting "refusal.not_reporting": "another node reports for this unit by now; reports go to that one", "该单位现由另一节点上报；报告应发给该节点", "ormai un altro nodo comunica per questa unità; le comunicazioni vanno a quello", "für diese Einheit meldet inzwischen ein anderer Knoten; Meldungen gehen an diesen";
     RefusalOtherAuthority "refusal.other_authority": "an authority has another key than before, and its certificate does not say how it came to it; compare keys over another channel", "某主管机构的密钥与先前不同，且其证书未说明由来；请通过其他渠道核对密钥", "un'autorità ha un'altra chiave rispetto a prima, e il suo certificato non dice come vi sia giunta; confrontare le chiavi per un altro canale", "eine Behörde hat einen anderen Schlüssel als zuvor, und ihr Zertifikat sagt nicht, wie sie dazu kam; Schlüssel auf anderem Weg vergleichen";
     RefusalLedgerForked "refusal.ledger_forked": "the unit has signed two ledgers in this term, and that is proven; its authority must appoint a node for a later term", "该单位在本任期内签署了两本台账，且已被证实；其主管机构须为更后的任期任命节点", "l'unità ha firmato due registri in questo mandato, ed è provato; la sua autorità deve nominare un nodo per un mandato successivo", "die Einheit hat in dieser Amtszeit zwei Hauptbücher unterzeichnet, und das ist bewiesen; ihre Behörde muss einen Knoten für eine spätere Amtszeit bestellen";
+    RefusalSealed "refusal.sealed": "the nodes of this home have not removed the same records yet; they tell each other what was sealed first", "本单位各节点尚未删除相同的记录；它们先互相告知已封存的内容", "i nodi di questa sede non hanno ancora rimosso gli stessi dati; si dicono prima che cosa è stato sigillato", "die Knoten dieses Hauses haben noch nicht dieselben Datensätze entfernt; sie sagen einander zuerst, was versiegelt wurde";
 
     // Numbers, lists and ages.
     Interval "number.interval": "{0} to {1}", "{0} 至 {1}", "da {0} a {1}", "{0} bis {1}";
@@ -291,6 +292,10 @@ texts! {
     ProblemRegister "problem.register": "The register stays as it is", "名册未作更改", "Il registro resta com'è", "Das Verzeichnis bleibt, wie es ist";
     ProblemNotReporting "problem.not_reporting": "Another node keeps the register", "名册由另一节点保管", "Un altro nodo tiene il registro delle unità", "Ein anderer Knoten führt das Verzeichnis";
     ProblemExists "problem.exists": "Here already with other content", "已存在且内容不同", "C'è già, con altro contenuto", "Schon da, mit anderem Inhalt";
+    ProblemSealed "problem.sealed": "The records of that time are gone", "该时段的记录已删除", "I dati di quel periodo non ci sono più", "Die Datensätze dieser Zeit sind entfernt";
+    ProblemAhead "problem.ahead": "That day has not come", "该日期尚未到来", "Quel giorno non è ancora arrivato", "Dieser Tag ist noch nicht gekommen";
+    ProblemNoRetention "problem.no_retention": "Nothing says what is too old", "未规定保存期限", "Nulla dice che cosa è troppo vecchio", "Nichts sagt, was zu alt ist";
+    ProblemNotSealing "problem.not_sealing": "Another node removes records", "记录由另一节点删除", "I dati li rimuove un altro nodo", "Ein anderer Knoten entfernt Datensätze";
     ProblemNoSpace "problem.no_space": "The disk is full", "磁盘已满", "Il disco è pieno", "Die Platte ist voll";
     ProblemRebuilding "problem.rebuilding": "Not yet", "尚未就绪", "Non ancora", "Noch nicht";
     ProblemOwnTable "problem.own_table": "Not computed", "未能计算", "Non calcolato", "Nicht berechnet";

@@ -105,6 +105,7 @@ fn settings() -> Settings {
         accepted: Accepted::Everything,
         dial: vec![DialledPeer { key: peer_key(0), addresses: Vec::new() }],
         sources: Vec::new(),
+        scheduled_retention: false,
         entropy: seed("entropy"),
         purpose: Purpose { purpose: "test".to_owned(), legal_basis: "Test Act".to_owned() },
     }
@@ -230,6 +231,7 @@ impl World {
                 let number = (0..PEERS.len()).find(|number| peer_key(*number) == peer);
                 self.disconnect(number.expect("a stranger was connected"));
             }
+            Effect::Rewrite => self.inbox.push_back(Input::Rewritten),
             Effect::Dial { .. } | Effect::Renewed { .. } => {}
         }
     }

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::{
-    Author, Document, ForkProof, HomeId, MAX_CHANGE_OPS, RecordOp, Shard, SignedChange,
-    VerifiedChange, WritableKinds, WriterDirectory, merge,
+    Author, Document, Erased, ForkProof, HomeId, MAX_CHANGE_OPS, RecordOp, Seal, Shard, ShardSeal,
+    SignedChange, SignedSeal, VerifiedChange, WritableKinds, WriterDirectory, merge,
 };
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
@@ -46,6 +46,31 @@ fn schema() -> &'static Schema {
 
 fn home() -> HomeId {
     HomeId::of(&house().roots.federation(), &"016".parse().unwrap())
+}
+
+/// A seal: one that is read is what was signed.
+pub(super) fn seal(bytes: &[u8]) {
+    if let Ok(seal) = SignedSeal::decode(bytes, home()) {
+        assert_eq!(seal.as_bytes(), bytes);
+        assert_eq!(seal.seal().home.as_bytes(), home().as_bytes());
+    }
+}
+
+/// A seal of a shard.
+pub(super) fn signed_seal() -> Vec<u8> {
+    let kind = schema().kind("case").unwrap().id.clone();
+    let id = RecordId::new("c1").unwrap();
+    let shard = ShardSeal {
+        index: 0,
+        epoch: 1,
+        seen: shard("case").seen(),
+        kept: shard("case").digest_of_records(),
+        removed: 1,
+        erased: Some(Erased::of([1; 16], &kind, &id)),
+    };
+    let home = Digest::from_bytes(*home().as_bytes());
+    let seal = Seal { home, kind, before: Some(18_000), shard: Some(shard), term: 1, at: NOW };
+    SignedSeal::sign(seal, &key("some node")).as_bytes().to_vec()
 }
 
 fn shard(kind: &str) -> Shard {

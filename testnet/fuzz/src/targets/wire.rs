@@ -211,6 +211,10 @@ pub fn home(bytes: &[u8]) {
             assert!(acts.len() <= DISTRIBUTED);
             acts.iter().for_each(|it| act(&it.0));
         }
+        Some(HomeMessage::Seals(seals)) => {
+            assert!(seals.len() <= DISTRIBUTED);
+            seals.iter().for_each(|it| twin::seal(&it.0));
+        }
         Some(HomeMessage::Office { rows, .. }) => assert!(rows.len() <= OFFICE_ROWS),
         Some(HomeMessage::Pull { .. } | HomeMessage::Nudge) | None => {}
     }
@@ -244,7 +248,9 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
     let acts = acts.to_vec();
     let changes = (1..).zip(twin::changes().into_iter().map(Blob)).collect();
     vec![
-        to_vec(&HomeMessage::Pull { life: 1, after: 0 }),
+        to_vec(&HomeMessage::Pull { life: 1, after: 0, seals: None }),
+        to_vec(&HomeMessage::Pull { life: 1, after: 0, seals: Some(Digest::of(b"seals")) }),
+        to_vec(&HomeMessage::Seals(vec![Blob(twin::signed_seal())])),
         to_vec(&HomeMessage::Nudge),
         to_vec(&HomeMessage::List(lists)),
         to_vec(&HomeMessage::Catalogue(Blob(statement::statement_seeds().swap_remove(3)))),

@@ -76,7 +76,7 @@ fn pulls(scene: Arc<Scene>) -> BoxFuture<'static, ()> {
             crowd(Arc::clone(&scene), UNDER_WAY, |scene, _| {
                 let peer = Arc::clone(&peer);
                 async move {
-                    let pull = to_vec(&HomeMessage::Pull { life: 0, after: 0 });
+                    let pull = to_vec(&HomeMessage::Pull { life: 0, after: 0, seals: None });
                     while !scene.over() && peer.is_open() {
                         scene.attempts(1);
                         let answer = peer.ask(HOME, &pull).await.ok();
