@@ -26,6 +26,7 @@ use reeve_statement::release::RevisionReason;
 use reeve_statement::table::Area;
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::evidence::{Evidence, EvidenceError};
 use crate::stopwatch::now;
 use crate::town::{Town, TownError, TownSpec, unexpected};
 
@@ -116,6 +117,9 @@ pub enum ItalyError {
     /// The federation.
     #[error(transparent)]
     Town(#[from] TownError),
+    /// A proof bundle.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
     /// The mapping, an import.
     #[error("{0}")]
     Text(String),
@@ -297,6 +301,33 @@ impl Italy {
             })
             .await?;
         view.ok_or_else(|| text("no figure"))
+    }
+
+    /// The top unit.
+    #[must_use]
+    pub const fn nation(&self) -> &UnitPath {
+        &self.nation
+    }
+
+    /// Serves the local APIs, which evidence is asked for over.
+    ///
+    /// # Errors
+    /// [`ItalyError`].
+    pub async fn serve(&self) -> Result<(), ItalyError> {
+        Ok(self.town.serve().await?)
+    }
+
+    /// The proof bundle of the nation's figure of a day, from every node that is in it. The local APIs
+    /// must be served.
+    ///
+    /// # Errors
+    /// [`ItalyError`].
+    pub async fn evidence(&self, date: Date) -> Result<Evidence, ItalyError> {
+        let indicator = self.indicators.first().ok_or_else(|| text("the catalogue is empty"))?;
+        let view = self.town.figure(&self.nation, indicator, Period::Day(date)).await?;
+        let told = view.and_then(|view| view.statement);
+        let told = told.ok_or_else(|| text(format!("the nation has signed nothing of {date}")))?;
+        Ok(Evidence::of(&self.town, &self.nation, told).await?)
     }
 
     /// Imports the rows of a day into every node that has some.

@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod demo;
+pub mod evidence;
 pub mod full;
 pub mod fuzz;
 pub mod hostile;

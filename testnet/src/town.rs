@@ -234,6 +234,15 @@ impl Town {
         Ok(site.house.folder())
     }
 
+    /// The house of a node.
+    ///
+    /// # Errors
+    /// [`TownError::NoSuchUnit`] if there is none.
+    pub fn house(&self, path: &UnitPath) -> Result<&Arc<House>, TownError> {
+        let site = self.sites.get(path).ok_or_else(|| TownError::NoSuchUnit(path.clone()))?;
+        Ok(&site.house)
+    }
+
     /// The units, superiors first.
     #[must_use]
     pub fn units(&self) -> &[UnitPath] {

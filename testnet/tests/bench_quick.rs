@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use reeve::config::Engine;
-use reeve_testnet::bench::{Extent, Measure, bytes, import, latency, ledger};
+use reeve_testnet::bench::{Extent, Measure, audit, bytes, import, latency, ledger};
 use reeve_testnet::processes::Leash;
 
 fn value(measures: &[Measure], what: &str) -> f64 {
@@ -24,6 +24,17 @@ async fn statements_cross_the_border_for_every_day() {
     let measures = bytes::run(folder.path(), Extent::Quick, Engine::Sled).await.unwrap();
     assert!((value(&measures, "bytes: records imported") - 2_000.0).abs() < 0.5);
     assert!(value(&measures, "bytes: out of the leaf") > 0.0);
+}
+
+#[test]
+fn an_auditor_s_program_passes_what_is_honest() {
+    let folder = tempfile::tempdir().unwrap();
+    let leash = Leash::default();
+    let measures = audit::run(folder.path(), Extent::Quick, &leash).unwrap();
+    // Each unit's figure, the registers of those with units below them, and the catalogue.
+    let statements = value(&measures, "audit of a day: statements");
+    assert!((statements - f64::from(34 + 10 + 1)).abs() < 0.5, "{statements}");
+    assert!((value(&measures, "audit of a year: figures added or summands") - 48.0).abs() < 0.5);
 }
 
 #[test]

@@ -33,7 +33,7 @@ mod ledger;
 mod man;
 mod output;
 mod policy;
-mod proof;
+pub mod proof;
 mod query;
 mod record;
 mod register;

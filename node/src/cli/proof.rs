@@ -97,28 +97,58 @@ pub(super) fn run(
         ))
     })?;
     let house = House::open(&global.home).map_err(failed)?;
-    let roots = house.identity().map_err(failed)?.roots.clone();
-    let federation = roots.federation().to_string();
-    let mut collecting = Collecting::new(&client, Kept::new(&client, &house)?);
-    collecting.file(FIGURE.to_owned(), format!("{digest}\n").into_bytes());
-    collecting.file(ROOTS.to_owned(), roots.encode());
-    collecting.file("roots.pem".to_owned(), roots.to_pem().into_bytes());
-    collecting.everything(digest, arguments.history)?;
-    collecting.prove()?;
+    let mut collected = collect(&client, &house, digest, arguments.history)?;
+    let federation = house.identity().map_err(failed)?.roots.federation().to_string();
     let made = Made {
         folder: folder.clone(),
         figure: arguments.indicator.clone(),
         period,
         edition: figure.edition,
         federation,
-        statements: collecting.statements.len(),
-        not_here: collecting.not_here,
-        in_ledger: collecting.in_ledger,
-        witnessed: collecting.witnessed,
+        statements: collected.statements.len(),
+        not_here: collected.not_here,
+        in_ledger: collected.in_ledger,
+        witnessed: collected.witnessed,
     };
-    collecting.file("README.txt".to_owned(), readme(&made).into_bytes());
-    write(folder, &collecting.files)?;
+    collected.files.insert("README.txt".to_owned(), readme(&made).into_bytes());
+    write(folder, &collected.files)?;
     output.show(&made, || describe(&made))
+}
+
+/// What a node has of a figure.
+#[derive(Debug)]
+pub struct Collected {
+    /// The files of the bundle, by their places in its folder.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// The statements among them.
+    pub statements: BTreeMap<Digest, Statement>,
+    /// How many statements and chunks are named and not at hand here.
+    pub not_here: usize,
+    /// How many statements of this unit are shown to be in its ledger.
+    pub in_ledger: usize,
+    /// Of them, how many are in a checkpoint that a witness has cosigned.
+    pub witnessed: usize,
+}
+
+/// Asks a running node, whose house this is, for everything that it has of the figure that a statement tells.
+///
+/// # Errors
+/// [`CommandError`] if the node does not answer, or what it keeps does not verify.
+pub fn collect(
+    client: &Client,
+    house: &House,
+    figure: Digest,
+    history: bool,
+) -> Result<Collected, CommandError> {
+    let roots = &house.identity().map_err(failed)?.roots;
+    let mut collecting = Collecting::new(client, Kept::new(client, house)?);
+    collecting.file(FIGURE.to_owned(), format!("{figure}\n").into_bytes());
+    collecting.file(ROOTS.to_owned(), roots.encode());
+    collecting.file("roots.pem".to_owned(), roots.to_pem().into_bytes());
+    collecting.everything(figure, history)?;
+    collecting.prove()?;
+    let Collecting { files, statements, not_here, in_ledger, witnessed, .. } = collecting;
+    Ok(Collected { files, statements, not_here, in_ledger, witnessed })
 }
 
 /// A bundle on its way.
@@ -159,8 +189,10 @@ impl<'c> Collecting<'c> {
     /// The statement and all that it names, as far as the node has it.
     fn everything(&mut self, figure: Digest, history: bool) -> Result<(), CommandError> {
         let evidence: Evidence = self.client.get("/v1/evidence")?;
-        for (number, list) in evidence.lists.into_iter().enumerate() {
-            self.in_folder(LISTS, &number.to_string(), list.into_bytes());
+        for list in evidence.lists {
+            // Every name is a digest, so that the folders of several units can be laid into one.
+            let name = Digest::of(list.as_bytes()).to_string();
+            self.in_folder(LISTS, &name, list.into_bytes());
         }
         let catalogue = evidence.catalogue.and_then(|digest| digest.parse::<Digest>().ok());
         let mut wanted: VecDeque<Digest> = catalogue.into_iter().chain([figure]).collect();
@@ -303,15 +335,18 @@ impl<'c> Collecting<'c> {
     }
 
     fn witness(&mut self, cosigned: &Cosigned) {
-        let name = format!("{}-{}", cosigned.term, cosigned.size);
+        let name = Digest::of(cosigned.checkpoint.as_bytes()).to_string();
         self.in_folder(CHECKPOINTS, &name, cosigned.checkpoint.clone().into_bytes());
         let digest = Digest::of(cosigned.chain.as_bytes());
         self.in_folder(WITNESSES, &digest.to_string(), cosigned.chain.clone().into_bytes());
     }
 }
 
-/// Writes the files beside the folder first, so that it is there whole or not at all.
-fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CommandError> {
+/// Writes a bundle's files beside the folder first, so that it is there whole or not at all.
+///
+/// # Errors
+/// [`CommandError::File`].
+pub fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), CommandError> {
     let mut name = folder.file_name().unwrap_or_default().to_owned();
     name.push(".unfinished");
     let unfinished = folder.with_file_name(name);

@@ -3,6 +3,7 @@
 //! Every figure is printed beside the machine it was measured on and the target it is held against.
 //! Nothing here is adjusted: load from other programs is printed with the figures, not taken off.
 
+pub mod audit;
 pub mod bytes;
 pub mod feed;
 pub mod import;
@@ -80,6 +81,9 @@ pub enum BenchError {
     /// A name that is not in the pack.
     #[error("the epidemic pack has no {0}")]
     NotInPack(&'static str),
+    /// An auditor's program did not say that an honest bundle passes.
+    #[error("{0}")]
+    Verdict(String),
     /// A name that is none.
     #[error("{0}")]
     Name(String),

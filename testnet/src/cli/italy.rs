@@ -10,6 +10,7 @@ use reeve::config::Engine;
 use reeve_examples::italy::{Published, WINDOW};
 use reeve_statement::names::IndicatorId;
 use reeve_statement::release::RevisionReason;
+use reeve_testnet::evidence::EvidenceError;
 use reeve_testnet::italy::{DayReport, Italy, ItalySpec};
 use reeve_testnet::restated::{Difference, EveningReport, Level, NotASum, Restating};
 use reeve_testnet::stopwatch::now;
@@ -19,7 +20,7 @@ use super::{Failed, runtime};
 /// What to run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --from 2020-02-24 --to 2025-01-08     every day; the known exceptions are told\n  testnet italy DATA --restatements  what was taken back, evening by evening\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
+    after_help = "Examples:\n  testnet italy shared/data/italy\n  testnet italy DATA --floor5 --to 2020-03-31\n  testnet italy DATA --from 2020-02-24 --to 2025-01-08     every day; the known exceptions are told\n  testnet italy DATA --proof BUNDLES --flips 10000     a proof bundle of each day, as an auditor checks it\n  testnet italy DATA --restatements  what was taken back, evening by evening\n  testnet italy DATA --check        only the files: which regions disagree with their provinces"
 )]
 pub struct Arguments {
     /// Folder with the published files (see examples/italy/README.md); default: REEVE_ITALY_DATA, or
@@ -46,8 +47,16 @@ pub struct Arguments {
     /// Play what the publisher took back: first what stood first, then each correction. After each the
     /// nation must know what was published that evening, row by row. Of all days, unless told from when
     /// to when.
-    #[arg(long, conflicts_with_all = ["floor5", "check"])]
+    #[arg(long, conflicts_with_all = ["floor5", "check", "proof", "flips"])]
     restatements: bool,
+    /// When all days are through, write a proof bundle of each day's national figure into this folder:
+    /// what every node has of it, joined; and check it as an auditor does.
+    #[arg(long, value_name = "FOLDER")]
+    proof: Option<PathBuf>,
+    /// Change one bit of one statement of these bundles at random, so many times; none may pass. Without
+    /// --proof they are made and not written.
+    #[arg(long, value_name = "TIMES", default_value_t = 0)]
+    flips: usize,
     /// Only compare the files with each other: provinces and residual rows against each region.
     #[arg(long)]
     check: bool,
@@ -168,8 +177,64 @@ async fn days(arguments: &Arguments) -> Result<ExitCode, Failed> {
         }
     }
     summary.print(days.elapsed());
+    let asked = arguments.proof.is_some() || arguments.flips > 0;
+    let proven = !asked || prove(&italy, arguments, spec.window).await?;
     italy.stop().await?;
-    Ok(if summary.agrees() { ExitCode::SUCCESS } else { ExitCode::from(5) })
+    Ok(if summary.agrees() && proven { ExitCode::SUCCESS } else { ExitCode::from(5) })
+}
+
+/// Writes and checks the bundles; whether they pass, and none does that was changed.
+async fn prove(italy: &Italy, arguments: &Arguments, window: (Date, Date)) -> Result<bool, Failed> {
+    italy.serve().await?;
+    if let Some(folder) = &arguments.proof {
+        std::fs::create_dir_all(folder)?;
+    }
+    let dates: Vec<Date> = italy.days(window).collect();
+    let (mut pass, mut provinces, mut slowest) = (0, None, Duration::ZERO);
+    let (mut flipped, mut unseen) = (0, 0);
+    let mut federation = None;
+    for (number, date) in dates.iter().enumerate() {
+        let evidence = italy.evidence(*date).await?;
+        if let Some(folder) = &arguments.proof {
+            evidence.write(&folder.join(date.to_string()))?;
+        }
+        let began = now();
+        let audited = evidence.audit()?;
+        slowest = slowest.max(began.elapsed());
+        pass += usize::from(audited.passes());
+        if arguments.verbose || !audited.passes() {
+            anstream::println!("{}", audited.report.text());
+        }
+        provinces = provinces.into_iter().chain([audited.leaves]).min();
+        // As many on each day, and one more on the first ones.
+        let days = dates.len();
+        let times = arguments.flips / days + usize::from(number < arguments.flips % days);
+        flipped += times;
+        federation = Some(evidence.federation());
+        let seed = u64::try_from(number).unwrap_or(0);
+        let work = tokio::task::spawn_blocking(move || evidence.flips(times, seed)).await;
+        for (file, byte) in work.map_err(|_| EvidenceError::Ended(italy.nation().clone()))?? {
+            unseen += 1;
+            anstream::println!("{date}: {file} PASSES with byte {byte} changed");
+        }
+    }
+    anstream::println!(
+        "{pass} of {} proof bundles pass; each adds the figures of at least {} provinces again, in at most \
+         {} ms",
+        dates.len(),
+        provinces.unwrap_or(0),
+        slowest.as_millis()
+    );
+    if flipped > 0 {
+        anstream::println!(
+            "{unseen} of {flipped} pass that were changed in one bit of one statement"
+        );
+    }
+    if let (Some(folder), Some(federation)) = (&arguments.proof, federation) {
+        let bundle = folder.join("DAY");
+        anstream::println!("reeve-audit verify {} --federation {federation}", bundle.display());
+    }
+    Ok(pass == dates.len() && unseen == 0)
 }
 
 fn print_day(report: &DayReport) {

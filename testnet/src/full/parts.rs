@@ -294,10 +294,14 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         name: "italy",
-        what: "Italy's published days through 129 nodes",
+        what: "Italy's published days through 129 nodes, and each day's proof bundle",
         need: Need::Data,
-        minutes: 5,
-        steps: &[testnet(&["italy", DATA], &["italy", DATA, "--to", "2020-02-26"], 2)],
+        minutes: 20,
+        steps: &[testnet(
+            &["italy", DATA, "--flips", "10000"],
+            &["italy", DATA, "--to", "2020-02-26", "--flips", "10"],
+            6,
+        )],
     },
     Part {
         name: "bench",
@@ -308,6 +312,7 @@ pub const PARTS: &[Part] = &[
             testnet(&["bench", "import"], &["bench", "import", "--quick"], 12),
             testnet(&["bench", "latency"], &["bench", "latency", "--quick"], 12),
             testnet(&["bench", "bytes"], &["bench", "bytes", "--quick"], 12),
+            testnet(&["bench", "audit"], &["bench", "audit", "--quick"], 16),
         ],
     },
 ];
