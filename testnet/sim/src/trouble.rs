@@ -231,6 +231,10 @@ impl Sim {
         }
         let label = if self.places[&first].label == REPORTING { "2" } else { REPORTING };
         let second = self.key_of(&unit, label);
+        if !self.places.contains_key(&second) {
+            // A plan that was made smaller has no second node.
+            return;
+        }
         let term = Some(held + 1);
         self.reporting.insert(unit.clone(), label.to_owned());
         self.places.get_mut(&second).unwrap().term = term;
