@@ -50,7 +50,7 @@ impl Verifier {
     /// Verifies a chain at a moment, or remembers that it did.
     ///
     /// # Errors
-    /// As [`verify_chain`].
+    /// As [`crate::cert::verify_chain`].
     pub fn verify_chain(
         &self,
         chain: &Chain,
