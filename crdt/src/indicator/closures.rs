@@ -18,7 +18,7 @@ use reeve_statement::time::Timestamp;
 
 use super::key::{Reader, day_bytes, day_of_period, period_of_day, push_text};
 use super::paged::{Entry, Paged};
-use super::source::{Feed, Source};
+use super::source::{Feed, Source, SourceSaid};
 use super::state::Written;
 use crate::record::{Fact, days_of};
 use crate::schema::Closure;
@@ -96,6 +96,8 @@ pub(super) struct Reported {
     pub(super) feeds: Vec<Feed>,
     /// The last thing that was said of it with a reason, and when.
     pub(super) stated: Option<(Timestamp, RevisionReason)>,
+    /// The sources that did not close the whole of it; of the present state none that are feeds.
+    pub(super) silent: Vec<String>,
 }
 
 impl Closures {
@@ -166,30 +168,58 @@ impl Closures {
             self.sources.iter().filter(|it| it.reports(kind)).collect();
         expected.retain(|source| source.is_expected(period, today));
         if expected.is_empty() {
-            let (closed, sources) = self.closed_by_known(kind, &sources, period, not_before);
-            return Reported { closed, sources, known, stated, ..Reported::default() };
+            let (closed, sources, silent) =
+                self.closed_by_known(kind, &sources, period, not_before);
+            return Reported { closed, sources, known, stated, silent, ..Reported::default() };
         }
         let keys: Vec<Vec<u8>> = expected.iter().map(|it| source_key(kind, &it.name)).collect();
+        let mut silent = Vec::new();
         let (closed, sources, feeds) = if period == Period::Now {
-            let feeds: Vec<Feed> = expected
-                .iter()
-                .filter_map(|source| {
-                    let heard = self.heartbeat(&source_key(kind, &source.name));
-                    let heard = heard.map(|said| Timestamp::from_millis(said.at));
-                    Some(Feed { heard, silent_after_ms: source.silent_after_ms? })
-                })
-                .collect();
+            let feeds: Vec<Feed> =
+                expected.iter().filter_map(|source| self.feed_of(kind, source)).collect();
             // The present state has no end that could be closed: who is no feed needs not close it.
             let acts = count(expected.len().saturating_sub(feeds.len()));
             (acts > 0, acts, feeds)
         } else {
             let days = days(period);
             let closed = days.iter().all(|day| keys.iter().any(|key| self.covers(kind, key, *day)));
-            let whole = |key: &&Vec<u8>| days.iter().all(|day| self.covers(kind, key, *day));
-            (closed, count(keys.iter().filter(whole).count()), Vec::new())
+            let whole = |key: &Vec<u8>| days.iter().all(|day| self.covers(kind, key, *day));
+            let missing = keys.iter().zip(&expected).filter(|(key, _)| !whole(key));
+            silent.extend(missing.map(|(_, source)| source.name.clone()));
+            (closed, count(keys.len().saturating_sub(silent.len())), Vec::new())
         };
         let expected = Some(count(expected.len()));
-        Reported { closed, sources, known, expected, feeds, stated }
+        Reported { closed, sources, known, expected, feeds, stated, silent }
+    }
+
+    /// The heartbeat of a source, if it is a feed.
+    fn feed_of(&self, kind: &KindId, source: &Source) -> Option<Feed> {
+        let silent_after_ms = source.silent_after_ms?;
+        let heard = self.heartbeat(&source_key(kind, &source.name));
+        let heard = heard.map(|said| Timestamp::from_millis(said.at));
+        Some(Feed { name: source.name.clone(), heard, silent_after_ms })
+    }
+
+    /// What the sources of a kind said last that report today.
+    pub(super) fn sources_of(&self, kind: &KindId, today: Date) -> Vec<SourceSaid> {
+        let declared: Vec<&Source> = self.sources.iter().filter(|it| it.reports(kind)).collect();
+        let said = |name: &str, feed| {
+            let key = source_key(kind, name);
+            let days = self.said.starting_with(&key).filter_map(|(key_of, said)| {
+                let mut reader = Reader(key_of.strip_prefix(key.as_slice()).unwrap_or_default());
+                period(&mut reader).filter(|_| said.records > 0 && !said.is_withdrawn())?.last_day()
+            });
+            let last_day = days.max();
+            SourceSaid { kind: kind.clone(), name: name.to_owned(), last_day, feed }
+        };
+        if declared.is_empty() {
+            let known = self.sources(kind);
+            let names = known.iter().filter_map(|key| name_of(kind, key));
+            return names.map(|name| said(&name, None)).collect();
+        }
+        let reports = |it: &&&Source| it.is_expected(Period::Day(today), today);
+        let today = declared.iter().filter(reports);
+        today.map(|source| said(&source.name, self.feed_of(kind, source))).collect()
     }
 
     /// Where the house declares no sources for the kind, whoever ever closed a period of it is one.
@@ -199,16 +229,21 @@ impl Closures {
         sources: &BTreeSet<Vec<u8>>,
         period: Period,
         not_before: i32,
-    ) -> (bool, u32) {
+    ) -> (bool, u32, Vec<String>) {
+        let names = |silent: Vec<&Vec<u8>>| -> Vec<String> {
+            silent.into_iter().filter_map(|key| name_of(kind, key)).collect()
+        };
         if period == Period::Now {
-            let current = sources.iter().filter(|source| self.is_current(source, not_before));
-            let current = count(current.count());
-            return (current > 0, current);
+            let (current, silent): (Vec<_>, Vec<_>) =
+                sources.iter().partition(|source| self.is_current(source, not_before));
+            return (!current.is_empty(), count(current.len()), names(silent));
         }
         let days = days(period);
         let closed = days.iter().all(|day| sources.iter().any(|s| self.covers(kind, s, *day)));
-        let whole = |source: &&Vec<u8>| days.iter().all(|day| self.covers(kind, source, *day));
-        (closed, count(sources.iter().filter(whole).count()))
+        let (whole, silent): (Vec<_>, Vec<_>) = sources
+            .iter()
+            .partition(|source| days.iter().all(|day| self.covers(kind, source, *day)));
+        (closed, count(whole.len()), names(silent))
     }
 
     /// The last thing that any source said of a day of the period, or of the present state, with a reason.
@@ -350,6 +385,11 @@ fn source_key(kind: &KindId, source: &str) -> Vec<u8> {
     let mut key = prefix(kind);
     push_text(&mut key, source);
     key
+}
+
+/// The name of a source, from its key.
+fn name_of(kind: &KindId, key: &[u8]) -> Option<String> {
+    Reader(key.strip_prefix(prefix(kind).as_slice())?).text().map(str::to_owned)
 }
 
 fn closure_key(source: &[u8], period: Period) -> Vec<u8> {

@@ -39,6 +39,8 @@ pub struct OwnFigure {
     pub sources_expected: Option<u32>,
     /// Of the present state: the feeds that are expected; they are not among those that reported.
     pub feeds: Vec<Feed>,
+    /// The sources that did not close the whole period; feeds of the present state are not among them.
+    pub silent: Vec<String>,
     /// The last thing that a source said of it with a reason, and when.
     pub stated: Option<(Timestamp, RevisionReason)>,
     /// When a record behind it last changed.
@@ -164,6 +166,7 @@ pub(super) fn figure(
         sources_known: reported.known,
         sources_expected: reported.expected,
         feeds: reported.feeds,
+        silent: reported.silent,
         stated: reported.stated,
         touched,
     })

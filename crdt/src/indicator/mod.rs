@@ -57,7 +57,7 @@ pub use figure::{FigureError, OwnFigure};
 pub use pages::{MAX_PAGE_KEY_BYTES, PageError};
 pub use plan::Fault;
 pub use sealed::{LeftBehind, MAX_SEALED_BYTES, Sealed, SealedTable};
-pub use source::{Feed, Source};
+pub use source::{Feed, Source, SourceSaid};
 
 use closures::Closures;
 use lookup::Lookups;
@@ -413,6 +413,14 @@ impl Engine {
         let standing = self.standing_days(index).filter_map(|day| key::period_of_day(step, day));
         let closed = self.closures.of(&plan.indicator.kind);
         touched.chain(standing).chain(closed.flat_map(|period| overlapping(step, period))).collect()
+    }
+
+    /// What the sources said last that report now, by kind and name: those that the house declares, else
+    /// whoever ever closed a period of the kind.
+    #[must_use]
+    pub fn sources(&self, today: Date) -> Vec<SourceSaid> {
+        let kinds: BTreeSet<&KindId> = self.plans.iter().map(|plan| &plan.indicator.kind).collect();
+        kinds.into_iter().flat_map(|kind| self.closures.sources_of(kind, today)).collect()
     }
 
     /// The indicators, by name.

@@ -41,9 +41,24 @@ impl Source {
     }
 }
 
+/// What a source said last of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSaid {
+    /// The kind.
+    pub kind: KindId,
+    /// Its name.
+    pub name: String,
+    /// The last day that it has closed by an act; none: it has closed none.
+    pub last_day: Option<Date>,
+    /// Its heartbeat, if it is a feed.
+    pub feed: Option<Feed>,
+}
+
 /// A feed of the present state: when its last heartbeat was, and how long it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feed {
+    /// Its name.
+    pub name: String,
     /// Its last heartbeat; none: there was none.
     pub heard: Option<Timestamp>,
     /// For how long it holds, in milliseconds.

@@ -205,16 +205,18 @@ impl Node {
             | Question::Issue { .. } => (Action::ManageCertificates, node()),
             Question::Issued { .. } => (Action::ReadLedger, node()),
             Question::Admit { .. }
+            | Question::MayJoin { .. }
             | Question::Expect { .. }
             | Question::Freshen
             | Question::Letter { .. }
             | Question::TakeLetter(_) => (Action::ManagePeers, node()),
             Question::Expire { .. } | Question::Erase { .. } => (Action::ManageStore, node()),
             Question::Permission(action) => (*action, node()),
-            Question::SetPolicy(_) | Question::Adopt(Adopt::LegalBasis(_), _) => {
+            Question::SetPolicy(_)
+            | Question::Adopt(Adopt::LegalBasis(_) | Adopt::WithdrawLegalBasis(_), _) => {
                 (Action::ChangePolicy, node())
             }
-            Question::Adopt(Adopt::Indicator { indicator, .. }, _) => {
+            Question::Adopt(Adopt::Indicator { indicator, .. } | Adopt::Withdraw(indicator), _) => {
                 (Action::AdoptIndicator, self.indicator_resource(indicator)?)
             }
             Question::Adoptions => (Action::ReadPolicy, node()),
@@ -368,6 +370,10 @@ impl Node {
                     Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
                 }
             }
+            Question::MayJoin { unit, from } => match self.may_join(&unit, &from) {
+                Ok(()) => Answer::Done,
+                Err(fault) => Answer::Failed(fault.into()),
+            },
             Question::Freshen => Answer::Due(self.freshen()),
             Question::SuperiorFigure { indicator, period } => {
                 return self.look_above(ask, indicator, period);

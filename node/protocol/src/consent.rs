@@ -4,10 +4,12 @@
 //! adopted is a definition, by its digest: a changed one is proposed anew. An act of adoption is kept
 //! by every node of the home, whichever of them was asked, and stands in the ledger of the one that
 //! reports before a figure is cut under it. Acts are only ever added, so that nodes which hear of them
-//! in different orders agree.
+//! in different orders agree: of acts about one definition the last one counts.
 //!
 //! Without an act, two proposals are adopted: one that this unit signed itself, and one that the
-//! settings accept beforehand.
+//! settings accept beforehand. A consent is withdrawn by an act, which also binds against these two.
+//! From then on notices are sent in place of figures; of a period that had ended before, the figure that
+//! was told stands, and nothing more is said.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +19,10 @@ use reeve_statement::cbor::{from_slice, to_vec};
 use reeve_statement::digest::Digest;
 use reeve_statement::limits::TEXT_BYTES;
 use reeve_statement::names::IndicatorId;
+use reeve_statement::period::Period;
+use reeve_statement::release::Release;
+use reeve_statement::statement::FigureId;
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::bugs::Bug;
@@ -70,6 +76,10 @@ pub enum Adopt {
     },
     /// Everything that names this legal basis, now and later.
     LegalBasis(String),
+    /// No definition of this indicator any more.
+    Withdraw(IndicatorId),
+    /// Nothing any more that names this legal basis.
+    WithdrawLegalBasis(String),
 }
 
 /// Who stands behind an act.
@@ -88,6 +98,8 @@ pub enum Adopter {
 pub enum Consent {
     /// It is not adopted.
     NotAdopted,
+    /// It is not adopted any more, by an act.
+    Withdrawn(Box<Adoption>),
     /// By an act.
     Act(Box<Adoption>),
     /// This unit signed the catalogue.
@@ -118,13 +130,27 @@ pub struct Act {
     pub index: Option<u64>,
 }
 
+/// Acts are ordered by time, and by their entries where they are of one moment.
+type Order = (Timestamp, Digest);
+
+/// What the acts of a home come to for a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decided {
+    /// Nothing was decided.
+    Nothing,
+    /// It is adopted, by the act of this entry.
+    Adopted(Digest),
+    /// The consent was withdrawn, by the act of this entry.
+    Withdrawn(Digest),
+}
+
 /// The acts of a home.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Acts {
     /// Each act, by its entry.
     all: BTreeMap<Digest, Adoption>,
-    /// The first act for each thing that was adopted.
-    first: BTreeMap<Adopted, Digest>,
+    /// Acts by what they are about, in their order.
+    about: BTreeMap<Adopted, BTreeSet<Order>>,
     /// Where the present term's ledger holds them.
     entered: BTreeMap<Digest, u64>,
 }
@@ -136,23 +162,37 @@ impl Acts {
         if self.all.contains_key(&entry) {
             return false;
         }
-        let order = |entry: &Digest, act: &Adoption| (act.at, *entry);
-        let before = self.first.get(&act.what).copied();
-        let before = before.and_then(|held| Some(order(&held, self.all.get(&held)?)));
-        if before.is_none_or(|held| order(&entry, &act) < held) {
-            self.first.insert(act.what.clone(), entry);
-        }
+        self.about.entry(act.what.clone()).or_default().insert((act.at, entry));
         self.all.insert(entry, act);
         true
     }
 
-    fn of(&self, indicator: &Indicator, definition: Digest) -> Option<Digest> {
-        let one = Adopted::Definition { indicator: indicator.id.clone(), definition };
-        let by_basis = || {
-            let basis = indicator.legal_basis.clone()?;
-            self.first.get(&Adopted::LegalBasis(basis))
+    /// What the acts come to for a definition. Of several acts by which it is adopted the first since
+    /// the consent was withdrawn last is named, so that saying it again changes nothing.
+    fn decided(&self, indicator: &Indicator, definition: Digest) -> Decided {
+        let acts = |what: &Adopted| self.about.get(what);
+        let basis = indicator.legal_basis.as_ref();
+        let ends = [
+            Some(Adopted::Withdrawn(indicator.id.clone())),
+            basis.map(|basis| Adopted::WithdrawnBasis(basis.clone())),
+        ];
+        let ends = ends.iter().flatten().filter_map(acts);
+        let end: Option<Order> = ends.filter_map(|acts| acts.last().copied()).max();
+        let first = |what: &Adopted| {
+            acts(what)?.iter().find(|order| end.is_none_or(|end| **order > end)).copied()
         };
-        self.first.get(&one).or_else(by_basis).copied()
+        let one = Adopted::Definition { indicator: indicator.id.clone(), definition };
+        let by_basis = || first(&Adopted::LegalBasis(basis?.clone()));
+        match (first(&one).or_else(by_basis), end) {
+            (Some((_, entry)), _) => Decided::Adopted(entry),
+            (None, Some((_, entry))) => Decided::Withdrawn(entry),
+            (None, None) => Decided::Nothing,
+        }
+    }
+
+    /// The time of the newest act.
+    fn newest(&self) -> Option<Timestamp> {
+        self.all.values().map(|act| act.at).max()
     }
 
     /// A new ledger has begun: nothing is in it.
@@ -171,8 +211,10 @@ enum Grounds {
 impl Node {
     fn grounds(&self, indicator: &Indicator) -> Option<Grounds> {
         let definition = self.definition_of(indicator);
-        if let Some(entry) = self.acts.of(indicator, definition) {
-            return Some(Grounds::Act(entry));
+        match self.acts.decided(indicator, definition) {
+            Decided::Adopted(entry) => return Some(Grounds::Act(entry)),
+            Decided::Withdrawn(_) => return None,
+            Decided::Nothing => {}
         }
         let own = self.reports.proposer.as_ref() == Some(&self.settings.unit);
         if let Some((statement, _)) = self.reports.catalogue.as_ref().filter(|_| own) {
@@ -192,6 +234,25 @@ impl Node {
         self.settings.bugs.has(Bug::SendUnadopted) || self.grounds(indicator).is_some()
     }
 
+    /// The act by which the consent to an indicator was withdrawn, if it was.
+    fn withdrawal_of(&self, indicator: &Indicator) -> Option<&Adoption> {
+        match self.acts.decided(indicator, self.definition_of(indicator)) {
+            Decided::Withdrawn(entry) => self.acts.all.get(&entry),
+            Decided::Adopted(_) | Decided::Nothing => None,
+        }
+    }
+
+    /// Whether what was told of a figure stands although its indicator is not adopted any more: the
+    /// superior took it, and its period had ended when the consent was withdrawn.
+    pub(crate) fn stands(&self, id: &FigureId, indicator: &Indicator) -> bool {
+        let Some(act) = self.withdrawal_of(indicator) else { return false };
+        let ended = id.period.and_then(Period::last_day).is_some_and(|it| it < self.day_of(act.at));
+        let Some(row) = self.reports.figures.get(id).filter(|_| ended) else { return false };
+        let told = row.accepted == row.edition || self.settings.unit.depth() == 1;
+        let same = |release: &Release| release.definition == self.definition_of(indicator);
+        told && row.release().is_some_and(same)
+    }
+
     /// The ledger's entry of the act by which it is adopted; none: the settings accept it.
     pub(crate) fn adoption_of(&self, indicator: &Indicator) -> Option<Digest> {
         match self.grounds(indicator)? {
@@ -209,7 +270,10 @@ impl Node {
                 indicator: indicator.clone(),
                 definition: self.definition_of(indicator),
                 consent: match self.grounds(indicator) {
-                    None => Consent::NotAdopted,
+                    None => match self.withdrawal_of(indicator) {
+                        Some(act) => Consent::Withdrawn(Box::new(act.clone())),
+                        None => Consent::NotAdopted,
+                    },
                     Some(Grounds::Settings) => Consent::Settings,
                     Some(Grounds::OwnCatalogue(_)) => Consent::OwnCatalogue,
                     Some(Grounds::Act(entry)) => match self.acts.all.get(&entry) {
@@ -276,21 +340,46 @@ impl Node {
                     Some(_) => Adopted::Definition { indicator, definition },
                 }
             }
-            Adopt::LegalBasis(basis) if basis.is_empty() || basis.len() > TEXT_BYTES => {
+            Adopt::Withdraw(indicator) if !self.reports.definitions.contains_key(&indicator) => {
+                return Err(Failure::UnknownIndicator(indicator));
+            }
+            Adopt::Withdraw(indicator) => Adopted::Withdrawn(indicator),
+            Adopt::LegalBasis(basis) | Adopt::WithdrawLegalBasis(basis)
+                if basis.is_empty() || basis.len() > TEXT_BYTES =>
+            {
                 return Err(Failure::LegalBasis(basis.len()));
             }
             Adopt::LegalBasis(basis) => Adopted::LegalBasis(basis),
+            Adopt::WithdrawLegalBasis(basis) => Adopted::WithdrawnBasis(basis),
         };
         if self.acts.all.len() >= ACTS {
             return Err(Failure::TooMany { limit: ACTS, found: self.acts.all.len() });
         }
         let by = by.chars().take(TEXT_BYTES / 4).collect();
-        Ok(Adoption { unit: self.settings.unit.clone(), what, by, at: self.context.now().wall })
+        // Whoever acts has seen the acts before: theirs comes after, whatever the clocks say.
+        let after = self.acts.newest().map(|newest| newest.plus_millis(1));
+        let at = after.map_or(self.context.now().wall, |after| after.max(self.context.now().wall));
+        Ok(Adoption { unit: self.settings.unit.clone(), what, by, at })
     }
 
-    /// Keeps an act, unless the same thing was adopted here before; `from` is the node that told of it.
+    /// Whether an act says nothing that is not so already.
+    fn is_no_news(&self, act: &Adoption) -> bool {
+        let mut then = self.acts.clone();
+        then.take(act.clone());
+        let mut indicators = self.reports.catalogue.iter().flat_map(|(_, it)| &it.indicators);
+        let same = indicators.all(|indicator| {
+            let definition = self.definition_of(indicator);
+            match (self.acts.decided(indicator, definition), then.decided(indicator, definition)) {
+                (Decided::Withdrawn(_), Decided::Withdrawn(_)) => true,
+                (now, then) => now == then,
+            }
+        });
+        same && self.acts.about.contains_key(&act.what)
+    }
+
+    /// Keeps an act, unless the same was said here before; `from` is the node that told of it.
     fn take_act(&mut self, act: Adoption, from: Option<NodeKey>) {
-        if from.is_none() && self.acts.first.contains_key(&act.what) {
+        if from.is_none() && self.is_no_news(&act) {
             return;
         }
         let entry = act.entry();

@@ -136,6 +136,17 @@ pub enum RegisterFault {
     /// It has not ended.
     #[error("{0} has not ended")]
     Open(UnitId),
+    /// It stands below another superior, and was not taken from there.
+    #[error(
+        "{unit} stands below {above}, and both would expect it: have it let go there with `reeve register \
+         move`, and take it here with `reeve register receive`"
+    )]
+    NotReceived {
+        /// The unit.
+        unit: UnitId,
+        /// Where it stands.
+        above: UnitPath,
+    },
     /// The statement says nothing of the kind.
     #[error(
         "expected a register in which {unit} goes to {here}, as `reeve register move` saves it; found one of \
@@ -573,6 +584,32 @@ impl Node {
         let register = self.reports.register.as_ref();
         let register = register.filter(|_| !self.settings.bugs.has(Bug::ExpectForEver));
         register.map(|(_, it)| it.left(period, self.today())).unwrap_or_default()
+    }
+
+    /// Whether this unit had subordinates by the end of a period, expected for it still or not.
+    pub(crate) fn was_superior(&self, period: Period) -> bool {
+        let register = self.reports.register.as_ref();
+        register.is_some_and(|(_, it)| it.has_begun(period, self.today()))
+    }
+
+    /// Whether a unit that stood elsewhere in this federation may join here: it is taken on the word of the
+    /// superior that let it go, or it would be expected by both.
+    pub(crate) fn may_join(&self, unit: &UnitId, from: &UnitPath) -> Result<(), RegisterFault> {
+        let Some(above) = from.parent() else { return Ok(()) };
+        // If it stood here before, this unit moved, and what stands below it with it. Only the reporting
+        // node keeps the register.
+        if above.leaf() == self.settings.unit.leaf() || self.settings.term.is_none() {
+            return Ok(());
+        }
+        let came = |entry: &&RegisterEntry| {
+            let came_from = entry.came_from.as_ref();
+            entry.valid_to.is_none() && came_from.is_some_and(|it| it.leaf() == above.leaf())
+        };
+        let register = self.reports.register.as_ref();
+        match register.and_then(|(_, it)| it.last_of(unit)).filter(came) {
+            Some(_) => Ok(()),
+            None => Err(RegisterFault::NotReceived { unit: unit.clone(), above }),
+        }
     }
 
     /// A subordinate is asked for the periods that it is expected for here, and for no others.

@@ -6,6 +6,7 @@
 
 use core::cmp::{max, min};
 
+use jiff::civil::Date;
 use reeve_statement::bounds::Bounds;
 use reeve_statement::catalogue::{Indicator, Measure};
 use reeve_statement::completeness::{Counts, Exception, Manifest};
@@ -48,6 +49,10 @@ pub struct SituationView {
     pub exceptions: Vec<Exception>,
     /// How many such units are not named for want of room.
     pub unnamed: u64,
+    /// Of the own table: the sources of this house that said nothing, once the period has ended.
+    pub silent_sources: Vec<String>,
+    /// The day before which the unit's records were removed, if the period began before it.
+    pub sealed_before: Option<Date>,
     /// How many people the units stand for that the figure includes.
     pub coverage: Coverage,
     /// Number of the last signed edition; 0: none.

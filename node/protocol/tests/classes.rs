@@ -309,3 +309,37 @@ fn a_subordinate_that_asks_its_superior_gets_the_edition_of_its_class() {
     let declined = ask_superior(&mut trial, LEAF);
     assert!(matches!(declined, Answer::Failed(Failure::Refused(Refusal::NoRight))), "{declined:?}");
 }
+
+/// How many units of the region's figure for a class are in a state.
+fn in_state(trial: &mut Trial, class: RecipientClass, state: UnitState) -> u64 {
+    trial.told("it/03", class).unwrap().counts.of(state)
+}
+
+#[test]
+fn a_subordinate_that_does_not_open_a_class_looks_like_that_and_not_late() {
+    let floors = "{ superior = 1, neighbour = 5 }\nexpected_within = \"2h\"";
+    let mut trial = Trial::new(floors, &(quick_policy() + OTHERS));
+    let closed = PolicySet::parse(&quick_policy(), "policy.cedar").unwrap();
+    let other = trial.at("it/03/015");
+    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(closed)));
+    for path in [LEAF, "it/03/015"] {
+        trial.put(path, "f", 9);
+        trial.close(path);
+    }
+    trial.world.pass(6_000);
+    assert_eq!(in_state(&mut trial, SUPERIOR, UnitState::Reported), 2);
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Reported), 1);
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Awaited), 1, "its window may be open");
+    trial.world.pass_over(3_700_000);
+    trial.world.pass(10_000);
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Declined), 1);
+    trial.world.pass_over(24 * 3_600_000);
+    trial.world.pass(10_000);
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Declined), 1, "long after the deadline");
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Late), 0);
+    // It opens the class after all.
+    let open = PolicySet::parse(&(quick_policy() + OTHERS), "policy.cedar").unwrap();
+    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(open)));
+    trial.world.pass(10_000);
+    assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Reported), 2);
+}

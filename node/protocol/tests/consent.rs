@@ -76,9 +76,25 @@ impl Trial {
         answer
     }
 
+    fn ask(&mut self, what: Adopt) -> Answer {
+        let what = Question::Adopt(what, Adopter::Alone);
+        let answer = self.world.ask(self.leaf, operator(), what);
+        self.world.pass(1_000);
+        answer
+    }
+
+    fn withdraw(&mut self) {
+        let answer = self.ask(Adopt::Withdraw(IndicatorId::new("cases").unwrap()));
+        assert!(matches!(answer, Answer::Done), "{answer:?}");
+    }
+
     /// Units per state in the nation's figure, and its total.
     fn told(&mut self) -> (u64, u64, Option<i64>) {
-        let figure = self.world.figure(self.nation, DAY).unwrap();
+        self.told_of(DAY)
+    }
+
+    fn told_of(&mut self, day: &str) -> (u64, u64, Option<i64>) {
+        let figure = self.world.figure(self.nation, day).unwrap();
         let counts = &figure.counts;
         let total = figure.total.map(|total| total.value.lo());
         (counts.included(), counts.of(UnitState::NotAdopted), total)
@@ -317,4 +333,97 @@ fn a_region_that_has_not_adopted_passes_nothing_on() {
     assert_eq!((held.adopted, held.total.unwrap().value.lo()), (false, 1), "it holds the figure");
     assert!(matches!(trial.adopt(region), Answer::Done));
     assert_eq!(trial.told(), (1, 0, Some(1)));
+}
+
+/// The day on which the world begins.
+const TODAY: &str = "2026-03-02";
+
+#[test]
+fn a_consent_is_withdrawn_and_what_was_released_stands() {
+    let mut trial = Trial::new();
+    trial.publish(1, 3);
+    assert!(matches!(trial.adopt(trial.leaf), Answer::Done));
+    trial.put("c1");
+    trial.world.put_case(trial.leaf, "t1", TODAY, "f");
+    trial.world.pass(1_000);
+    assert_eq!(trial.told(), (1, 0, Some(1)));
+    assert_eq!(trial.told_of(TODAY), (1, 0, Some(1)));
+
+    trial.withdraw();
+    let (proposals, acts) = trial.proposals(trial.leaf);
+    assert!(matches!(proposals[0].consent, Consent::Withdrawn(_)), "{proposals:?}");
+    let entry = acts[1].entry;
+    let rows = entered(&trial.world, trial.leaf);
+    assert_eq!(rows.last().map(|row| row.entry), Some(entry), "the act is in the ledger");
+    assert_eq!(trial.told(), (1, 0, Some(1)), "the day had ended");
+    assert_eq!(trial.told_of(TODAY), (0, 1, None), "of what runs a notice says so");
+    // Nothing more is said, neither of what stands nor of what is new.
+    trial.put("c2");
+    trial.world.put_case(trial.leaf, "t2", TODAY, "m");
+    trial.world.put_case(trial.leaf, "b1", "2026-02-28", "m");
+    trial.world.pass(2_000);
+    assert_eq!(trial.told(), (1, 0, Some(1)));
+    assert_eq!(trial.told_of(TODAY), (0, 1, None));
+    assert_eq!(trial.told_of("2026-02-28"), (0, 1, None));
+    ledger_is_whole(&trial.world, trial.leaf);
+    // Said twice is said once, and a restart remembers it.
+    trial.withdraw();
+    assert_eq!(trial.proposals(trial.leaf).1.len(), 2);
+    trial.world.restart(LEAF, "1", Some(1));
+    trial.world.pass(2_000);
+    assert_eq!((trial.told(), trial.told_of(TODAY)), ((1, 0, Some(1)), (0, 1, None)));
+    // Another definition is not adopted either: the consent to the indicator is gone.
+    trial.publish(2, 2);
+    assert_eq!(trial.told(), (0, 1, None), "what was told has another definition");
+
+    assert!(matches!(trial.adopt(trial.leaf), Answer::Done));
+    assert_eq!(trial.told(), (1, 0, Some(2)), "adopted again, all is told");
+    assert_eq!(trial.told_of(TODAY), (1, 0, Some(2)));
+    let (proposals, acts) = trial.proposals(trial.leaf);
+    assert!(matches!(proposals[0].consent, Consent::Act(_)));
+    assert_eq!(acts.len(), 3);
+}
+
+#[test]
+fn a_withdrawal_binds_against_settings_and_legal_bases() {
+    let mut trial = Trial::new();
+    trial.world.accepted.insert(unit(LEAF), Accepted::Everything);
+    trial.world.restart(LEAF, "1", Some(1));
+    trial.publish(1, 3);
+    trial.world.put_case(trial.leaf, "t1", TODAY, "f");
+    trial.world.pass(1_000);
+    assert_eq!(trial.told_of(TODAY), (1, 0, Some(1)));
+    trial.withdraw();
+    assert_eq!(trial.told_of(TODAY), (0, 1, None), "whatever the settings accept");
+    assert!(matches!(trial.ask(Adopt::LegalBasis(BASIS.to_owned())), Answer::Done));
+    assert_eq!(trial.told_of(TODAY), (1, 0, Some(1)), "a later act adopts again");
+    let not = Adopt::WithdrawLegalBasis(BASIS.to_owned());
+    assert!(matches!(trial.ask(not), Answer::Done));
+    assert_eq!(trial.told_of(TODAY), (0, 1, None));
+    let unknown = trial.ask(Adopt::Withdraw(IndicatorId::new("none").unwrap()));
+    assert!(matches!(unknown, Answer::Failed(Failure::UnknownIndicator(_))), "{unknown:?}");
+    let viewer = Question::Adopt(Adopt::Withdraw("cases".parse().unwrap()), Adopter::Alone);
+    let answer = trial.world.ask(trial.leaf, person(Role::Viewer), viewer);
+    assert!(matches!(answer, Answer::Declined(_)), "{answer:?}");
+}
+
+#[test]
+fn a_withdrawal_at_any_node_holds_for_the_home_and_comes_after_what_it_has_seen() {
+    let mut trial = Trial::new();
+    let second = trial.world.add_node(LEAF, "2", None);
+    trial.publish(1, 3);
+    trial.world.put_case(trial.leaf, "t1", TODAY, "f");
+    assert!(matches!(trial.adopt(trial.leaf), Answer::Done));
+    assert_eq!(trial.told_of(TODAY), (1, 0, Some(1)));
+    let what = Adopt::Withdraw(IndicatorId::new("cases").unwrap());
+    let answer = trial.world.ask(second, operator(), Question::Adopt(what, Adopter::Alone));
+    assert!(matches!(answer, Answer::Done));
+    trial.world.pass(2_000);
+    assert_eq!(trial.told_of(TODAY), (0, 1, None));
+    for node in [trial.leaf, second] {
+        let (proposals, acts) = trial.proposals(node);
+        assert!(matches!(proposals[0].consent, Consent::Withdrawn(_)), "{proposals:?}");
+        assert!(acts[0].adoption.at < acts[1].adoption.at);
+    }
+    assert!(entered(&trial.world, second).is_empty(), "it keeps no ledger");
 }

@@ -196,6 +196,50 @@ fn a_district_that_ends_is_missed_and_can_be_had_back() {
 }
 
 #[test]
+fn a_region_that_all_have_left_says_so_and_is_not_silent() {
+    let mut it = districts();
+    assert_eq!(it.told(TUESDAY), (1, 1, 3, 0));
+    for unit in ["a", "b"] {
+        let unit = subordinate(unit);
+        it.acts(it.regions[0], RegisterAct::End { unit, from: day(TUESDAY) });
+    }
+    let own = it.look(it.regions[0], TUESDAY).unwrap();
+    assert_eq!((own.counts.total(), own.counts.of(UnitState::Left)), (0, 2), "nobody is expected");
+    assert_eq!(own.total, None, "which is no zero");
+    assert_eq!(it.told(TUESDAY), (0, 0, 1, 2), "the other region alone is waited for");
+    assert_eq!(it.told(MONDAY).0, 2, "history stays");
+    let view = it.look(it.nation, TUESDAY).unwrap();
+    assert_eq!(view.counts.of(UnitState::NoReport), 0, "{:?}", view.counts);
+    // It keeps records of its own from some day on: of these it has to speak.
+    it.world.put_case(it.regions[0], "own", FRIDAY, "f");
+    it.world.period_closed(it.regions[0], FRIDAY);
+    it.world.pass(2_000);
+    assert_eq!(it.told(FRIDAY), (1, 1, 2, 2));
+}
+
+#[test]
+fn a_unit_that_stands_elsewhere_joins_only_once_it_was_taken() {
+    let mut it = districts();
+    let may = |it: &mut Districts, from: &str| {
+        let what = Question::MayJoin { unit: subordinate("a"), from: unit(from) };
+        it.world.ask(it.regions[1], operator(), what)
+    };
+    match may(&mut it, "it/03/a") {
+        Answer::Failed(Failure::Register(RegisterFault::NotReceived { above, .. })) => {
+            assert_eq!(above, unit("it/03"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let (_, statement) = let_go(&mut it);
+    assert!(matches!(may(&mut it, "it/03/a"), Answer::Failed(_)), "let go, and not taken");
+    receive(&mut it, statement);
+    assert!(matches!(may(&mut it, "it/03/a"), Answer::Done));
+    assert!(matches!(may(&mut it, "it/07/a"), Answer::Failed(_)), "from there and nowhere else");
+    // The region itself moved, and what stands below it with it.
+    assert!(matches!(may(&mut it, "fr/05/a"), Answer::Done));
+}
+
+#[test]
 fn a_new_name_holds_from_its_day_on() {
     let mut it = districts();
     let named = |name: &str, from: Option<&str>| RegisterAct::Rename {

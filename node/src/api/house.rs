@@ -299,7 +299,8 @@ impl From<&Indicator> for IndicatorView {
     }
 }
 
-/// What somebody adopts: an indicator in the definition that was looked at, or a legal basis.
+/// What somebody adopts: an indicator in the definition that was looked at, or a legal basis; or what is
+/// adopted no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, untagged)]
 pub enum AdoptRequest {
@@ -314,6 +315,16 @@ pub enum AdoptRequest {
     LegalBasis {
         /// The legal basis, word for word.
         legal_basis: String,
+    },
+    /// No definition of an indicator any more.
+    Withdraw {
+        /// The indicator.
+        withdraw: String,
+    },
+    /// Nothing any more that names a legal basis.
+    WithdrawLegalBasis {
+        /// The legal basis, word for word.
+        withdraw_legal_basis: String,
     },
 }
 
@@ -334,10 +345,13 @@ pub struct ProposalView {
     pub adopted: bool,
     /// By what: act, legal basis, own catalogue, settings; none: it is not adopted.
     pub by: Option<String>,
-    /// Whose act it was.
+    /// Whose act it was, also if it withdrew the consent.
     pub who: Option<String>,
     /// When.
     pub at: Option<String>,
+    /// Whether the consent was withdrawn.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub withdrawn: bool,
 }
 
 /// An act of adoption.
@@ -349,6 +363,9 @@ pub struct ActView {
     pub definition: Option<String>,
     /// The legal basis, if it was one.
     pub legal_basis: Option<String>,
+    /// Whether it withdraws the consent to it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub withdraws: bool,
     /// The token by which it was done.
     pub who: String,
     /// When.
@@ -373,16 +390,16 @@ impl From<&Proposal> for ProposalView {
         let Proposal { indicator, definition, consent } = proposal;
         let floor = indicator.floors.superior;
         let act = match consent {
-            Consent::Act(act) => Some(act),
+            Consent::Act(act) | Consent::Withdrawn(act) => Some(act),
             _ => None,
         };
         let by = match consent {
-            Consent::NotAdopted => None,
+            Consent::NotAdopted | Consent::Withdrawn(_) => None,
             Consent::OwnCatalogue => Some("own catalogue"),
             Consent::Settings => Some("settings"),
             Consent::Act(act) => Some(match act.what {
-                Adopted::Definition { .. } => "act",
                 Adopted::LegalBasis(_) => "legal basis",
+                _ => "act",
             }),
         };
         Self {
@@ -395,6 +412,7 @@ impl From<&Proposal> for ProposalView {
             by: by.map(str::to_owned),
             who: act.map(|act| act.by.clone()),
             at: act.map(|act| act.at.to_string()),
+            withdrawn: matches!(consent, Consent::Withdrawn(_)),
         }
     }
 }
@@ -405,12 +423,19 @@ impl From<&Act> for ActView {
             Adopted::Definition { indicator, definition } => {
                 (Some(indicator.to_string()), Some(definition.to_string()), None)
             }
-            Adopted::LegalBasis(basis) => (None, None, Some(basis.clone())),
+            Adopted::Withdrawn(indicator) => (Some(indicator.to_string()), None, None),
+            Adopted::LegalBasis(basis) | Adopted::WithdrawnBasis(basis) => {
+                (None, None, Some(basis.clone()))
+            }
         };
         Self {
             indicator,
             definition,
             legal_basis,
+            withdraws: matches!(
+                act.adoption.what,
+                Adopted::Withdrawn(_) | Adopted::WithdrawnBasis(_)
+            ),
             who: act.adoption.by.clone(),
             at: act.adoption.at.to_string(),
             entry: act.entry.to_string(),

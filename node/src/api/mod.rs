@@ -39,8 +39,8 @@ pub use situation::{
     ThresholdView, UnitsView,
 };
 pub use status::{
-    Behind, DeclarationView, EquivocationView, ForkView, PeerView, RefusedFigure, StatusView,
-    StorageView, SubordinateView, WitnessedView,
+    Behind, DeclarationView, EquivocationView, ForkView, PeerView, RefusedFigure, SealedView,
+    SourceView, StatusView, StorageView, SubordinateView, WitnessedView,
 };
 pub use twin::{EraseOrder, ExpireOrder, Removed, RemovedOfKind};
 

@@ -57,6 +57,12 @@ pub struct Indication {
     pub units: UnitsView,
     /// How many people these stand for; none: there are no subordinates.
     pub population: Option<PopulationView>,
+    /// Of the own table: sources of this house that said nothing, once the period has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent_sources: Vec<String>,
+    /// The day before which the records behind the period were removed; its figure stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_before: Option<String>,
     /// Units that did not report in full.
     pub exceptions: Vec<ExceptionView>,
     /// How many such units are not named.
@@ -297,6 +303,8 @@ impl Indication {
                 states: states.collect(),
             },
             population: PopulationView::of(view.coverage),
+            silent_sources: view.silent_sources.clone(),
+            sealed_before: view.sealed_before.map(|day| day.to_string()),
             exceptions: view.exceptions.iter().map(exception).collect(),
             exceptions_unnamed: view.unnamed,
             missing_units: Missing::of(indicator).into(),
@@ -428,6 +436,8 @@ pub(crate) mod tests {
             notice: None,
             units: UnitsView { expected: 3, included: reported, states },
             population: Some(population(900, reported * 300, reported * 300, 0)),
+            silent_sources: Vec::new(),
+            sealed_before: None,
             exceptions,
             exceptions_unnamed: 0,
             missing_units: MissingUnits::Raises,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reeve_protocol::authorities::AuthorityStatus;
 use reeve_protocol::declared::Declared;
-use reeve_protocol::local::{ForkStatus, PeerStatus, Status, SubordinateStatus};
+use reeve_protocol::local::{ForkStatus, PeerStatus, SourceStatus, Status, SubordinateStatus};
 use reeve_statement::cert::Followed;
 use reeve_statement::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,48 @@ pub struct WitnessedView {
     pub by: String,
     /// When, by the witness's clock.
     pub at: String,
+}
+
+/// A source of this house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceView {
+    /// The kind that it reports.
+    pub kind: String,
+    /// Its name.
+    pub source: String,
+    /// The last day that it has closed by an act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_day: Option<String>,
+    /// The last heartbeat, of a feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<String>,
+    /// Whether it is a feed that has said nothing for too long.
+    pub silent: bool,
+    /// The newest period whose deadline has passed without a word of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owes: Option<String>,
+}
+
+impl From<&SourceStatus> for SourceView {
+    fn from(source: &SourceStatus) -> Self {
+        Self {
+            kind: source.kind.to_string(),
+            source: source.name.clone(),
+            last_day: source.last_day.map(|day| day.to_string()),
+            heard_at: time(source.heard),
+            silent: source.is_silent,
+            owes: source.owes.map(|period| period.to_string()),
+        }
+    }
+}
+
+/// A kind of which records were removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedView {
+    /// The kind.
+    pub kind: String,
+    /// Records older than this day are gone, and figures of earlier periods stand.
+    pub before: String,
 }
 
 /// A subordinate that is proven to keep two ledgers.
@@ -259,6 +301,12 @@ pub struct StatusView {
     /// Subordinates that are proven to keep two ledgers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub equivocations: Vec<EquivocationView>,
+    /// The sources of this house that report now, and what they said last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceView>,
+    /// Kinds of which records were removed, and the day before which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<SealedView>,
     /// Writers of this home that forked, and are cut off.
     pub forks: Vec<ForkView>,
     /// Imports that began and did not end.
@@ -436,6 +484,12 @@ impl StatusView {
                     term: *term,
                     found_at: found_at.to_string(),
                 })
+                .collect(),
+            sources: status.sources.iter().map(SourceView::from).collect(),
+            sealed: status
+                .sealed
+                .iter()
+                .map(|(kind, day)| SealedView { kind: kind.to_string(), before: day.to_string() })
                 .collect(),
             forks: status.forks.iter().map(ForkView::from).collect(),
             interrupted_imports: status.interrupted_imports.iter().map(Ended::from).collect(),

@@ -35,6 +35,9 @@ pub struct Removed {
     pub dry_run: bool,
     /// By kind.
     pub kinds: Vec<RemovedOfKind>,
+    /// Nothing was removed: it waits until then for a second person to order the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<String>,
 }
 
 /// What was removed of one kind.

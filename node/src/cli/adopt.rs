@@ -1,4 +1,5 @@
-//! `reeve policy adopt` and `reeve policy adopted`: consent to send what a catalogue proposes.
+//! `reeve policy adopt` and `reeve policy adopted`: consent to send what a catalogue proposes, and its
+//! withdrawal.
 
 use reeve_statement::names::IndicatorId;
 use serde_json::json;
@@ -20,10 +21,15 @@ is proposed anew. --legal-basis adopts every indicator that names this legal bas
 those that later catalogues propose or change. Each act is an entry of the ledger and names the token
 that did it; it holds for every node of the home.
 
+--withdraw takes a consent back, whatever it was given by: an act, a legal basis, the settings. From then on
+the superior gets the notice instead of figures. What it was told of periods that had ended stands; nothing
+more is said of them. It holds for every definition of the indicator until somebody adopts it again.
+
 Examples:
   reeve policy adopted --missing
   reeve policy adopt confirmed_by_day beds_free
-  reeve policy adopt --legal-basis 'Infectious Disease Act, s. 7'")]
+  reeve policy adopt --legal-basis 'Infectious Disease Act, s. 7'
+  reeve policy adopt beds_free --withdraw")]
 pub struct Arguments {
     /// Indicators of the catalogue in force
     #[arg(required_unless_present = "legal_basis", value_name = "INDICATOR")]
@@ -31,6 +37,9 @@ pub struct Arguments {
     /// Everything that names this legal basis, now and later
     #[arg(long, value_name = "BASIS", conflicts_with = "indicators")]
     legal_basis: Option<String>,
+    /// Withdraw the consent
+    #[arg(long)]
+    withdraw: bool,
 }
 
 /// What to list.
@@ -50,19 +59,9 @@ pub(super) fn run(
     client: &Client,
     output: &Output,
 ) -> Result<(), CommandError> {
+    let withdraw = arguments.withdraw;
     if let Some(basis) = &arguments.legal_basis {
-        let request = AdoptRequest::LegalBasis { legal_basis: basis.clone() };
-        let waits_until = adopt(client, &request)?.waits_until;
-        let document = json!({ "legal_basis": basis, "waits_until": waits_until });
-        return output.show(&document, || {
-            if let Some(until) = &waits_until {
-                return waits(
-                    until,
-                    &format!("reeve policy adopt --legal-basis {:?}", plain(basis)),
-                );
-            }
-            format!("Adopted: every indicator whose legal basis is {:?}.", plain(basis))
-        });
+        return by_basis(basis, withdraw, client, output);
     }
     let known: Adoptions = client.get("/v1/adoptions")?;
     // All are looked up before the first is adopted.
@@ -82,22 +81,63 @@ pub(super) fn run(
     let (mut adopted, mut waiting) = (Vec::new(), Vec::new());
     for proposal in &wanted {
         let (indicator, definition) = (proposal.indicator.clone(), proposal.definition.clone());
-        let answer = adopt(client, &AdoptRequest::Indicator { indicator, definition })?;
+        let request = match withdraw {
+            true => AdoptRequest::Withdraw { withdraw: indicator },
+            false => AdoptRequest::Indicator { indicator, definition },
+        };
+        let answer = adopt(client, &request)?;
         let names = if answer.done { &mut adopted } else { &mut waiting };
         names.push(proposal.indicator.as_str());
         waits_until = answer.waits_until.or(waits_until);
     }
-    let document = json!({ "indicators": adopted, "waiting": waiting, "waits_until": waits_until });
+    let document = json!({
+        "indicators": adopted, "withdrawn": withdraw, "waiting": waiting, "waits_until": waits_until
+    });
     output.show(&document, || {
         let mut lines = Vec::new();
         if !adopted.is_empty() {
-            lines.push(format!("Adopted: {}.", adopted.join(", ")));
+            let done = if withdraw { "Withdrawn" } else { "Adopted" };
+            lines.push(format!("{done}: {}.", adopted.join(", ")));
         }
         if let Some(until) = &waits_until {
-            lines.push(waits(until, &format!("reeve policy adopt {}", waiting.join(" "))));
+            let command = format!("reeve policy adopt {}{}", waiting.join(" "), option(withdraw));
+            lines.push(waits(until, &command));
         }
         lines.join("\n")
     })
+}
+
+/// Adopts all that names a legal basis, or withdraws it.
+fn by_basis(
+    basis: &str,
+    withdraw: bool,
+    client: &Client,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let request = match withdraw {
+        true => AdoptRequest::WithdrawLegalBasis { withdraw_legal_basis: basis.to_owned() },
+        false => AdoptRequest::LegalBasis { legal_basis: basis.to_owned() },
+    };
+    let waits_until = adopt(client, &request)?.waits_until;
+    let document =
+        json!({ "legal_basis": basis, "withdrawn": withdraw, "waits_until": waits_until });
+    output.show(&document, || {
+        let basis = plain(basis);
+        match &waits_until {
+            Some(until) => {
+                let command = format!("reeve policy adopt --legal-basis {basis:?}");
+                waits(until, &(command + option(withdraw)))
+            }
+            None if withdraw => {
+                format!("Withdrawn: every indicator whose legal basis is {basis:?}.")
+            }
+            None => format!("Adopted: every indicator whose legal basis is {basis:?}."),
+        }
+    })
+}
+
+const fn option(withdraw: bool) -> &'static str {
+    if withdraw { " --withdraw" } else { "" }
 }
 
 fn adopt(client: &Client, what: &AdoptRequest) -> Result<Consented, CommandError> {
@@ -127,8 +167,9 @@ fn describe(known: &Adoptions, missing: bool) -> String {
     let mut text = table(&headings, &[], &rows);
     for act in known.acts.iter().filter(|act| act.legal_basis.is_some()) {
         let basis = act.legal_basis.as_deref().map(plain).unwrap_or_default();
+        let what = if act.withdraws { "withdrawn" } else { "adopted" };
         text.push_str(&format!(
-            "\nEverything under {basis:?} is adopted: by {} on {}",
+            "\nEverything under {basis:?} is {what}: by {} on {}",
             plain(&act.who),
             act.at
         ));
@@ -138,6 +179,7 @@ fn describe(known: &Adoptions, missing: bool) -> String {
 
 fn row(proposal: &ProposalView) -> Vec<String> {
     let adopted = match (&proposal.by, &proposal.who, &proposal.at) {
+        (None, Some(who), Some(at)) => format!("WITHDRAWN by {} on {at}", plain(who)),
         (None, _, _) => "NOT ADOPTED".to_owned(),
         (Some(by), Some(who), Some(at)) if by == "act" => format!("by {who} on {at}"),
         (Some(by), Some(who), _) => format!("{by}, by {who}"),

@@ -106,7 +106,7 @@ pub struct Explain {
 /// What is said of something that takes a second person.
 pub(super) fn waits(until: &str, command: &str) -> String {
     format!(
-        "Not in force yet. Until {} it waits for a second person with another token, who looks at the \
+        "Not done yet. Until {} it waits for a second person with another token, who looks at the \
          same and says the same: {command}",
         plain(until)
     )

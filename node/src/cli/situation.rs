@@ -430,6 +430,20 @@ fn notes(situation: &Situation, locale: &Locale) -> String {
         let why = format!("{}: ", locale.of_code("notice", code));
         notes.push(wrapped(&why, &listed(&indicators, locale), ", ", SCREEN));
     }
+    for indication in all {
+        if let Some(day) = &indication.sealed_before {
+            notes.push(locale.fill(Text::NoteSealed, &[&plain(&indication.indicator), day]));
+        }
+    }
+    let mut quiet: BTreeMap<&[String], BTreeSet<&str>> = BTreeMap::new();
+    for indication in all.iter().filter(|it| !it.silent_sources.is_empty()) {
+        quiet.entry(&indication.silent_sources).or_default().insert(&indication.indicator);
+    }
+    for (sources, indicators) in quiet {
+        let sources: Vec<String> = sources.iter().map(|it| plain(it)).collect();
+        let about = locale.fill(Text::NoteSources, &[&sources.join(", ")]);
+        notes.push(wrapped(&format!("{about} "), &listed(&indicators, locale), ", ", SCREEN));
+    }
     if all.iter().any(|it| it.own) {
         notes.push(locale.say(Text::NoteOwn).to_owned());
     }

@@ -6,7 +6,7 @@ use super::asking::Node;
 use super::layout::{left, width};
 use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{PeerView, StatusView, SubordinateView};
+use crate::api::{PeerView, SourceView, StatusView, SubordinateView};
 
 /// Days before a certificate's end from which on it is marked.
 const WARN_DAYS: i64 = 30;
@@ -17,11 +17,14 @@ const KEY_DIGITS: usize = 16;
 /// Names of a list that the text shows; `--json` has all.
 const NAMES_SHOWN: usize = 8;
 
+/// Sources that the text shows; `--json` has all.
+const SOURCES_SHOWN: usize = 20;
+
 /// Which node.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Shows who is connected, what is late, what the superior lacks or refused, the ledger's head, work that
-waits, and certificates that end soon.
+Shows who is connected, what is late, what the superior lacks or refused, the ledger's head, which sources
+say nothing, up to which day records were removed, work that waits, and certificates that end soon.
 
 Examples:
   reeve status
@@ -181,6 +184,11 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
         lines.push((None, locale.fill(Text::PastLedger, &places)));
     }
+    lines.extend(sources(status, locale));
+    for (n, sealed) in status.sealed.iter().enumerate() {
+        let told = locale.fill(Text::SealedTold, &[&plain(&sealed.kind), &plain(&sealed.before)]);
+        lines.push(((n == 0).then_some(Text::LabelSealed), told));
+    }
     let waiting = [status.queued_writes, status.pending_persists].map(|it| it.to_string());
     let waiting: Vec<&str> = waiting.iter().map(String::as_str).collect();
     lines.push((Some(Text::LabelWaiting), locale.fill(Text::WaitingWork, &waiting)));
@@ -189,6 +197,34 @@ fn work(status: &StatusView, locale: &Locale) -> Lines {
     lines.push((Some(Text::LabelStorage), format!("{}, {bytes}", plain(&status.storage.engine))));
     if status.short_of_space {
         lines.push((None, Style::Bad.of(locale.say(Text::NoSpace))));
+    }
+    lines
+}
+
+/// The sources of this house, those first that say nothing.
+fn sources(status: &StatusView, locale: &Locale) -> Lines {
+    let told = |source: &SourceView| {
+        let (name, kind) = (plain(&source.source), plain(&source.kind));
+        let fill = |text, last: &str| locale.fill(text, &[&name, &kind, last]);
+        match (source.silent, &source.heard_at, &source.owes, &source.last_day) {
+            (true, Some(at), ..) => Style::Bad.of(&fill(Text::SourceSilent, at)),
+            (true, None, ..) => Style::Bad.of(&fill(Text::SourceNeverHeard, "")),
+            (_, _, Some(period), _) => {
+                Style::Doubtful.of(&fill(Text::SourceOwes, &locale.period(period)))
+            }
+            (_, Some(at), ..) => fill(Text::SourceAlive, at),
+            (.., Some(day)) => fill(Text::SourceClosed, day),
+            _ => fill(Text::SourceNothing, ""),
+        }
+    };
+    let mut all: Vec<&SourceView> = status.sources.iter().collect();
+    all.sort_by_key(|it| (!it.silent, it.owes.is_none(), &it.kind, &it.source));
+    let mut lines: Lines = all.iter().take(SOURCES_SHOWN).map(|it| (None, told(it))).collect();
+    if let Some(more) = all.len().checked_sub(SOURCES_SHOWN).filter(|more| *more > 0) {
+        lines.push((None, locale.fill(Text::AndMore, &[&more.to_string()])));
+    }
+    if let Some((label, _)) = lines.first_mut() {
+        *label = Some(Text::LabelSources);
     }
     lines
 }

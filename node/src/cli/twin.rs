@@ -5,6 +5,7 @@ use std::io::Read as _;
 use jiff::civil::Date;
 
 use super::asking::Node;
+use super::policy::waits;
 use super::{CommandError, Global, Output};
 use crate::api::{EraseOrder, ExpireOrder, Removed, RemovedOfKind};
 
@@ -16,7 +17,8 @@ const ID_BYTES: u64 = 256;
 #[command(after_help = "\
 Removed records are gone for good, from every node of the home: the ones that are away remove them before they
 exchange records again. Figures of periods before the sealed day stand as they are, and what comes late for that
-time is refused. It is done at the node that reports; --dry-run only counts.
+time is refused. It is done at the node that reports; --dry-run only counts. Where two persons decide
+([policy] two_persons), it waits until a second one, with another token, orders the same.
 
 Examples:
   reeve twin expire --dry-run
@@ -78,7 +80,7 @@ pub(super) fn run(
             client.send("POST", "/v1/twin/erase", &order)?
         }
     };
-    output.show(&removed, || told(&removed))
+    output.show(&removed, || told(&removed, &arguments.action))
 }
 
 fn id_of(id: &str) -> Result<String, CommandError> {
@@ -91,8 +93,22 @@ fn id_of(id: &str) -> Result<String, CommandError> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn told(removed: &Removed) -> String {
-    let lines: Vec<String> = removed.kinds.iter().map(|kind| line(kind, removed.dry_run)).collect();
+fn told(removed: &Removed, action: &Action) -> String {
+    let mut lines: Vec<String> =
+        removed.kinds.iter().map(|kind| line(kind, removed.dry_run)).collect();
+    if let Some(until) = &removed.waits_until {
+        // Whose record it is, the second person hears from the first.
+        let command = match action {
+            Action::Erase(erase) => format!("reeve twin erase {} ID", erase.kind),
+            Action::Expire(Expire { kind, before, .. }) => {
+                let kind = kind.as_ref().map(|kind| format!(" --kind {kind}"));
+                let before = before.map(|day| format!(" --before {day}"));
+                let options = [kind, before].into_iter().flatten().collect::<String>();
+                format!("reeve twin expire{options}")
+            }
+        };
+        lines.push(waits(until, &command));
+    }
     lines.join("\n")
 }
 

@@ -48,6 +48,9 @@ pub struct Application {
     /// Its time zone.
     #[cbor(n(3), with = "reeve_statement::cbor::text")]
     pub time_zone: String,
+    /// Where it stood before, if it moves.
+    #[n(4)]
+    pub came_from: Option<UnitPath>,
 }
 
 /// The answer to an application.
@@ -108,12 +111,14 @@ impl Application {
     ) -> Result<Self, JoinError> {
         let unit = under.child(house.config().unit.clone());
         let unit = unit.map_err(|error| JoinError::Path { reason: error.to_string() })?;
-        house.former(&unit)?;
+        let former = house.former(&unit)?;
+        let came_from = former.map(|former| former.unit().cloned()).transpose()?;
         let key = house.authority_key(passphrase)?;
         // Which level it is, the superior says.
         let request = CertificateRequest::create(&key, &Claims::authority(unit.clone(), "unit"))?;
         let ask = Bytes(to_vec(&Ask::Authority(Bytes(request.der().to_vec()))));
-        Ok(Self { version: VERSION, unit, ask, time_zone: house.config().time_zone.clone() })
+        let time_zone = house.config().time_zone.clone();
+        Ok(Self { version: VERSION, unit, ask, time_zone, came_from })
     }
 
     /// The key that it applies with: its holder has signed it.

@@ -13,7 +13,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::key::PublicKey;
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
-use reeve_statement::unit::UnitPath;
+use reeve_statement::unit::{UnitId, UnitPath};
 
 use super::by_file::Admitted;
 use super::invite::{Invite, MAX_ADDRESSES, Place};
@@ -41,6 +41,9 @@ pub struct Handled {
     pub issued: Vec<Certificate>,
     /// A node for the core to admit.
     pub admission: Option<Admission>,
+    /// The unit that is to be admitted, and where it stood before: only if its register says that it was
+    /// let go there ([`EnrolDesk::turn_away`]).
+    pub moved: Option<(UnitId, UnitPath)>,
     /// Why nothing was done, for metrics and the log.
     pub refused: Option<EnrolRefusal>,
 }
@@ -91,6 +94,7 @@ struct Step {
     answer: Answer,
     issued: Vec<Certificate>,
     admission: Option<Admission>,
+    moved: Option<(UnitId, UnitPath)>,
 }
 
 /// The desk of one node.
@@ -299,7 +303,14 @@ impl EnrolDesk {
         if self.open.values().all(|open| open.done.is_some()) {
             self.authority = None;
         }
-        Handled { response, issued: step.issued, admission: step.admission, refused: None }
+        let Step { issued, admission, moved, .. } = step;
+        Handled { response, issued, admission, moved, refused: None }
+    }
+
+    /// What a newcomer is answered that is not admitted, because its unit stands elsewhere.
+    #[must_use]
+    pub fn turn_away() -> Handled {
+        refuse(EnrolRefusal::NotReceived)
     }
 
     fn step(
@@ -325,8 +336,11 @@ impl EnrolDesk {
         let secret = open.secret.clone();
         let ask: Ask = decode(&asked.body.0).map_err(|_| EnrolRefusal::Malformed)?;
         let step = match ask {
-            Ask::Announce { chain, time_zone } => {
-                self.announce(&asked.invite, &chain.0, time_zone, clerk.now)
+            Ask::Announce { chain, time_zone, came_from } => {
+                let mut step = self.announce(&asked.invite, &chain.0, time_zone, clerk.now)?;
+                let open = self.open.get(&asked.invite);
+                step.moved = open.map(|open| open.unit.leaf().clone()).zip(came_from);
+                Ok(step)
             }
             ask => self.certify(&asked.invite, &ask, Digest::of(&asked.body.0), clerk),
         }?;
@@ -348,7 +362,7 @@ impl EnrolDesk {
             }
             let admission = admission_of(&done.answer);
             let (answer, issued) = (done.answer.clone(), done.issued.clone());
-            return Ok(Step { answer, issued, admission });
+            return Ok(Step { answer, issued, admission, moved: None });
         }
         let authority = self.authority.as_ref().ok_or(EnrolRefusal::Failed)?;
         let (key, step) = match (open.place, ask) {
@@ -392,7 +406,8 @@ impl EnrolDesk {
         let encoded = chain.to_cbor();
         let welcome = self.welcome(open, encoded.len());
         let answer = Answer::Authority { chain: Bytes(encoded), welcome, term };
-        let step = Step { answer, issued: vec![chain.leaf().clone()], admission: None };
+        let issued = vec![chain.leaf().clone()];
+        let step = Step { answer, issued, admission: None, moved: None };
         Ok((*request.key(), step))
     }
 
@@ -424,7 +439,7 @@ impl EnrolDesk {
             welcome: self.welcome(open, used),
         };
         let admission = Some(Admission::to_home(&node_chain));
-        Ok((*node.key(), Step { answer, issued, admission }))
+        Ok((*node.key(), Step { answer, issued, admission, moved: None }))
     }
 
     fn welcome(&self, open: &Open, used: usize) -> Welcome {
@@ -457,7 +472,8 @@ impl EnrolDesk {
         }
         let time_zone = open.time_zone.clone().or(Some(time_zone).filter(|it| is_time_zone(it)));
         let admission = Admission { chain: chain.to_cbor(), names: open.names.clone(), time_zone };
-        Ok(Step { answer: Answer::Admitted, issued: Vec::new(), admission: Some(admission) })
+        let (issued, admission) = (Vec::new(), Some(admission));
+        Ok(Step { answer: Answer::Admitted, issued, admission, moved: None })
     }
 }
 
@@ -502,5 +518,6 @@ fn read_request(
 fn refuse(refusal: EnrolRefusal) -> Handled {
     let body = Bytes(to_vec(&Answer::Refused(refusal)));
     let response = to_vec(&Answered { body, proof: Proof::NONE });
-    Handled { response, issued: Vec::new(), admission: None, refused: Some(refusal) }
+    let issued = Vec::new();
+    Handled { response, issued, admission: None, moved: None, refused: Some(refusal) }
 }

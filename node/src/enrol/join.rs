@@ -118,6 +118,7 @@ fn join_as_unit(
     let announce = Ask::Announce {
         chain: Bytes(identity.node.to_cbor()),
         time_zone: house.config().time_zone.clone(),
+        came_from: former.map(|former| former.unit().cloned()).transpose()?,
     };
     if desk.ask(&announce)? != Answer::Admitted {
         return Err(JoinError::Answer { what: "another answer than was asked for" });

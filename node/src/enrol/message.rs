@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 use reeve_protocol::wire::SignedList;
 use reeve_statement::cbor::{self, CborError, bounded_vec};
+use reeve_statement::unit::UnitPath;
 
 use super::proof::{InviteId, Proof};
 
@@ -64,6 +65,9 @@ pub(super) enum Ask {
         /// The unit's time zone.
         #[n(1)]
         time_zone: String,
+        /// Where it stood before, if it moves.
+        #[n(2)]
+        came_from: Option<UnitPath>,
     },
 }
 
@@ -184,6 +188,8 @@ refusals! {
     BadChain = 8, "bad_chain", "the announced certificate does not follow from the one that was issued";
     /// Nothing could be issued.
     Failed = 9, "failed", "the node could not issue the certificate; its log says why";
+    /// The unit stands below another superior, which has not let it go.
+    NotReceived = 10, "not_received", "the unit stands below another superior, and both would expect it: have it let go there with `reeve register move`, and taken at the one that invites with `reeve register receive`; the same invite works then";
 }
 
 fn decode_addresses<C>(

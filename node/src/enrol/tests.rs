@@ -289,7 +289,7 @@ fn a_chain_of_somebody_else_is_not_admitted() {
     nation.join(&mut house, &invite).unwrap();
     // The invited unit announces the nation's own node.
     let chain = Bytes(nation.house.identity().unwrap().node.to_cbor());
-    let body = to_vec(&Ask::Announce { chain, time_zone: "UTC".to_owned() });
+    let body = to_vec(&Ask::Announce { chain, time_zone: "UTC".to_owned(), came_from: None });
     let proof = invite.secret.prove_asked(&body);
     let asked = Asked { version: 1, invite: invite.secret.id(), body: Bytes(body), proof };
     assert_eq!(nation.handle(&to_vec(&asked)).refused, Some(EnrolRefusal::BadChain));

@@ -175,6 +175,10 @@ pub(super) async fn adopt(
             definition: parameter("definition", &definition)?,
         },
         AdoptRequest::LegalBasis { legal_basis } => Adopt::LegalBasis(legal_basis),
+        AdoptRequest::Withdraw { withdraw } => Adopt::Withdraw(parameter("withdraw", &withdraw)?),
+        AdoptRequest::WithdrawLegalBasis { withdraw_legal_basis } => {
+            Adopt::WithdrawLegalBasis(withdraw_legal_basis)
+        }
     };
     if service.takes_two() {
         // What cannot be adopted, or not by this person, does not wait for another one.
@@ -191,7 +195,7 @@ pub(super) async fn adopt(
 }
 
 /// Until when something waits for the second person, or who the first one was.
-fn parted(second: Second) -> (Option<String>, Option<String>) {
+pub(super) fn parted(second: Second) -> (Option<String>, Option<String>) {
     match second {
         Second::Waits(until) => (Some(until.to_string()), None),
         Second::Done(first) => (None, Some(first)),

@@ -7,11 +7,14 @@ use std::time::Duration;
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, Question};
 use reeve_statement::cert::Certificate;
+use reeve_statement::unit::{UnitId, UnitPath};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{NodeHandle, RunError, local_person};
 use crate::clock::wall;
-use crate::enrol::{AdmissionOrder, Admitted, EnrolDesk, InviteOrder, OrderError, Reach};
+use crate::enrol::{
+    AdmissionOrder, Admitted, EnrolDesk, EnrolRefusal, InviteOrder, OrderError, Reach,
+};
 use crate::house::{Authority, Clerk, Entropy, FIRST_TERM, House};
 use crate::net::enrol::{EnrolCommand, EnrolConfig, EnrolEvent, EnrolPort};
 use crate::net::{InboundId, NodeSeed, Tap};
@@ -172,13 +175,17 @@ impl Service {
         let enrolment = self.announce.borrow().clone();
         let reach = Reach::new(self.house.config(), self.node.addresses(), enrolment);
         let term = self.next_term(&what.order().unit).await;
-        let mut clerk = Clerk::new(wall(), &mut self.entropy);
         let made = match &what {
             Ordered::Invite(order) => {
+                let mut clerk = Clerk::new(wall(), &mut self.entropy);
                 let made = self.desk.invite(order, authority, term, &reach, &mut clerk);
                 made.map(|invite| invite.to_string())
             }
+            Ordered::Admission(order) if !self.is_free(order).await => {
+                Err(EnrolRefusal::NotReceived.into())
+            }
             Ordered::Admission(order) => {
+                let mut clerk = Clerk::new(wall(), &mut self.entropy);
                 let made = self.desk.admit(order, &authority, term, &reach, &mut clerk);
                 match made {
                     Ok((admitted, issued)) => self.admitted(order, &admitted, &issued).await,
@@ -189,6 +196,20 @@ impl Service {
         // Whoever went away does not need the invite, which expires, nor the answer: who applies again is
         // certified again.
         let _ = reply.send(made);
+    }
+
+    /// Whether a unit may join here: it stood nowhere else, or was let go there.
+    async fn may_join(&self, unit: UnitId, from: UnitPath) -> bool {
+        let operator = local_person("enrolment", Role::Operator);
+        let question = Question::MayJoin { unit, from };
+        matches!(self.node.ask(operator, question).await, Answer::Done)
+    }
+
+    /// The same of a unit that applies by file; what cannot be read is refused later, with the reason.
+    async fn is_free(&self, order: &AdmissionOrder) -> bool {
+        let Ok(application) = order.application() else { return true };
+        let Some(from) = application.came_from.clone() else { return true };
+        self.may_join(application.unit_id().clone(), from).await
     }
 
     /// Keeps and enters what was issued for an application before its answer is given to anybody.
@@ -246,10 +267,15 @@ impl Service {
     }
 
     async fn on_request(&mut self, port: &EnrolPort, inbound: InboundId, bytes: &[u8]) {
-        let handled = {
+        let mut handled = {
             let mut clerk = Clerk::new(wall(), &mut self.entropy);
             self.desk.handle(bytes, &mut clerk)
         };
+        if let Some((unit, from)) = handled.moved.take()
+            && !self.may_join(unit, from).await
+        {
+            handled = EnrolDesk::turn_away();
+        }
         if let Some(refused) = &handled.refused {
             tracing::warn!(%refused, "a newcomer was refused");
         }

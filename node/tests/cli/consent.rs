@@ -69,14 +69,30 @@ fn a_house_consents_one_by_one_and_by_legal_basis() {
     let publish = ["catalogue", "publish", &catalogue, "--schema", &schema];
     federation.nation.reeve(&[&publish[..], &["--passphrase-file", &key]].concat()).ok();
     eventually("beds are adopted by their legal basis", || missing(town) == ["exact_cases"]);
+    let withdraw = ["policy", "adopt", "cases", "--withdraw"];
+    let said = town.reeve(&withdraw).ok().out;
+    assert!(said.contains("Withdrawn: cases."), "{said}");
+    assert_eq!(missing(town), ["cases", "exact_cases"]);
+    let shown = town.reeve(&["policy", "adopted"]).ok().out;
+    assert!(shown.contains("WITHDRAWN by operator on"), "{shown}");
+    let listed = town.reeve(&["policy", "adopted", "--json"]).json();
+    let last = listed["acts"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["indicator"], &last["withdraws"]), (&"cases".into(), &true.into()));
+    assert!(last["index"].is_u64(), "it is in the ledger: {last}");
+    let file = federation.write("more.csv", format!("number,date,sex,age\nlate,{DAY},F,30\n"));
+    town.reeve(&["import", &file, "--mapping", &mapping]).ok();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let stands = figure(&federation).unwrap();
+    assert_eq!((&stands["included"], &stands["total"]["value"]["lo"]), (&1.into(), &9.into()));
+
     federation.stop(town);
     let verified = town.reeve(&["verify"]).ok().out;
     assert!(!verified.is_empty());
     federation.start(town);
-    assert_eq!(missing(town), ["exact_cases"], "it is kept");
+    assert_eq!(missing(town), ["cases", "exact_cases"], "it is kept");
 }
 
-/// With `[policy] two_persons` nobody opens anything alone.
+/// With `[policy] two_persons` nobody opens or removes anything alone.
 #[test]
 fn two_persons_consent_and_change_the_policy() {
     let federation = Federation::found_with("redb", &[]);
@@ -107,6 +123,43 @@ fn two_persons_consent_and_change_the_policy() {
     assert_eq!(missing(town), ["beds", "exact_cases"]);
     let listed = town.reeve(&["policy", "adopted", "--json"]).json();
     assert_eq!(listed["acts"][0]["who"], "operator, second");
+
+    // Nobody removes records alone either.
+    let writer = town.token("cases", &["--role", "writer", "--kind", "case"]);
+    let ids = |site: &Site| {
+        let said = site.reeve_as(&writer, &["record", "list", "case", "--json"]).ok().json();
+        said["records"].as_array().unwrap().len()
+    };
+    for id in ["one", "two", "three"] {
+        let fields = format!(r#"{{"reported_on": "{DAY}", "sex": "female", "age": 40}}"#);
+        let put = ["record", "put", "case", id, "--fields", &fields];
+        town.reeve_as(&writer, &put).ok();
+    }
+    let erase = ["twin", "erase", "case", "two"];
+    let said = town.reeve(&erase).ok().out;
+    assert!(said.contains("waits for a second person"), "{said}");
+    town.reeve(&erase).ok();
+    town.reeve_as(&second, &["twin", "erase", "case", "one"]).ok();
+    assert_eq!(ids(town), 3, "another record is not the same");
+    town.reeve_as(&viewer, &erase).fails(3, &[]);
+    let said = town.reeve_as(&second, &erase).ok().out;
+    assert!(said.contains("One record of case was erased"), "{said}");
+    assert_eq!(ids(town), 2);
+    let expire = ["twin", "expire", "--kind", "case", "--before", "2021-06-01"];
+    let waits = town.reeve(&[&expire[..], &["--json"]].concat()).json();
+    assert_eq!((&waits["dry_run"], &waits["kinds"][0]["records"]), (&true.into(), &2.into()));
+    assert!(waits["waits_until"].is_string(), "{waits}");
+    let other = ["twin", "expire", "--kind", "case", "--before", "2021-05-01"];
+    town.reeve_as(&second, &other).ok();
+    assert_eq!(ids(town), 2, "another day is not the same");
+    town.reeve(&[&expire[..], &["--dry-run"]].concat()).ok();
+    town.reeve_as(&second, &expire).ok();
+    assert_eq!(ids(town), 0);
+    let sealed = town.reeve(&["status", "--json"]).json()["sealed"].clone();
+    let sealed = (&sealed[0]["kind"], &sealed[0]["before"]);
+    assert_eq!(sealed, (&"case".into(), &"2021-06-01".into()));
+    let told = town.reeve(&["status"]).ok().out;
+    assert!(told.contains("case before 2021-06-01"), "{told}");
 
     let nobody = federation.write("nobody.cedar", "");
     let set = ["policy", "set", &nobody];

@@ -90,6 +90,16 @@ fn a_municipality_moves_to_another_region_with_its_folder() {
     let shown = old.reeve(&["register", "show"]).ok().out;
     assert!(shown.contains("2021-06-02") && shown.contains("to it/05"), "{shown}");
     new.reeve(&["register", "receive", "022", &paper]).fails(1, &["022", "does not say so"]);
+    // Invited without that, it is turned away: both would expect it.
+    let passphrase = it.passphrase();
+    let key = ["--passphrase-file", passphrase.as_str()];
+    let invite = ["invite", "021", "--level", "municipality"];
+    let invite = new.reeve(&[&invite[..], &key].concat()).ok();
+    it.federation.stop(&it.town);
+    let join = [&["join", invite.out.trim()][..], &key].concat();
+    it.town.reeve(&join).fails(1, &["stands below another superior", "reeve register receive"]);
+    let entries = new.reeve(&["register", "show", "--json"]).json();
+    assert!(!entries.to_string().contains("021"), "{entries}");
     new.reeve(&["register", "receive", "021", &paper]).ok();
     let entry = new.reeve(&["register", "show", "--json"]).json()[0].clone();
     assert_eq!((&entry["valid_from"], &entry["came_from"]), (&json!(FROM), &json!("it/03")));
@@ -99,10 +109,8 @@ fn a_municipality_moves_to_another_region_with_its_folder() {
         figure["exceptions"].to_string().contains("left")
     });
 
-    // One command at the municipality, in the folder that it has.
-    let passphrase = it.passphrase();
-    it.federation.stop(&it.town);
-    rejoin(&it.federation, new, &it.town, "021", "municipality");
+    // One command at the municipality, in the folder that it has, with the invite that it has.
+    it.town.reeve(&join).ok();
     it.federation.start(&it.town);
     it.tells("it/05", "2021-06-05", 7);
     let status = it.town.reeve(&["status", "--json"]).json();

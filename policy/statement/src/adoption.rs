@@ -3,7 +3,8 @@
 //! A catalogue proposes, a home adopts. An act names one definition by its digest, so that a changed
 //! definition is a new proposal, or a legal basis, for every definition that names it, later ones too.
 //! An act crosses no border: its digest stands in the unit's ledger, and in the decision behind each
-//! figure that was sent by it. Whoever is shown the act can find it there.
+//! figure that was sent by it. Whoever is shown the act can find it there. A consent is withdrawn by
+//! another act; of acts about one definition the last one counts.
 
 use minicbor::{Decode, Encode};
 
@@ -17,7 +18,7 @@ use crate::unit::UnitPath;
 /// Separates the entry of an act from the digests of statements and of certificates.
 const ADOPTED_AS: &[u8] = b"reeve/adoption/1\0";
 
-/// What was adopted.
+/// What was adopted, or is adopted no more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Adopted {
     /// One definition of one indicator.
@@ -33,26 +34,35 @@ pub enum Adopted {
     /// Every definition that names this legal basis, word for word, now and later.
     #[n(1)]
     LegalBasis(#[cbor(n(0), with = "crate::cbor::text")] String),
+    /// No definition of this indicator any more: the consent is withdrawn, whatever it was given by.
+    #[n(2)]
+    Withdrawn(#[n(0)] IndicatorId),
+    /// Nothing any more that names this legal basis.
+    #[n(3)]
+    WithdrawnBasis(#[cbor(n(0), with = "crate::cbor::text")] String),
 }
 
 impl Adopted {
-    /// Whether a definition is adopted by it.
+    /// Whether it says something of a definition.
     #[must_use]
     pub fn covers(&self, indicator: &Indicator) -> bool {
         match self {
             Self::Definition { indicator: id, definition } => {
                 *id == indicator.id && *definition == indicator.definition()
             }
-            Self::LegalBasis(basis) => indicator.legal_basis.as_ref() == Some(basis),
+            Self::Withdrawn(id) => *id == indicator.id,
+            Self::LegalBasis(basis) | Self::WithdrawnBasis(basis) => {
+                indicator.legal_basis.as_ref() == Some(basis)
+            }
         }
     }
 }
 
-/// An act of adoption.
+/// An act of adoption, or of its withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Adoption {
-    /// Whose home consents.
+    /// Whose home consents, or does not any more.
     #[n(0)]
     pub unit: UnitPath,
     /// To what.

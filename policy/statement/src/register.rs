@@ -227,6 +227,13 @@ impl Register {
         by_unit.into_values().filter(gone).filter(recently).collect()
     }
 
+    /// Whether it has named anybody as a subordinate by the end of a period; `now` is judged at `today`.
+    #[must_use]
+    pub fn has_begun(&self, period: Period, today: Date) -> bool {
+        let last = period.last_day().unwrap_or(today);
+        self.entries.iter().any(|entry| entry.has_begun(last))
+    }
+
     /// What the register says last of a unit.
     #[must_use]
     pub fn last_of(&self, unit: &UnitId) -> Option<&RegisterEntry> {

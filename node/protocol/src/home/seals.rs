@@ -135,6 +135,13 @@ impl Seals {
         self.state = (!parts.is_empty()).then(|| Digest::of_parts(&parts));
     }
 
+    /// The day before which each kind is sealed that is.
+    pub(crate) fn days(&self) -> Vec<(KindId, Date)> {
+        let kinds: BTreeSet<&KindId> = self.held.keys().map(|(kind, ..)| kind).collect();
+        let day = |kind: &KindId| Some((kind.clone(), self.before(kind)?));
+        kinds.into_iter().filter_map(day).collect()
+    }
+
     /// The day before which a kind is sealed.
     pub(crate) fn before(&self, kind: &KindId) -> Option<Date> {
         self.sealed.of(kind)

@@ -19,7 +19,8 @@ use reeve_statement::unit::UnitId;
 
 use crate::bugs::Bug;
 use crate::node::Node;
-use crate::report::Reports;
+use crate::report::cut::{is_superior, newest};
+use crate::report::{Heard, Reports};
 use crate::rows::{self, HeardRow};
 use crate::trust::Standing;
 
@@ -27,9 +28,16 @@ use crate::trust::Standing;
 /// milliseconds: an hour is no flap of a line.
 const CONTACT_MS: i64 = 3_600_000;
 
+/// How long after a figure for its superior a subordinate has to give one for another class, in
+/// milliseconds: windows are seldom longer than an hour.
+const CLASS_MS: i64 = 3_600_000;
+
 /// How long a subordinate that is in contact again has to speak before its silence is told as such, in
 /// milliseconds.
 const SPEAK_MS: i64 = 30_000;
+
+/// How many periods back the newest one is looked for that is overdue: longer than the longest holidays.
+const OVERDUE_PERIODS: usize = 30;
 
 /// How many days back periods are looked for that nobody spoke of while this node was off.
 const LOOK_BACK_DAYS: i64 = 400;
@@ -96,6 +104,35 @@ impl Node {
             true => UnitState::Late,
             false => UnitState::NeverReported,
         }
+    }
+
+    /// The same for a class of recipients. Beside the superior's nobody need open one: how a subordinate
+    /// stands is said by its word to its superior, and one that gave a figure there, and an hour later
+    /// none to the class, does not tell the class.
+    pub(super) fn silent_of_class(
+        &self,
+        entry: &RegisterEntry,
+        indicator: &Indicator,
+        id: &FigureId,
+        period: Period,
+    ) -> UnitState {
+        let silent = self.silent_state(entry, indicator, period);
+        let word = self.word_to_superior(id, &entry.unit);
+        let (Some(heard), false) = (word, silent == UnitState::Revoked) else { return silent };
+        match &heard.row.said.body {
+            Body::Notice(notice) => notice.code.state().unwrap_or(UnitState::NoReport),
+            _ if opens_until(heard) <= self.context.now().wall => UnitState::Declined,
+            _ => UnitState::Awaited,
+        }
+    }
+
+    /// What a subordinate told its superior of the figure that is this one for another class; none: this
+    /// is the superior's, or it told nothing.
+    fn word_to_superior(&self, id: &FigureId, unit: &UnitId) -> Option<&Heard> {
+        let told = FigureId { class: Reports::class(), ..id.clone() };
+        let every = FigureId { period: None, ..told.clone() };
+        let of = |id: &FigureId| self.reports.heard.get(id)?.get(unit);
+        if is_superior(id) { None } else { newest(of(&told), of(&every)) }
     }
 
     /// Whether a subordinate is connected, or was heard of or connected after a moment.
@@ -210,7 +247,7 @@ impl Node {
     }
 
     /// The civil day at this unit at a moment.
-    pub(super) fn day_of(&self, moment: Timestamp) -> Date {
+    pub(crate) fn day_of(&self, moment: Timestamp) -> Date {
         let zone = jiff::tz::TimeZone::get(&self.settings.time_zone);
         let at = moment.to_jiff().unwrap_or_default();
         at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC)).date()
@@ -228,7 +265,9 @@ impl Node {
         let now = self.context.now().wall;
         let below = self.expected(period);
         let of_units = below.into_iter().map(|entry| self.deadline_of(entry, indicator, period));
-        let all = of_units.chain([self.deadline(indicator, period)]).flatten();
+        let below = self.expected(period).into_iter();
+        let of_classes = below.map(|it| self.word_to_superior(id, &it.unit).map(opens_until));
+        let all = of_units.chain(of_classes).chain([self.deadline(indicator, period)]).flatten();
         let deadlines: BTreeSet<Timestamp> = all.filter(|at| *at > now).collect();
         self.reports.deadlines.extend(deadlines.into_iter().map(|at| (at, id.clone())));
     }
@@ -311,6 +350,18 @@ impl Node {
         period.last_day().map(|_| period)
     }
 
+    /// The newest period of an indicator that this unit should have spoken of by now.
+    pub(super) fn last_overdue(&self, indicator: &Indicator) -> Option<Period> {
+        let mut period = Period::of(indicator.step, self.today());
+        for _ in 0..OVERDUE_PERIODS {
+            if self.is_overdue(indicator, period) && self.is_due(indicator, period) {
+                return Some(period);
+            }
+            period = period.previous();
+        }
+        None
+    }
+
     fn in_force_since(&self, indicator: &Indicator) -> Option<Date> {
         let definition = self.reports.definitions.get(&indicator.id)?;
         self.reports.in_force.get(definition).copied()
@@ -325,6 +376,11 @@ impl Node {
         let now = self.context.now().wall;
         expected && self.deadline(indicator, period).is_some_and(|at| at <= now)
     }
+}
+
+/// Until when a class may be told a figure that its superior was told.
+fn opens_until(heard: &Heard) -> Timestamp {
+    heard.row.received_at.plus_millis(CLASS_MS)
 }
 
 /// For how many days a reading of the present counts, if the indicator is of readings.

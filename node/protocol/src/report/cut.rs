@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reeve_crdt::indicator::{FigureError, OwnFigure};
+use reeve_crdt::indicator::{Engine, FigureError, OwnFigure};
 use reeve_policy::authz::{
     Action, Circumstances, Decision, Peer, Permit, Principal, Question, Refusal, Relation, Resource,
 };
@@ -210,6 +210,9 @@ impl Node {
             {
                 Outcome::Nothing
             }
+            Some(indicator) if !self.is_adopted(indicator) && self.stands(id, indicator) => {
+                Outcome::Nothing
+            }
             Some(indicator) if !self.is_adopted(indicator) => Outcome::NotAdopted,
             _ => self.outcome(id, look),
         }
@@ -291,7 +294,7 @@ impl Node {
         let state = told.unwrap_or(&fresh);
         let expected = self.expected(period);
         let own = self.own_figure(indicator, period);
-        let leaf = expected.is_empty();
+        let leaf = expected.is_empty() && !self.only_adds(indicator, period);
         let now = self.context.now().wall;
         let silent = match self.is_due(indicator, period) {
             true => Outcome::Silent(NoticeCode::NoReport),
@@ -351,6 +354,17 @@ impl Node {
         }
     }
 
+    /// Whether this unit had subordinates, and no source of its own ever said anything of what the
+    /// indicator counts: where all of them have left it has nothing to report, and says that they left.
+    fn only_adds(&self, indicator: &Indicator, period: Period) -> bool {
+        let keeps = |engine: &Engine| {
+            let own = engine.table(&indicator.id, period, self.today());
+            let sources = own.map_or(1, |own| own.sources_expected.unwrap_or(own.sources_known));
+            sources > 0 || !engine.periods(&indicator.id).is_empty()
+        };
+        self.was_superior(period) && !self.home.engine.as_ref().is_some_and(keeps)
+    }
+
     /// Whether anything was ever said or heard of a figure.
     pub(super) fn told(&self, id: &FigureId) -> bool {
         self.reports.figures.contains_key(id) || self.reports.heard.contains_key(id)
@@ -407,7 +421,7 @@ impl Node {
                     }
                     Some(Heard { input: Some(input), .. }) => Said::Figure(input),
                     Some(heard) => notice_of(&heard.row),
-                    None => Said::Nothing(self.silent_state(entry, indicator, period)),
+                    None => Said::Nothing(self.silent_of_class(entry, indicator, id, period)),
                 };
                 Subordinate {
                     unit: &entry.unit,
@@ -689,7 +703,7 @@ fn next_edition(last: Option<&FigureRow>) -> (u64, Option<Digest>) {
 }
 
 /// The later of what a unit said of one period and of every period.
-fn newest<'a>(one: Option<&'a Heard>, all: Option<&'a Heard>) -> Option<&'a Heard> {
+pub(super) fn newest<'a>(one: Option<&'a Heard>, all: Option<&'a Heard>) -> Option<&'a Heard> {
     match (one, all) {
         (Some(one), Some(all)) if all.row.issued_at > one.row.issued_at => Some(all),
         (Some(one), _) => Some(one),

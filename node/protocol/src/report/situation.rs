@@ -97,6 +97,12 @@ impl Node {
                 // What is shown is what would be sent.
                 Some(NoticeCode::NotAdopted)
             },
+            silent_sources: if own { self.silent_sources(definition, period) } else { Vec::new() },
+            sealed_before: self
+                .home
+                .seals
+                .before(&definition.kind)
+                .filter(|day| period.first_day().is_some_and(|first| first < *day)),
             coverage: coverage(&expected, &now.manifest),
             data_oldest: self.oldest(&id, &now.manifest),
             edition: row.map_or(0, |row| row.edition),

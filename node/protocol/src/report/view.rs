@@ -181,6 +181,8 @@ impl Node {
             ledger_root: frontier.root(),
             witnessed: self.view_witnessed(),
             equivocations: self.view_equivocations(),
+            sources: self.view_sources(),
+            sealed: self.home.seals.days(),
             forks: self.view_forks(),
             interrupted_imports: self.interrupted.values().cloned().collect(),
             queued_writes: self.home.queue.len(),

@@ -161,6 +161,8 @@ texts! {
     NoteRevised "situation.note_revised": "{0}: revised today, earlier periods: {1}, in all {2} ({3})", "{0}：今日修订的较早期间：{1}，合计 {2}（{3}）", "{0}: periodi precedenti rivisti oggi: {1}, in tutto {2} ({3})", "{0}: heute geänderte frühere Zeiträume: {1}, zusammen {2} ({3})";
     NotePopulation "situation.note_population": "population unknown (units: {0}); `reeve register set` enters it", "人口未知（单位数：{0}）；请用 `reeve register set` 登记", "popolazione non nota (unità: {0}); `reeve register set` la inserisce", "Bevölkerung unbekannt (Einheiten: {0}); `reeve register set` trägt sie ein";
     NoteUnnamed "situation.note_unnamed": "not in full, and not named: {0} more units", "未完整上报且未列名的单位还有：{0}", "non complete e non nominate: altre {0} unità", "nicht vollständig und nicht genannt: {0} weitere Einheiten";
+    NoteSealed "situation.note_sealed": "{0}: records before {1} were removed; the figure stands", "{0}：{1} 之前的记录已清除；数据不变", "{0}: i dati prima del {1} sono stati rimossi; il risultato resta", "{0}: Datensätze vor {1} wurden entfernt; die Zahl bleibt";
+    NoteSources "situation.note_sources": "no word from {0}:", "{0} 尚无消息：", "nessuna notizia da {0}:", "keine Nachricht von {0}:";
     NoteOwn "situation.note_own": "the unit's own tables as they are: they stay in this house", "本单位自有表的原样：不出本单位", "le tabelle proprie dell'unità così come sono: restano in questa sede", "die eigenen Tabellen der Einheit, wie sie sind: sie bleiben im Haus";
     NoteWithheld "situation.note_withheld": "not shown to you, by policy: {0} more indicators", "按政策不向您显示的指标还有：{0}", "non mostrati per policy: altri {0} indicatori", "laut Richtlinie nicht für Sie: {0} weitere Indikatoren";
 
@@ -205,6 +207,15 @@ texts! {
     LabelNotBelieved "status.not_believed": "NOT BELIEVED", "不被信任", "NON CREDUTO", "NICHT GEGLAUBT";
     LabelRefusedBy "status.refused_by": "REFUSED", "被拒绝", "RIFIUTATO", "ABGEWIESEN";
     RefusedByPeer "status.refused_by_peer": "by {0}: {1} ({2})", "由 {0} 拒绝：{1}（{2}）", "da {0}: {1} ({2})", "von {0}: {1} ({2})";
+    LabelSources "status.sources": "Sources", "数据来源", "Fonti", "Quellen";
+    SourceSilent "status.source_silent": "{0} ({1}): SILENT since {2}", "{0}（{1}）：自 {2} 起无消息", "{0} ({1}): TACE dal {2}", "{0} ({1}): STUMM seit {2}";
+    SourceNeverHeard "status.source_never_heard": "{0} ({1}): SILENT, never heard of", "{0}（{1}）：从未有消息", "{0} ({1}): TACE, mai sentita", "{0} ({1}): STUMM, nie gehört";
+    SourceAlive "status.source_alive": "{0} ({1}): alive, {2}", "{0}（{1}）：正常，{2}", "{0} ({1}): attiva, {2}", "{0} ({1}): lebt, {2}";
+    SourceOwes "status.source_owes": "{0} ({1}): has not closed {2}", "{0}（{1}）：尚未关闭 {2}", "{0} ({1}): non ha chiuso {2}", "{0} ({1}): hat {2} nicht abgeschlossen";
+    SourceClosed "status.source_closed": "{0} ({1}): last closed {2}", "{0}（{1}）：最近关闭 {2}", "{0} ({1}): ultimo giorno chiuso {2}", "{0} ({1}): zuletzt abgeschlossen {2}";
+    SourceNothing "status.source_nothing": "{0} ({1}): has closed nothing yet", "{0}（{1}）：尚未关闭任何期间", "{0} ({1}): non ha ancora chiuso nulla", "{0} ({1}): hat noch nichts abgeschlossen";
+    LabelSealed "status.sealed": "Sealed", "已封存", "Chiuso", "Versiegelt";
+    SealedTold "status.sealed_told": "{0} before {1}: older records were removed, figures stand", "{0}，{1} 之前：较早的记录已清除，数据不变", "{0} prima del {1}: i dati più vecchi sono stati rimossi, i risultati restano", "{0} vor {1}: ältere Datensätze wurden entfernt, Zahlen bleiben";
     LabelListensAt "status.listens_at": "Listens at", "监听地址", "In ascolto", "Lauscht an";
     LabelCatalogue "status.catalogue": "Catalogue", "指标目录", "Catalogo", "Katalog";
     NoCatalogue "status.no_catalogue": "none", "无", "nessuno", "keiner";
