@@ -18,8 +18,12 @@ the register, and the answer is written to ANSWER. Compare the application's key
 people told you over another channel: --key takes it, or how it begins (16 digits at least). Tell them the
 id of the federation, which is printed.
 
-Example:
-  reeve admit 016.request 016.answer --key 5f0c9a1277ab3d10 --level municipality --name it=Bergamo")]
+An auditor applies in the same way, for a unit id of its own. What it is certified for is to audit: it
+stands in no register, and `reeve audit watch` with its folder cosigns ledgers.
+
+Examples:
+  reeve admit 016.request 016.answer --key 5f0c9a1277ab3d10 --level municipality --name it=Bergamo
+  reeve admit court.request court.answer --key 5f0c9a1277ab3d10 --auditor --level court")]
 pub struct Arguments {
     /// The application, as `reeve request` wrote it
     #[arg(value_name = "REQUEST")]
@@ -30,6 +34,9 @@ pub struct Arguments {
     /// The key that was told, or how it begins
     #[arg(long, value_name = "KEY")]
     key: String,
+    /// Admit an auditor: it may read ledgers and cosign them, is not expected to report, and cannot
+    #[arg(long)]
+    auditor: bool,
     /// Name of the unit's level, such as municipality
     #[arg(long, default_value = "unit")]
     level: String,
@@ -73,6 +80,7 @@ pub fn run(
         },
         application: text,
         key: arguments.key.clone(),
+        auditor: arguments.auditor,
     };
     let line = node.admit(&order).map_err(|error| match error {
         NotDone::Failed(error) => error,
@@ -84,11 +92,16 @@ pub fn run(
     let federation = admitted.federation().map_err(failed)?.to_string();
     write(&arguments.answer, &line)?;
     let document = json!({ "unit": admitted.unit.to_string(), "federation": federation });
+    let next = if arguments.auditor {
+        "It cosigns ledgers with `reeve audit watch`."
+    } else {
+        "Its node reports by `reeve report export` and `reeve report import`."
+    };
     output.show(&document, || {
         format!(
             "{} is admitted; the answer is in {}.\n\
              Federation id, to be told over another channel: {}\n\
-             Its node reports by `reeve report export` and `reeve report import`.",
+             {next}",
             admitted.unit,
             arguments.answer.display(),
             plain(&federation)

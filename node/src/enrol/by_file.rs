@@ -11,7 +11,7 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{
-    CertificateRequest, Chain, Claims, Crl, CrlSet, Role, RootList, verify_chain,
+    Action, CertificateRequest, Chain, Claims, Crl, CrlSet, Role, RootList, verify_chain,
 };
 use reeve_statement::digest::FederationId;
 use reeve_statement::key::PublicKey;
@@ -205,8 +205,11 @@ impl Admitted {
         believed(&chain, Role::Authority, Some(&self.unit), Some(key.public()))?;
         believed(&superior, Role::Node, self.unit.parent().as_ref(), None)?;
         let authority = Authority::new(key, chain).map_err(HouseError::Issue)?;
+        // Who may not report has no reporting term.
+        let reports = authority.chain().leaf().actions().contains(Action::Report);
         let term = term_after(former.as_ref(), term)?;
-        let identity = own_certificates(house, &roots, &authority, Some(term), clerk)?;
+        let term = Some(term).filter(|_| reports);
+        let identity = own_certificates(house, &roots, &authority, term, clerk)?;
         for signed in &welcome.lists {
             let list = Crl::from_der(&signed.list).ok().zip(signed.issuer_chain().ok());
             if let Some((list, chain)) = list {

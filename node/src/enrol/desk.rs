@@ -7,7 +7,7 @@ use reeve_protocol::wire::SignedList;
 use reeve_statement::catalogue::Titles;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{
-    Certificate, CertificateRequest, Chain, CrlSet, Role, RootList, verify_chain,
+    Action, Certificate, CertificateRequest, Chain, CrlSet, Role, RootList, verify_chain,
 };
 use reeve_statement::digest::Digest;
 use reeve_statement::key::PublicKey;
@@ -69,6 +69,8 @@ struct Open {
     names: Titles,
     time_zone: Option<String>,
     label: Option<String>,
+    /// Whether it audits, and reports nothing.
+    auditor: bool,
     /// The reporting term of a new authority's first node.
     term: u64,
     expires: Timestamp,
@@ -197,6 +199,7 @@ impl EnrolDesk {
                 names: order.titles(),
                 time_zone: order.time_zone.clone(),
                 label: order.label.clone(),
+                auditor: false,
                 term,
                 expires,
                 secret: secret.clone(),
@@ -228,6 +231,11 @@ impl EnrolDesk {
         if place != Place::Subordinate || unit != application.unit {
             return Err(EnrolRefusal::OtherPlace.into());
         }
+        let held = self.certified.get(&unit).map(|held| held.actions().contains(Action::Report));
+        if let Some(reports) = held.filter(|reports| *reports == order.auditor) {
+            let was = if reports { "report" } else { "audit" };
+            return Err(OrderError::OtherTask { unit: unit.leaf().clone(), was });
+        }
         if let Some(zone) = order.order.time_zone.as_ref().filter(|it| !is_time_zone(it)) {
             return Err(OrderError::TimeZone { found: zone.clone() });
         }
@@ -240,6 +248,7 @@ impl EnrolDesk {
             names: order.order.titles(),
             time_zone: order.order.time_zone.clone(),
             label: None,
+            auditor: order.auditor,
             term,
             expires: clerk.now,
             secret: Secret::new(clerk.entropy().draw().map_err(HouseError::Entropy)?),
@@ -398,9 +407,11 @@ impl EnrolDesk {
         clerk: &mut Clerk<'_>,
     ) -> Result<(PublicKey, Step), EnrolRefusal> {
         let request = read_request(request, Role::Authority, &open.unit)?;
+        let (unit, level, key) = (open.unit.leaf(), open.level.as_str(), *request.key());
         let chain = match self.certified.get(&open.unit) {
-            Some(held) => authority.subordinate_anew(held, &open.level, *request.key(), clerk),
-            None => authority.subordinate(open.unit.leaf(), &open.level, *request.key(), clerk),
+            Some(held) => authority.subordinate_anew(held, level, key, clerk),
+            None if open.auditor => authority.auditor(unit, level, key, clerk),
+            None => authority.subordinate(unit, level, key, clerk),
         };
         let chain = chain.map_err(|_| EnrolRefusal::Failed)?;
         let encoded = chain.to_cbor();

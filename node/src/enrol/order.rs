@@ -56,6 +56,9 @@ pub struct AdmissionOrder {
     pub application: String,
     /// The key that was told over another channel, or how it begins.
     pub key: String,
+    /// Whether it audits, and reports nothing.
+    #[serde(default)]
+    pub auditor: bool,
 }
 
 impl InviteOrder {
@@ -160,6 +163,16 @@ pub enum OrderError {
     OwnUnit {
         /// The unit.
         unit: UnitId,
+    },
+    /// An auditor was to report, or a unit that reports to audit.
+    #[error(
+        "{unit} was certified to {was} before: an auditor reports nothing, and has a unit id of its own"
+    )]
+    OtherTask {
+        /// The unit.
+        unit: UnitId,
+        /// What it was certified for.
+        was: &'static str,
     },
     /// A further node was ordered for another unit.
     #[error("a further node of this home belongs to unit {own}, not {found}")]

@@ -102,7 +102,7 @@ impl Root {
         clerk: &mut Clerk<'_>,
     ) -> Result<Chain, HouseError> {
         let issuer = Issuer::new(&self.certificate, &self.key)?;
-        let certificate = certify(&issuer, (unit, level, key), None, clerk)?;
+        let certificate = certify(&issuer, (unit, level, key), Actions::all(), None, clerk)?;
         Ok(Chain::new(certificate, Vec::new())?)
     }
 
@@ -200,8 +200,24 @@ impl Authority {
         key: PublicKey,
         clerk: &mut Clerk<'_>,
     ) -> Result<Chain, HouseError> {
-        let certificate = certify(&self.issuer()?, (unit, level, key), None, clerk)?;
-        self.below(certificate)
+        let whom = (unit, level, key);
+        self.below(certify(&self.issuer()?, whom, Actions::all(), None, clerk)?)
+    }
+
+    /// Certifies the authority of a unit directly below that audits and reports nothing: neither it nor
+    /// anything that it certifies may do more, and it has no units below it.
+    ///
+    /// # Errors
+    /// As [`Authority::subordinate`].
+    pub fn auditor(
+        &self,
+        unit: &UnitId,
+        level: &str,
+        key: PublicKey,
+        clerk: &mut Clerk<'_>,
+    ) -> Result<Chain, HouseError> {
+        let whom = (unit, level, key);
+        self.below(certify(&self.issuer()?, whom, of_auditor(), None, clerk)?)
     }
 
     /// Certifies the authority of a unit directly below that joins anew, in place of the one that was
@@ -220,14 +236,17 @@ impl Authority {
         let unit = claims.map(|claims| claims.unit.leaf().clone());
         let unit =
             unit.ok_or_else(|| IssueError::NotAnAuthority { subject: held.subject().to_owned() })?;
+        let actions = held.actions().clone();
         if *held.key() == key {
-            return self.subordinate(&unit, level, key, clerk);
+            let whom = (&unit, level, key);
+            return self.below(certify(&self.issuer()?, whom, actions, None, clerk)?);
         }
         let way = Way::Replaced { loss: Loss::JoinedAnew, at: clerk.second() };
         let step = Step { previous: held.key().to_bytes(), way };
         let succession = Succession::after(step, claims.and_then(|it| it.succession.as_ref()));
         let issuer = self.issuer()?;
-        let certificate = certify(&issuer, (&unit, level, key), Some(succession), clerk)?;
+        let whom = (&unit, level, key);
+        let certificate = certify(&issuer, whom, actions, Some(succession), clerk)?;
         self.below(certificate)
     }
 
@@ -341,20 +360,27 @@ impl Authority {
     }
 }
 
+/// What an auditor may do, and all that it may.
+fn of_auditor() -> Actions {
+    [reeve_statement::cert::Action::Audit].into_iter().collect()
+}
+
 fn certify(
     issuer: &Issuer<'_>,
     (unit, level, key): (&UnitId, &str, PublicKey),
+    actions: Actions,
     succession: Option<Succession>,
     clerk: &mut Clerk<'_>,
 ) -> Result<Certificate, HouseError> {
     let stamp = clerk.stamp(clerk.lifetimes.authority_days, Some(issuer.certificate()))?;
     let levels = issuer.certificate().levels_below().unwrap_or(0);
+    let left = levels.checked_sub(1).ok_or(IssueError::NoLevelLeft)?;
     let grant = AuthorityGrant {
         unit: unit.clone(),
         level: level.to_owned(),
         key,
-        actions: Actions::all(),
-        levels_below: levels.checked_sub(1).ok_or(IssueError::NoLevelLeft)?,
+        levels_below: if actions == of_auditor() { 0 } else { left },
+        actions,
     };
     Ok(issuer.authority_after(&grant, succession, &stamp)?)
 }
