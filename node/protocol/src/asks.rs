@@ -11,6 +11,7 @@ use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::statement::StatementKind;
 use reeve_statement::unit::UnitPath;
 
+use crate::audited::TreeFor;
 use crate::consent::Adopt;
 use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{OPS_PER_ASK, QUEUED_TASKS, Task};
@@ -56,6 +57,13 @@ pub(crate) enum AskedLoad {
     },
     Request(Digest),
     Cosigned(AskId),
+    Tree {
+        ask: AskId,
+        term: u64,
+        size: u64,
+        nodes: Vec<NodeAddress>,
+        what: TreeFor,
+    },
 }
 
 /// Who waits for a proof.
@@ -186,6 +194,8 @@ impl Node {
                 (Action::ReadSent, node())
             }
             Question::Checkpoint
+            | Question::CheckpointAt(_)
+            | Question::TakeCosignature(_)
             | Question::Inclusion { .. }
             | Question::Cosigned { .. }
             | Question::Equivocations
@@ -251,6 +261,7 @@ impl Node {
             | Question::TakeLetter(_)
             | Question::Expire { .. }
             | Question::Erase { .. }
+            | Question::TakeCosignature(_)
                 if self.short =>
             {
                 self.context.reply(ask, Answer::Failed(Failure::NoSpace));
@@ -329,8 +340,9 @@ impl Node {
             Question::Metrics => Answer::Metrics(self.context.counters.clone()),
             Question::Checkpoint => Answer::Checkpoint(self.ledger.checkpoint(&self.settings.key)),
             Question::Cosigned { term: None, after: None } => {
-                let newest = self.witnessing.cosigned(self.ledger.term());
-                Answer::Cosigned(newest.cloned().map(Box::new))
+                let newest = self.witnessing.newest(self.ledger.term());
+                let newest = newest.cloned().map(|row| self.witnessing.joined(row));
+                Answer::Cosigned(newest.map(Box::new))
             }
             Question::Equivocations => {
                 Answer::Equivocations(self.witnessing.proven().cloned().collect())
@@ -338,6 +350,7 @@ impl Node {
             Question::Evidence => Answer::Evidence {
                 catalogue: self.reports.catalogue.as_ref().map(|(digest, _)| *digest),
                 lists: self.trust.lists().map(|signed| signed.list.clone()).collect(),
+                chain: Box::new(self.settings.chain.clone()),
             },
             Question::Catalogue => Answer::Catalogue(
                 self.reports.catalogue.as_ref().map(|(_, catalogue)| Box::new(catalogue.clone())),
@@ -444,6 +457,10 @@ impl Node {
                 self.asked_loads.insert(load, AskedLoad::Cosigned(ask));
             }
             Question::Tile(tile) => self.load_tile(ask, tile),
+            Question::CheckpointAt(size) => {
+                self.load_tree(ask, self.ledger.term(), size, TreeFor::Checkpoint);
+            }
+            Question::TakeCosignature(given) => self.take_cosignature(ask, &given),
             Question::Publish(bytes) => self.publish(ask, StatementKind::Catalogue, bytes),
             Question::Declare(bytes) => self.publish(ask, StatementKind::Declaration, bytes),
             _ => self.context.reply(ask, Answer::Failed(Failure::NotFound("answer"))),
@@ -550,6 +567,9 @@ impl Node {
             }
             (AskedLoad::Tile { ask, tile }, Loaded::Values(values)) => {
                 self.on_tile(ask, tile, values);
+            }
+            (AskedLoad::Tree { ask, term, size, nodes, what }, Loaded::Values(values)) => {
+                self.on_tree(ask, (term, size), nodes, what, values);
             }
             (AskedLoad::Proof { to, index, size, nodes }, Loaded::Values(values)) => {
                 self.prove(to, index, size, &nodes, values);

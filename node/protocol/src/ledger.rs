@@ -45,6 +45,11 @@ impl Ledger {
         self.term
     }
 
+    /// Its name.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     pub(crate) fn restore(&mut self, frontier: Frontier) {
         self.frontier = frontier;
     }

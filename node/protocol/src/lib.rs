@@ -26,6 +26,7 @@
 
 mod around;
 mod asks;
+mod audited;
 pub mod authorities;
 pub mod bugs;
 pub mod consent;

@@ -11,6 +11,7 @@ use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Action, Person, Refusal as Declined};
 use reeve_statement::calendar::Calendar;
 use reeve_statement::catalogue::{Catalogue, RecipientClass, Titles};
+use reeve_statement::cert::Chain;
 use reeve_statement::digest::Digest;
 use reeve_statement::limits::TEXT_BYTES;
 use reeve_statement::names::{FieldId, IndicatorId, KindId};
@@ -192,6 +193,10 @@ pub enum Question {
     Evidence,
     /// The newest ledger checkpoint.
     Checkpoint,
+    /// A checkpoint of the present ledger as it was with so many entries, signed.
+    CheckpointAt(u64),
+    /// Keep an auditor's cosignature of a checkpoint of this node.
+    TakeCosignature(Box<Cosignature>),
     /// A tile of a ledger.
     Tile(Tile),
     /// A proof that a statement is in the ledger.
@@ -311,6 +316,17 @@ pub enum Question {
     },
 }
 
+/// What an auditor hands back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosignature {
+    /// The checkpoint, as this node signed it.
+    pub checkpoint: String,
+    /// The auditor's signature line, with its line ending (C2SP tlog-cosignature).
+    pub line: String,
+    /// The auditor's chain of certificates, leaf first.
+    pub chain: Chain,
+}
+
 /// What an import does with a record that is there already and says something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImportMode {
@@ -408,6 +424,8 @@ pub enum Answer {
         catalogue: Option<Digest>,
         /// The revocation lists at hand (DER).
         lists: Vec<Vec<u8>>,
+        /// This node's chain of certificates.
+        chain: Box<Chain>,
     },
     /// A proof's hashes, from the leaf up.
     Proof(Vec<Digest>),

@@ -330,6 +330,10 @@ impl Node {
                 let row = from_slice("cosigned checkpoint", value, ROW_BYTES).ok()?;
                 self.witnessing.restore_cosigned(row);
             }
+            _ if key.starts_with(rows::AUDITED) => {
+                let row = from_slice("cosigned checkpoint", value, ROW_BYTES).ok()?;
+                self.witnessing.restore_audited(row);
+            }
             rows::FROM_BACKUP => self.restore_from_backup(value)?,
             _ if key.starts_with(KNOWN) => self.restore_authority(value)?,
             _ if key.starts_with(AROUND) => self.restore_around(value)?,

@@ -41,6 +41,8 @@ pub const DECLARATION: &[u8] = b"declared/";
 pub const NEWCOMER: &[u8] = b"newcomer/";
 /// Under [`META`]: the newest of this node's own checkpoints that a witness has cosigned.
 pub const NEWEST_COSIGNED: &[u8] = b"cosigned";
+/// Under [`META`]: the newest of this node's own checkpoints that an auditor has cosigned, by its unit.
+pub const AUDITED: &[u8] = b"audited/";
 /// What another node of this home told of its office, by the key that a row has there.
 pub const OFFICE: &[u8] = b"office/";
 /// Peers that were admitted, by node key (*restored*).
@@ -493,6 +495,24 @@ pub struct CosignedRow {
     /// Size of the checkpoint of this term that was cosigned before it; 0: none.
     #[n(7)]
     pub before: u64,
+    /// Others who cosigned it; their lines follow in the note.
+    #[n(8)]
+    pub also: Option<Vec<Cosigner>>,
+}
+
+/// One more witness of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Cosigner {
+    /// Which unit's node cosigned it.
+    #[n(0)]
+    pub unit: UnitPath,
+    /// When, by its own clock.
+    #[n(1)]
+    pub at: Timestamp,
+    /// Its chain of certificates, leaf first.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub chain: Vec<u8>,
 }
 
 /// The proof that a subordinate keeps two ledgers of one term.

@@ -31,6 +31,7 @@ use reeve_statement::statement::{Audience, Witnessed};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::audited::AUDITORS;
 use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::ledger::node_key;
@@ -47,7 +48,7 @@ pub const WITNESS_MS: u64 = 10_000;
 const COSIGN_MS: i64 = 1_000;
 
 /// Longest note that is cosigned, in bytes: a checkpoint with a dozen signatures.
-const NOTE_BYTES: usize = 4 * 1024;
+pub(crate) const NOTE_BYTES: usize = 4 * 1024;
 
 /// What this node has cosigned, and what was cosigned for it.
 #[derive(Debug, Default)]
@@ -63,6 +64,8 @@ pub(crate) struct Witnessing {
     /// What this node cosigned last, by subordinate.
     below: BTreeMap<UnitId, WitnessedRow>,
     proven: BTreeMap<(UnitPath, u64), EquivocationRow>,
+    /// The newest of this node's checkpoints that each auditor has cosigned.
+    pub(crate) audited: BTreeMap<UnitPath, CosignedRow>,
 }
 
 /// A checkpoint that waits for the nodes of its proof.
@@ -107,9 +110,41 @@ impl Witnessing {
         self.proven.values()
     }
 
-    /// The newest checkpoint of a term's ledger that was cosigned.
-    pub(crate) fn cosigned(&self, term: u64) -> Option<&CosignedRow> {
+    /// The newest checkpoint of a term's ledger that the superior cosigned.
+    fn cosigned(&self, term: u64) -> Option<&CosignedRow> {
         self.cosigned.as_ref().filter(|row| row.term == term)
+    }
+
+    /// The newest checkpoint of a term's ledger that anybody cosigned; of two of one size the superior's.
+    pub(crate) fn newest(&self, term: u64) -> Option<&CosignedRow> {
+        let rows = self.audited.values().chain(&self.cosigned).filter(|row| row.term == term);
+        rows.max_by_key(|row| row.size)
+    }
+
+    /// A row with what auditors said last, if it was of the same checkpoint.
+    pub(crate) fn joined(&self, mut row: CosignedRow) -> CosignedRow {
+        self.audited.values().for_each(|other| row.join(other));
+        row
+    }
+
+    /// The largest of the checkpoints known here that is smaller than this one and was cosigned; 0: none.
+    pub(crate) fn cosigned_before(&self, term: u64, size: u64) -> u64 {
+        let rows = self.audited.values().chain(&self.cosigned).filter(|row| row.term == term);
+        rows.map(|row| row.size).filter(|of| *of < size).max().unwrap_or(0)
+    }
+
+    pub(crate) fn restore_audited(&mut self, row: CosignedRow) {
+        self.audited.insert(row.witness.clone(), row);
+    }
+
+    /// Where there are too many auditors, forgets the one that came longest ago.
+    pub(crate) fn forget_oldest_auditor(&mut self) -> Option<UnitPath> {
+        if self.audited.len() <= AUDITORS {
+            return None;
+        }
+        let oldest = self.audited.values().min_by_key(|row| row.at)?.witness.clone();
+        self.audited.remove(&oldest);
+        Some(oldest)
     }
 }
 
@@ -121,7 +156,7 @@ impl Node {
     }
 
     pub(crate) fn view_witnessed(&self) -> Option<(u64, UnitPath, Timestamp)> {
-        let row = self.witnessing.cosigned(self.ledger.term())?;
+        let row = self.witnessing.newest(self.ledger.term())?;
         Some((row.size, row.witness.clone(), row.at))
     }
 
@@ -244,17 +279,18 @@ impl Node {
         let at = name.and_then(|name| verify_cosignature(&note, &name, signer.key()).ok()?);
         let Some(at) = at else { return "bad_cosignature" };
         let Showing { term, size, root, .. } = showing;
-        let before = self.witnessing.cosigned(term).map_or(0, |row| row.size);
+        let before = self.witnessing.cosigned_before(term, size);
         let witness = signer.unit().clone();
-        let row = CosignedRow { term, size, root, note, witness, at, chain, before };
-        let kept = to_vec(&row);
-        self.context.persist(rows::placed(rows::COSIGNED, term, size), Some(kept.clone()));
-        self.context.persist(rows::key(rows::META, &[rows::NEWEST_COSIGNED]), Some(kept));
+        let row = CosignedRow { term, size, root, note, witness, at, chain, before, also: None };
+        let joined = self.witnessing.joined(row.clone());
+        self.context.persist(rows::placed(rows::COSIGNED, term, size), Some(to_vec(&joined)));
+        let newest = rows::key(rows::META, &[rows::NEWEST_COSIGNED]);
+        self.context.persist(newest, Some(to_vec(&row)));
         self.witnessing.cosigned = Some(row);
         "cosigned"
     }
 
-    fn witness_name(&self, unit: &UnitPath) -> Option<WitnessName> {
+    pub(crate) fn witness_name(&self, unit: &UnitPath) -> Option<WitnessName> {
         let name = dns_name(unit, self.settings.roots.domain()).ok()?;
         WitnessName::of(&name).ok()
     }

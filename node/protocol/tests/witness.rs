@@ -14,7 +14,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use reeve_protocol::effect::Channel;
-use reeve_protocol::local::{Answer, Question, Status};
+use reeve_protocol::local::{Answer, Cosignature, Failure, Question, Status};
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::{CosignedRow, EquivocationRow, WitnessedRow};
 use reeve_protocol::wire::{
@@ -22,16 +22,19 @@ use reeve_protocol::wire::{
 };
 use reeve_protocol::witness::WITNESS_MS;
 use reeve_protocol::{NodeKey, rows};
-use reeve_sim::registry::node_key;
+use reeve_sim::registry::{key, node_key, stamp};
 use reeve_statement::cbor::{from_slice, to_vec};
-use reeve_statement::cert::Chain;
 use reeve_statement::cert::name::dns_name;
+use reeve_statement::cert::{Action, Actions, Chain, Issuer, NodeGrant};
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
-use reeve_statement::ledger::cosignature::{WitnessName, verify_cosignature};
+use reeve_statement::ledger::cosignature::{
+    WitnessName, claimed_witnesses, cosign, verify_cosignature,
+};
 use reeve_statement::ledger::equivocation::Equivocation;
 use reeve_statement::ledger::{Frontier, NodeAddress, consistency_proof, leaf_hash};
+use reeve_statement::time::Timestamp;
 use world::hostile::Hostile;
 use world::{CATALOGUE, World, operator, unit};
 
@@ -354,4 +357,182 @@ fn only_subordinates_are_cosigned() {
     let answer = stranger.frame(&mut world, nation, Channel::Ledger, message);
     assert_eq!(decode(&answer), Ok(LedgerAnswer::Refused(Refusal::OutOfPlace)));
     assert!(all::<WitnessedRow>(&world, nation, rows::WITNESSED).iter().all(|row| row.term == 1));
+}
+
+/// The chain of a unit's node that may do this and nothing else.
+fn auditor(world: &mut World, path: &str, actions: &[Action]) -> Chain {
+    let path = unit(path);
+    let (authority, above) = world.registry.authority(&path);
+    let signer = world.registry.authority_key(&path);
+    let grant = NodeGrant {
+        label: "auditor".to_owned(),
+        key: key(&format!("auditor {path}")).public(),
+        actions: actions.iter().copied().collect::<Actions>(),
+        term: None,
+    };
+    let issuer = Issuer::new(&authority, &signer).unwrap();
+    let leaf = issuer.node(&grant, &stamp(&format!("auditor {path}"))).unwrap();
+    Chain::new(leaf, [vec![authority], above].concat()).unwrap()
+}
+
+fn checkpoint(world: &mut World, at: NodeKey, size: Option<u64>) -> Result<String, Failure> {
+    let question = size.map_or(Question::Checkpoint, Question::CheckpointAt);
+    match world.ask(at, operator(), question) {
+        Answer::Checkpoint(note) => Ok(note),
+        Answer::Failed(failure) => Err(failure),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the auditor of a unit hands back for a checkpoint, so many milliseconds from now.
+fn cosignature(world: &World, path: &str, chain: &Chain, note: &str, ahead: i64) -> Cosignature {
+    let name = dns_name(&unit(path), world.registry.roots.domain()).unwrap();
+    let name = WitnessName::of(&name).unwrap();
+    let at = world.time().wall.plus_millis(ahead);
+    let line = cosign(note, &name, &key(&format!("auditor {path}")), at).unwrap();
+    Cosignature { checkpoint: note.to_owned(), line, chain: chain.clone() }
+}
+
+fn hand_back(world: &mut World, at: NodeKey, given: Cosignature) -> Result<(), Refusal> {
+    match world.ask(at, operator(), Question::TakeCosignature(Box::new(given))) {
+        Answer::Done => Ok(()),
+        Answer::Failed(Failure::Refused(refusal)) => Err(refusal),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_first_unit_keeps_what_auditors_cosign_and_shows_it_beside_the_superior_s() {
+    let (mut world, nation, region) = pair();
+    let court = auditor(&mut world, "court", &[Action::Audit]);
+    let second = auditor(&mut world, "it/05", &[Action::Audit]);
+    world.put_case(region, "c1", DAY, "f");
+    world.pass(LATER);
+    for host in [nation, region] {
+        let note = checkpoint(&mut world, host, None).unwrap();
+        let size = Checkpoint::parse_unverified(&note).unwrap().size;
+        for (path, chain) in [("court", &court), ("it/05", &second)] {
+            let given = cosignature(&world, path, chain, &note, 0);
+            hand_back(&mut world, host, given.clone()).unwrap();
+            // Once more: it is there already.
+            hand_back(&mut world, host, given).unwrap();
+        }
+        let told = status(&mut world, host);
+        let auditors: Vec<_> = told.auditors.iter().map(|it| (it.0, it.1.to_string())).collect();
+        assert_eq!(auditors, [(size, "court".to_owned()), (size, "it/05".to_owned())]);
+        assert_eq!(told.witnessed.unwrap().0, size);
+        let rows: Vec<CosignedRow> = all(&world, host, rows::COSIGNED);
+        let row = rows.iter().find(|row| row.size == size).unwrap();
+        let names = claimed_witnesses(&row.note).unwrap();
+        let also = row.also.as_ref().unwrap();
+        assert_eq!(names.len(), also.len() + 1);
+        for (unit, chain) in
+            also.iter().map(|it| (&it.unit, &it.chain)).chain([(&row.witness, &row.chain)])
+        {
+            let name = dns_name(unit, world.registry.roots.domain()).unwrap();
+            let chain = Chain::from_cbor(chain).unwrap();
+            let name = WitnessName::of(&name).unwrap();
+            assert!(verify_cosignature(&row.note, &name, chain.leaf().key()).unwrap().is_some());
+        }
+    }
+    // The superior goes on cosigning, and both are there after a restart.
+    world.put_case(region, "c2", DAY, "f");
+    world.pass(LATER);
+    let before = status(&mut world, region);
+    assert_eq!(before.witnessed.as_ref().unwrap().1, unit("it"));
+    world.restart_now("it/03", "1", Some(1));
+    let after = status(&mut world, region);
+    assert_eq!((after.witnessed, after.auditors), (before.witnessed, before.auditors));
+}
+
+#[test]
+fn only_auditors_cosign_only_what_the_node_signed_and_never_back_in_time() {
+    let (mut world, nation, region) = pair();
+    let court = auditor(&mut world, "court", &[Action::Audit]);
+    world.put_case(region, "c1", DAY, "f");
+    world.pass(LATER);
+    let note = checkpoint(&mut world, nation, None).unwrap();
+    let size = Checkpoint::parse_unverified(&note).unwrap().size;
+    let good = cosignature(&world, "court", &court, &note, 0);
+
+    for (path, actions, expected) in [
+        ("court/a", &[Action::Audit, Action::Report][..], Refusal::NoRight),
+        ("court/b", &[Action::Query], Refusal::NoRight),
+        ("it", &[Action::Audit], Refusal::NoRight),
+    ] {
+        let chain = auditor(&mut world, path, actions);
+        let given = cosignature(&world, path, &chain, &note, 0);
+        assert_eq!(hand_back(&mut world, nation, given), Err(expected), "{path}");
+    }
+    let altered = good.line.replacen("court", "caurt", 1);
+    let two = format!("{0}{0}", good.line);
+    let changed = note.replacen(&format!("\n{size}\n"), &format!("\n{}\n", size + 1), 1);
+    let elsewhere = checkpoint(&mut world, region, None).unwrap();
+    for (given, expected) in [
+        (Cosignature { line: altered, ..good.clone() }, Refusal::BadSignature),
+        (Cosignature { line: two, ..good.clone() }, Refusal::Malformed),
+        (Cosignature { line: String::new(), ..good.clone() }, Refusal::Malformed),
+        (Cosignature { checkpoint: changed, ..good.clone() }, Refusal::BadSignature),
+        (Cosignature { checkpoint: "x".repeat(9_000), ..good.clone() }, Refusal::Malformed),
+        (cosignature(&world, "court", &court, &elsewhere, 0), Refusal::OldTerm),
+        (cosignature(&world, "court", &court, &note, 600_000), Refusal::ClockSkew),
+    ] {
+        assert_eq!(hand_back(&mut world, nation, given), Err(expected));
+    }
+    // A node with this key that keeps another ledger has signed this; the store here knows of none.
+    let origin = origin(&world, "it", 1);
+    let own = node_key(&unit("it"), "1");
+    let forked = Checkpoint { origin, size, root: Digest::of(b"another") }.sign(&own);
+    let given = cosignature(&world, "court", &court, &forked, 0);
+    assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::LedgerForked));
+    let larger = Checkpoint::parse_unverified(&note).unwrap();
+    let larger = Checkpoint { size: size + 9, ..larger }.sign(&own);
+    let given = cosignature(&world, "court", &court, &larger, 0);
+    assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::LedgerRegressed));
+    assert!(status(&mut world, nation).auditors.is_empty(), "none of it was kept");
+
+    hand_back(&mut world, nation, good).unwrap();
+    let earlier = checkpoint(&mut world, nation, Some(size - 1)).unwrap();
+    let given = cosignature(&world, "court", &court, &earlier, 2_000);
+    assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::OldVersion));
+    let given = cosignature(&world, "court", &court, &note, -2_000);
+    assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::OldVersion));
+}
+
+#[test]
+fn an_earlier_size_is_signed_again_as_it_was() {
+    let (mut world, nation, region) = pair();
+    world.put_case(region, "c1", DAY, "f");
+    world.pass(LATER);
+    let mut before = Vec::new();
+    for case in 2..5 {
+        before.push(checkpoint(&mut world, nation, None).unwrap());
+        world.put_case(region, &format!("c{case}"), DAY, "f");
+        world.pass(LATER);
+    }
+    for note in before {
+        let size = Checkpoint::parse_unverified(&note).unwrap().size;
+        assert_eq!(checkpoint(&mut world, nation, Some(size)), Ok(note));
+    }
+    let missing = checkpoint(&mut world, nation, Some(10_000)).unwrap_err();
+    assert!(matches!(missing, Failure::NotFound(_)), "{missing}");
+}
+
+#[test]
+fn of_more_auditors_than_are_kept_the_one_that_came_longest_ago_goes() {
+    let (mut world, nation, _) = pair();
+    world.pass(LATER);
+    let note = checkpoint(&mut world, nation, None).unwrap();
+    let mut came: Vec<(Timestamp, String)> = Vec::new();
+    for number in 0..20 {
+        let path = format!("court/{number}");
+        let chain = auditor(&mut world, &path, &[Action::Audit]);
+        let given = cosignature(&world, &path, &chain, &note, 0);
+        came.push((world.time().wall, path));
+        hand_back(&mut world, nation, given).unwrap();
+        world.pass(2_000);
+    }
+    let kept = status(&mut world, nation).auditors;
+    assert_eq!(kept.len(), 16);
+    assert!(kept.iter().all(|(_, unit, _)| came[4..].iter().any(|it| it.1 == unit.to_string())));
 }

@@ -147,24 +147,66 @@ pub struct Cosigned {
     pub chain: String,
     /// Size of the checkpoint that was cosigned before it; 0: none.
     pub before: u64,
+    /// Others who cosigned it: their signatures follow in the note.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<CosignerView>,
+}
+
+/// One more witness of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CosignerView {
+    /// Which unit's node cosigned it.
+    pub witness: String,
+    /// When, by its own clock.
+    pub at: String,
+    /// Its chain of certificates, leaf first, in PEM.
+    pub chain: String,
 }
 
 impl Cosigned {
     /// The document for a row.
     #[must_use]
     pub fn of(row: &CosignedRow) -> Self {
-        let chain = Chain::from_cbor(&row.chain);
+        // Kept as it was shown; what cannot be read proves nothing, and says so by being empty.
+        let pem = |chain: &[u8]| Chain::from_cbor(chain).map(|it| it.to_pem()).unwrap_or_default();
+        let also = row.also.iter().flatten().map(|cosigner| CosignerView {
+            witness: cosigner.unit.to_string(),
+            at: cosigner.at.to_string(),
+            chain: pem(&cosigner.chain),
+        });
         Self {
             term: row.term,
             size: row.size,
             checkpoint: row.note.clone(),
             witness: row.witness.to_string(),
             at: row.at.to_string(),
-            // Kept as it was shown; what cannot be read proves nothing, and says so by being empty.
-            chain: chain.map(|chain| chain.to_pem()).unwrap_or_default(),
+            chain: pem(&row.chain),
             before: row.before,
+            also: also.collect(),
         }
     }
+}
+
+/// By whose key a ledger is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerSigner {
+    /// The node's chain of certificates, leaf first, in PEM.
+    pub chain: String,
+    /// The revocation lists that it holds, in PEM.
+    #[serde(default)]
+    pub lists: Vec<String>,
+}
+
+/// An auditor's cosignature of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CosignatureGiven {
+    /// The checkpoint, as the node signed it.
+    pub checkpoint: String,
+    /// The auditor's signature line, with its line ending (C2SP tlog-cosignature).
+    pub cosignature: String,
+    /// The auditor's chain of certificates, leaf first, in PEM.
+    pub chain: String,
 }
 
 /// The file for the proof that a unit keeps two ledgers.

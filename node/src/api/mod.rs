@@ -20,9 +20,9 @@ pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };
 pub use house::{
-    ActView, AdoptRequest, Adoptions, CatalogueView, Consented, Cosigned, Evidence, IndicatorView,
-    IssuedEntry, MemberRequest, Periods, PolicyState, Proof, ProposalView, Published, SentEntry,
-    equivocation_file,
+    ActView, AdoptRequest, Adoptions, CatalogueView, Consented, CosignatureGiven, Cosigned,
+    CosignerView, Evidence, IndicatorView, IssuedEntry, LedgerSigner, MemberRequest, Periods,
+    PolicyState, Proof, ProposalView, Published, SentEntry, equivocation_file,
 };
 pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};

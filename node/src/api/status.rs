@@ -7,6 +7,7 @@ use reeve_protocol::declared::Declared;
 use reeve_protocol::local::{ForkStatus, PeerStatus, SourceStatus, Status, SubordinateStatus};
 use reeve_statement::cert::Followed;
 use reeve_statement::time::Timestamp;
+use reeve_statement::unit::UnitPath;
 use serde::{Deserialize, Serialize};
 
 use super::records::Ended;
@@ -155,6 +156,12 @@ pub struct SealedView {
     pub before: String,
 }
 
+impl From<&(u64, UnitPath, Timestamp)> for WitnessedView {
+    fn from((size, by, at): &(u64, UnitPath, Timestamp)) -> Self {
+        Self { size: *size, by: by.to_string(), at: at.to_string() }
+    }
+}
+
 /// A subordinate that is proven to keep two ledgers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquivocationView {
@@ -298,6 +305,9 @@ pub struct StatusView {
     /// The checkpoint of it that a witness has cosigned last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub witnessed: Option<WitnessedView>,
+    /// What auditors have cosigned of it, each its last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub auditors: Vec<WitnessedView>,
     /// Subordinates that are proven to keep two ledgers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub equivocations: Vec<EquivocationView>,
@@ -471,11 +481,8 @@ impl StatusView {
             short_of_space: status.short_of_space,
             ledger_size: status.ledger_size,
             ledger_root: status.ledger_root.to_string(),
-            witnessed: status.witnessed.as_ref().map(|(size, by, at)| WitnessedView {
-                size: *size,
-                by: by.to_string(),
-                at: at.to_string(),
-            }),
+            witnessed: status.witnessed.as_ref().map(WitnessedView::from),
+            auditors: status.auditors.iter().map(WitnessedView::from).collect(),
             equivocations: status
                 .equivocations
                 .iter()

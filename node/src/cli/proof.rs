@@ -337,8 +337,11 @@ impl<'c> Collecting<'c> {
     fn witness(&mut self, cosigned: &Cosigned) {
         let name = Digest::of(cosigned.checkpoint.as_bytes()).to_string();
         self.in_folder(CHECKPOINTS, &name, cosigned.checkpoint.clone().into_bytes());
-        let digest = Digest::of(cosigned.chain.as_bytes());
-        self.in_folder(WITNESSES, &digest.to_string(), cosigned.chain.clone().into_bytes());
+        let also = cosigned.also.iter().map(|it| &it.chain);
+        for chain in core::iter::once(&cosigned.chain).chain(also) {
+            let digest = Digest::of(chain.as_bytes());
+            self.in_folder(WITNESSES, &digest.to_string(), chain.clone().into_bytes());
+        }
     }
 }
 

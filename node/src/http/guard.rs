@@ -68,7 +68,12 @@ fn admit(service: &Service, request: &mut Request) -> Result<(), Fault> {
     }
     if path.starts_with(LEDGER) {
         let closed = Fault::NotFound("open ledger", "`[http] ledger` opens it");
-        let reader = settings.open_ledger.then(ledger_reader).ok_or(closed)?;
+        let shown = || {
+            let secret = bearer(request.headers())?;
+            service.tokens.person(secret, (settings.clock)()).ok()
+        };
+        let reader = if settings.open_ledger { Some(ledger_reader()) } else { shown() };
+        let reader = reader.ok_or(closed)?;
         request.extensions_mut().insert(reader);
         return Ok(());
     }

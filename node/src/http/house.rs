@@ -294,7 +294,7 @@ pub(super) async fn evidence(
     Who(who): Who,
 ) -> Result<Document<Evidence>, Fault> {
     match service.ask(&who, Question::Evidence).await? {
-        Answer::Evidence { catalogue, lists } => Ok(Document(Evidence {
+        Answer::Evidence { catalogue, lists, .. } => Ok(Document(Evidence {
             catalogue: catalogue.map(|digest| digest.to_string()),
             lists: lists.iter().filter_map(|der| Some(Crl::from_der(der).ok()?.to_pem())).collect(),
         })),

@@ -55,6 +55,9 @@ routes! {
     Open get "/health" open::health, "Whether the program runs";
     Open get "/ready" open::ready, "Whether the node serves";
     Ledger get "/ledger/{term}/checkpoint" tiles::checkpoint, "The newest checkpoint (C2SP), if `[http] ledger` is on";
+    Ledger get "/ledger/signer" tiles::signer, "By whose key the ledger is signed, and revocation lists, if `[http] ledger` is on";
+    Ledger get "/ledger/{term}/checkpoint/{size}" tiles::checkpoint_at, "The ledger as it was with so many entries, signed, if `[http] ledger` is on";
+    Ledger post "/ledger/{term}/cosignatures" tiles::cosign, "Take an auditor's cosignature, if `[http] ledger` is on";
     Ledger get "/ledger/{term}/tile/{*tile}" tiles::tile, "A tile of the ledger (C2SP tlog-tiles), if `[http] ledger` is on";
     Token get "/metrics" metrics::metrics, "Counters and gauges for Prometheus";
     Token get "/v1/status" house::status, "Who is connected, what is late, how the store fares";

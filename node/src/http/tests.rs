@@ -13,7 +13,7 @@ use reeve_policy::authz::{
     Role,
 };
 use reeve_protocol::counters::Counters;
-use reeve_protocol::local::{Answer, Question, Written};
+use reeve_protocol::local::{Answer, Failure, Question, Written};
 use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
 use reeve_statement::time::Timestamp;
@@ -124,7 +124,7 @@ impl Asker for Fake {
             Question::Statement(_) | Question::Chunk(_) => Answer::Statement(None),
             Question::Cosigned { .. } => Answer::Cosigned(None),
             Question::Equivocations => Answer::Equivocations(Vec::new()),
-            Question::Evidence => Answer::Evidence { catalogue: None, lists: Vec::new() },
+            Question::Evidence => Answer::Failed(Failure::NotFound("evidence")),
             _ => Answer::Done,
         }
     }

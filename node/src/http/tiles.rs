@@ -2,20 +2,23 @@
 //! `/ledger/TERM/checkpoint` and `/ledger/TERM/tile/...`.
 //!
 //! Off unless `[http] ledger` turns it on. Tiles are hashes: they show how much was signed and when, and
-//! nothing of what.
+//! nothing of what. What an auditor needs besides is there too, and it hands its cosignature back here.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use reeve_protocol::local::{Answer, Question};
+use reeve_protocol::local::{Answer, Cosignature, Question};
 use reeve_protocol::tiles::{TILE, Tile, TileOf};
+use reeve_statement::cert::{Chain, Crl};
 use reeve_statement::ledger::checkpoint::Checkpoint;
 
-use super::body::Who;
+use super::body::{Document, Who, json};
 use super::fault::Fault;
 use super::service::Service;
+use crate::api::{CosignatureGiven, LedgerSigner, MAX_REQUEST_BYTES, Published};
 
 /// A full tile never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -30,6 +33,58 @@ pub(super) async fn checkpoint(
     let Answer::Checkpoint(note) = service.ask(&who, Question::Checkpoint).await? else {
         return Err(Fault::OtherAnswer);
     };
+    told(term, note)
+}
+
+/// The present term's ledger as it was with so many entries, signed now: whoever has seen another root of
+/// that size has the proof that there are two.
+pub(super) async fn checkpoint_at(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Path((term, size)): Path<(String, String)>,
+) -> Result<Response, Fault> {
+    let term = number(&term).ok_or(Fault::NoRoute)?;
+    let size = number(&size).ok_or(Fault::NoRoute)?;
+    let Answer::Checkpoint(note) = service.ask(&who, Question::CheckpointAt(size)).await? else {
+        return Err(Fault::OtherAnswer);
+    };
+    told(term, note)
+}
+
+/// By whose key the ledger is signed, and the revocation lists that this node holds.
+pub(super) async fn signer(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+) -> Result<Document<LedgerSigner>, Fault> {
+    match service.ask(&who, Question::Evidence).await? {
+        Answer::Evidence { chain, lists, .. } => Ok(Document(LedgerSigner {
+            chain: chain.to_pem(),
+            lists: lists.iter().filter_map(|der| Some(Crl::from_der(der).ok()?.to_pem())).collect(),
+        })),
+        _ => Err(Fault::OtherAnswer),
+    }
+}
+
+/// Takes an auditor's cosignature; it proves itself, whoever brings it.
+pub(super) async fn cosign(
+    State(service): State<Arc<Service>>,
+    Who(who): Who,
+    Path(term): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Document<Published>, Fault> {
+    number(&term).ok_or(Fault::NoRoute)?;
+    let given: CosignatureGiven = json(&headers, body, MAX_REQUEST_BYTES).await?;
+    let chain = Chain::from_pem(&given.chain);
+    let chain = chain.map_err(|error| Fault::Malformed(format!("field `chain`: {error}")))?;
+    let CosignatureGiven { checkpoint, cosignature: line, .. } = given;
+    let given = Box::new(Cosignature { checkpoint, line, chain });
+    service.ask_done(&who, Question::TakeCosignature(given)).await?;
+    Ok(Document(Published { done: true }))
+}
+
+/// A note, if it is of that term's ledger.
+fn told(term: u64, note: String) -> Result<Response, Fault> {
     let present = Checkpoint::parse_unverified(&note).ok().and_then(|it| it.origin.term());
     if present != Some(term) {
         return Err(Fault::NotFound("checkpoint of that term", "`reeve status` names the terms"));

@@ -143,6 +143,7 @@ fn paths(sent: &[SentEntry]) -> Vec<String> {
             // What a statement's table travels in, where it is large: here they are all inside.
             "/v1/chunks/{digest}" => paths.push(format!("/v1/chunks/{}", "0".repeat(64))),
             "/ledger/{term}/checkpoint" => paths.push("/ledger/1/checkpoint".to_owned()),
+            "/ledger/{term}/checkpoint/{size}" => paths.push("/ledger/1/checkpoint/1".to_owned()),
             "/ledger/{term}/tile/{*tile}" => {
                 let tiles = ["0/000.p/1", "entries/000.p/1"];
                 paths.extend(tiles.map(|tile| format!("/ledger/1/tile/{tile}")));

@@ -215,6 +215,8 @@ pub struct Status {
     pub ledger_root: Digest,
     /// The newest checkpoint of it that a witness has cosigned: entries, who, and when.
     pub witnessed: Option<(u64, UnitPath, Timestamp)>,
+    /// What auditors have cosigned of it: each its last, with entries, who, and when.
+    pub auditors: Vec<(u64, UnitPath, Timestamp)>,
     /// Subordinates that are proven to keep two ledgers: unit, term, and when it was found.
     pub equivocations: Vec<(UnitPath, u64, Timestamp)>,
     /// The sources of this house that report now.

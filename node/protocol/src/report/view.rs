@@ -180,6 +180,7 @@ impl Node {
             ledger_size: frontier.size(),
             ledger_root: frontier.root(),
             witnessed: self.view_witnessed(),
+            auditors: self.view_auditors(),
             equivocations: self.view_equivocations(),
             sources: self.view_sources(),
             sealed: self.home.seals.days(),
