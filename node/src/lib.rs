@@ -17,3 +17,4 @@ pub mod runtime;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+pub mod watch;

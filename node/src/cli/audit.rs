@@ -1,25 +1,43 @@
-//! `reeve audit`: the auditor's program, which is also there alone as `reeve-audit`.
+//! `reeve audit`: the auditor's program, which is also there alone as `reeve-audit`; and what an auditor does
+//! online.
 
 use reeve_audit::Verdict;
 use reeve_audit::program::{self, AuditCommand};
 
-use super::{CommandError, Output};
+use super::{CommandError, Global, Output, audit_watch};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-No node, no store and no network are needed: `reeve-audit` is the same, alone.
+To verify, no node, no store and no network are needed: `reeve-audit` is the same, alone.
 
 Examples:
-  reeve audit verify nation/ region-03/ --federation ID --html report.html")]
+  reeve audit verify nation/ region-03/ --federation ID --html report.html
+  reeve --home auditor audit watch --once")]
 pub struct Arguments {
     #[command(subcommand)]
-    command: AuditCommand,
+    action: Action,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<(), CommandError> {
-    let done = program::run(&arguments.command)
-        .map_err(|error| CommandError::Failed(error.to_string()))?;
+/// Offline, or online.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    #[command(flatten)]
+    Offline(AuditCommand),
+    /// Follow the ledgers of jurisdictions, hold them against what was seen before, and cosign them
+    Watch(audit_watch::Arguments),
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let command = match &arguments.action {
+        Action::Offline(command) => command,
+        Action::Watch(arguments) => return audit_watch::run(arguments, global, output),
+    };
+    let done = program::run(command).map_err(|error| CommandError::Failed(error.to_string()))?;
     output.raw(done.text.as_bytes())?;
     match done.verdict {
         Verdict::Pass => Ok(()),

@@ -9,6 +9,7 @@ pub mod admit;
 mod adopt;
 mod asking;
 mod audit;
+mod audit_watch;
 mod authority;
 mod backup;
 mod catalogue;
@@ -181,7 +182,7 @@ pub enum Command {
     History(history::Arguments),
     /// Put everything that shows a figure to be what was signed into a folder
     Proof(proof::Arguments),
-    /// Check proof bundles offline, as an auditor
+    /// Check proof bundles offline, follow and cosign ledgers, as an auditor
     Audit(audit::Arguments),
     /// Check, explain, preview or replace the policy; adopt what a catalogue proposes
     Policy(policy::Arguments),
@@ -277,7 +278,7 @@ impl Command {
             Self::Sent(arguments) => sent::run(&arguments, global, output),
             Self::History(arguments) => history::run(&arguments, global, output),
             Self::Proof(arguments) => proof::run(&arguments, global, output),
-            Self::Audit(arguments) => audit::run(&arguments, output),
+            Self::Audit(arguments) => audit::run(&arguments, global, output),
             Self::Declare(arguments) => declare::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),
             Self::Ledger(arguments) => ledger::run(&arguments, global, output),

@@ -45,7 +45,7 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> HouseE
 }
 
 /// Makes a folder and those above it; one that is there is left as it is.
-pub(super) fn make_folder(path: &Path) -> Result<(), HouseError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), HouseError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(FOLDER_MODE);
     builder.create(path).map_err(io("make the folder", path))?;
@@ -64,7 +64,7 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), HouseError> {
 }
 
 /// Writes a file whole or not at all, over an older one if there is one.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HouseError> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), HouseError> {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);
     let unfinished = PathBuf::from(name);

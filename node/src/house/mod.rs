@@ -56,6 +56,7 @@ pub use custody::{
 pub use entropy::{Entropy, EntropyError};
 pub use error::HouseError;
 pub use files::MAX_FILE_BYTES;
+pub(crate) use files::{make_folder, replace as replace_file};
 pub(crate) use found::{FIRST_TERM, own_certificates};
 pub use found::{
     UnitSpec, begin, begin_home_node, found_federation, found_home_node, found_subordinate,

@@ -41,3 +41,4 @@ mod situation;
 mod terms;
 mod tokens;
 mod verify;
+mod watch;

@@ -152,8 +152,11 @@ fn every_command_and_option_that_operate_shows_exists() {
             faults.push(format!("reeve {line}: no {file}"));
             continue;
         }
-        let sources: String =
-            [file.as_str()].iter().chain(&SHARED_OPTIONS).map(|path| read(path)).collect();
+        // An action may have a file of its own.
+        let action = arguments.first().map(|action| format!("node/src/cli/{command}_{action}.rs"));
+        let action = action.filter(|path| root().join(path).exists());
+        let files = core::iter::once(file.as_str()).chain(action.as_deref());
+        let sources: String = files.chain(SHARED_OPTIONS.iter().copied()).map(read).collect();
         let until = arguments.iter().position(|word| *word == "|").unwrap_or(arguments.len());
         let options = arguments.iter().take(until).filter_map(|word| word.strip_prefix("--"));
         for option in options.filter(|option| !is_option(&sources, option)) {

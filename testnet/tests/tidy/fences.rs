@@ -147,7 +147,7 @@ fn the_core_has_no_async_no_clock_and_no_socket() {
 
 /// Modules of the shell, and the other modules of the shell that each may name. Network, store,
 /// HTTP, import and telemetry name none; what joins them is the runtime.
-const SHELL: [(&str, &[&str]); 15] = [
+const SHELL: [(&str, &[&str]); 16] = [
     ("net", &[]),
     ("store", &[]),
     ("telemetry", &[]),
@@ -161,6 +161,7 @@ const SHELL: [(&str, &[&str]); 15] = [
     ("house", &["config", "clock"]),
     ("enrol", &["net", "house", "config", "clock"]),
     ("backup", &["config", "house", "store"]),
+    ("watch", &["api", "house", "token"]),
     (
         "cli",
         &[
@@ -176,6 +177,7 @@ const SHELL: [(&str, &[&str]); 15] = [
             "runtime",
             "store",
             "telemetry",
+            "watch",
         ],
     ),
     (

@@ -1,0 +1,238 @@
+//! `reeve audit watch`: follows the ledgers of jurisdictions, and cosigns them.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reeve_audit::Verdict;
+use reeve_statement::cert::RootList;
+
+use super::identity::{failed, now};
+use super::{CommandError, Global, Output, Style, files, plain};
+use crate::house::{CONFIG_FILE, House};
+use crate::watch::{
+    Auditor, Code, Finding, Folder, HttpSource, Jurisdiction, Round, Rules, Visited, WatchConfig,
+    read_notes, visit,
+};
+
+/// Most jurisdictions that are visited at the same time: each waits for its network mostly.
+const VISITORS: usize = 8;
+
+/// What to watch.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Reads the ledger of each jurisdiction that the file names, where its node shows it (`[http] ledger`, or with
+an auditor's token), and holds it against what was seen before: it must be signed by the unit's node, and go
+on from the last checkpoint. What was seen is kept in FOLDER before anything is said. Where a unit turns out
+to keep two ledgers, the proof is written there: hand it on, `reeve audit verify` checks it alone.
+
+With an auditor's certificate in the folder of --home (`reeve init`, `reeve request`, and at the unit above
+`reeve admit --auditor`) each ledger is cosigned, and the cosignature handed back. Without one: --roots.
+
+Auditors exchange what they have seen with --others: the folder of another auditor, or a copy of what is in
+its seen/. A unit that shows two auditors two ledgers is proven within two exchanges.
+
+The file, with [[jurisdiction]] for each:
+    every_seconds = 60
+    [[jurisdiction]]
+    unit = \"it/03\"
+    ledger = \"http://127.0.0.1:7080\"
+    token = \"it-03.token\"               # only if the ledger is not open to everybody
+
+Examples:
+  reeve --home auditor audit watch
+  reeve --home auditor audit watch --once --others /mnt/other/seen
+  reeve audit watch watch.toml --roots roots.cbor --folder seen --once --json
+
+Exit codes with --once: 0 every ledger only grew; 5 something is wrong; 6 somebody could not be asked.")]
+pub struct Arguments {
+    /// The file of jurisdictions; else watch.toml in the folder of --home
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where to keep what was seen; else watch/ in the folder of --home
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// The federation's roots (roots.cbor), which you have from elsewhere; nothing is cosigned
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
+    /// What another auditor has seen; may be given several times
+    #[arg(long, value_name = "FOLDER")]
+    others: Vec<PathBuf>,
+    /// Visit each jurisdiction once
+    #[arg(long)]
+    once: bool,
+}
+
+/// By whom and by what is judged.
+struct Identity {
+    house: Option<House>,
+    roots: RootList,
+}
+
+impl Identity {
+    fn read(arguments: &Arguments, global: &Global) -> Result<Self, CommandError> {
+        if let Some(path) = &arguments.roots {
+            let roots = RootList::decode(&files::read_bytes(path)?)
+                .map_err(|error| CommandError::Mistakes(format!("{}: {error}", path.display())))?;
+            return Ok(Self { house: None, roots });
+        }
+        if !global.home.join(CONFIG_FILE).exists() {
+            let text =
+                "name the federation's roots with --roots, or an auditor's folder with --home";
+            return Err(CommandError::Usage(text.to_owned()));
+        }
+        let house = House::open(&global.home).map_err(failed)?;
+        let roots = house.identity().map_err(failed)?.roots.clone();
+        Ok(Self { house: Some(house), roots })
+    }
+
+    /// Who cosigns, or why nobody does.
+    fn auditor(&self) -> Result<Auditor<'_>, String> {
+        let house = self.house.as_ref().ok_or("no auditor's certificate: nothing is cosigned")?;
+        let chain = &house.identity().map_err(|error| error.to_string())?.node;
+        Auditor::new(house.node_key(), chain, &self.roots, now())
+            .map_err(|reason| format!("nothing is cosigned: {reason}"))
+    }
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CommandError> {
+    let identity = Identity::read(arguments, global)?;
+    let of_home = |given: &Option<PathBuf>, name: &str| {
+        given.clone().unwrap_or_else(|| global.home.join(name))
+    };
+    let config = WatchConfig::read(&of_home(&arguments.file, "watch.toml")).map_err(failed)?;
+    let folder = Folder::open(&of_home(&arguments.folder, "watch")).map_err(failed)?;
+    if let Err(reason) = identity.auditor() {
+        output.note(&reason);
+    }
+    if arguments.once {
+        let round = round(&config, &identity, &arguments.others, &folder)?;
+        output.show(&round, || describe(&round, &Told::default()))?;
+        return match round.verdict {
+            Verdict::Pass => Ok(()),
+            Verdict::Findings => {
+                Err(CommandError::Findings("something is wrong: see above".to_owned()))
+            }
+            Verdict::CannotTell => {
+                Err(CommandError::CannotTell("somebody could not be asked".to_owned()))
+            }
+        };
+    }
+    let mut told = Told::default();
+    loop {
+        let round = round(&config, &identity, &arguments.others, &folder)?;
+        tell(&round, &mut told, output)?;
+        std::thread::sleep(Duration::from_secs(config.every_s));
+    }
+}
+
+/// What was told last of each jurisdiction: what has not changed is not told again.
+#[derive(Debug, Default)]
+struct Told(std::collections::BTreeMap<String, (Option<u64>, Vec<Finding>)>);
+
+impl Told {
+    fn knows(&self, visited: &Visited) -> bool {
+        let said = self.0.get(&visited.unit);
+        said.is_some_and(|(size, findings)| *size == visited.size && *findings == visited.findings)
+    }
+
+    fn remember(&mut self, visited: &Visited) {
+        self.0.insert(visited.unit.clone(), (visited.size, visited.findings.clone()));
+    }
+}
+
+fn tell(round: &Round, told: &mut Told, output: &Output) -> Result<(), CommandError> {
+    let news = round.jurisdictions.iter().any(|visited| !told.knows(visited));
+    if news && output.is_json() {
+        let line = serde_json::to_string(round).map_err(failed)?;
+        output.bytes(format!("{line}\n").as_bytes())?;
+    } else if news {
+        output.bytes(describe(round, told).as_bytes())?;
+    }
+    round.jurisdictions.iter().for_each(|visited| told.remember(visited));
+    Ok(())
+}
+
+/// Visits all jurisdictions, a few at a time; the answer is in the order of the file.
+fn round(
+    config: &WatchConfig,
+    identity: &Identity,
+    others: &[PathBuf],
+    folder: &Folder,
+) -> Result<Round, CommandError> {
+    let mut notes = Vec::new();
+    for other in others {
+        notes.extend(read_notes(other).map_err(failed)?);
+    }
+    let auditor = identity.auditor().ok();
+    let rules = Rules { roots: &identity.roots, auditor, others: &notes };
+    let waiting = Mutex::new(config.jurisdictions.iter().enumerate());
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..VISITORS.min(config.jurisdictions.len()) {
+            scope.spawn(|| {
+                loop {
+                    // A visitor that failed holds no lock.
+                    let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
+                    let Some((place, jurisdiction)) = next else { return };
+                    let visited = visit_one(jurisdiction, &rules, folder);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((place, visited));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().map_err(failed)?;
+    done.sort_by_key(|(place, _)| *place);
+    let visited = done.into_iter().map(|(_, visited)| visited);
+    Ok(Round::new(now(), visited.collect::<Result<Vec<_>, CommandError>>()?))
+}
+
+fn visit_one(
+    jurisdiction: &Jurisdiction,
+    rules: &Rules<'_>,
+    folder: &Folder,
+) -> Result<Visited, CommandError> {
+    let Jurisdiction { unit, ledger, token } = jurisdiction;
+    let source = HttpSource::new(ledger, token.as_deref().map(Path::new)).map_err(failed)?;
+    visit(&source, unit, rules, folder, now()).map_err(failed)
+}
+
+fn describe(round: &Round, told: &Told) -> String {
+    let mut text = String::new();
+    for visited in round.jurisdictions.iter().filter(|visited| !told.knows(visited)) {
+        let Visited { unit, term, size, new, cosigned, findings } = visited;
+        let state = match (term, size) {
+            (Some(term), Some(size)) => format!("term {term}, {size} entries, {new} new"),
+            (_, Some(size)) => format!("not reached; {size} entries were seen before"),
+            (_, None) => "not reached".to_owned(),
+        };
+        let cosigned = cosigned.map(|size| format!("; cosigned up to {size}")).unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{}  {state}{cosigned}", plain(unit));
+        for Finding { code, text: what } in findings {
+            let _ = writeln!(text, "  {} {}: {}", mark(*code), code.word(), plain(what));
+        }
+    }
+    let verdict = match round.verdict {
+        Verdict::Pass => "every ledger only grew",
+        Verdict::Findings => "something is wrong",
+        Verdict::CannotTell => "somebody could not be asked",
+    };
+    let _ = writeln!(text, "{} {}: {verdict}", plain(&round.at), round.verdict);
+    text
+}
+
+fn mark(code: Code) -> String {
+    match code.verdict() {
+        Verdict::Findings => Style::Bad.of("WRONG"),
+        Verdict::CannotTell => Style::Doubtful.of("OPEN"),
+        Verdict::Pass => Style::Dim.of("NOTE"),
+    }
+}
