@@ -6,7 +6,7 @@ use reeve_policy::authz::{
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
-use reeve_statement::ledger::{NodeAddress, NodeSource, inclusion_proof};
+use reeve_statement::ledger::{NodeAddress, inclusion_proof};
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::statement::StatementKind;
 use reeve_statement::unit::UnitPath;
@@ -15,7 +15,7 @@ use crate::audited::TreeFor;
 use crate::consent::Adopt;
 use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{OPS_PER_ASK, QUEUED_TASKS, Task};
-use crate::ledger::node_key;
+use crate::ledger::{loaded_nodes, node_key, nodes_for};
 use crate::local::{Answer, Ask, Failure, Question};
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -581,7 +581,8 @@ impl Node {
 
     /// Loads the nodes of the tree that a proof needs.
     fn load_proof(&mut self, to: ProofFor, term: u64, index: u64, size: u64) {
-        let nodes = needed_nodes(index, size);
+        // Out of range: no nodes are asked for, and the proof fails later in the same way.
+        let nodes = nodes_for(|tree| drop(inclusion_proof(tree, index, size)));
         let keys = nodes.iter().map(|node| node_key(term, node.level, node.index)).collect();
         let load = self.context.load(Load::Get(keys));
         self.asked_loads.insert(load, AskedLoad::Proof { to, index, size, nodes });
@@ -595,11 +596,7 @@ impl Node {
         nodes: &[NodeAddress],
         values: Vec<Option<Vec<u8>>>,
     ) {
-        let found: std::collections::BTreeMap<NodeAddress, Digest> = nodes
-            .iter()
-            .zip(values)
-            .filter_map(|(node, value)| Some((*node, Digest::from_bytes(value?.try_into().ok()?))))
-            .collect();
+        let found = loaded_nodes(nodes, values);
         let proof = inclusion_proof(&found, index, size).ok();
         match to {
             ProofFor::Ask(ask) => {
@@ -659,20 +656,4 @@ fn scan_of(rows: &[u8], term: u64, from: u64, limit: usize) -> Load {
 
 fn failed(failure: Failure) -> Box<Answer> {
     Box::new(Answer::Failed(failure))
-}
-
-/// The nodes that an inclusion proof is made of: found by asking for a proof of a tree in which every
-/// node is there.
-fn needed_nodes(index: u64, size: u64) -> Vec<NodeAddress> {
-    struct Recorder(std::cell::RefCell<Vec<NodeAddress>>);
-    impl NodeSource for Recorder {
-        fn node(&self, address: NodeAddress) -> Option<Digest> {
-            self.0.borrow_mut().push(address);
-            Some(Digest::ZERO)
-        }
-    }
-    let recorder = Recorder(std::cell::RefCell::default());
-    // Out of range: no nodes are asked for, and the proof fails later in the same way.
-    let _ = inclusion_proof(&recorder, index, size);
-    recorder.0.into_inner()
 }

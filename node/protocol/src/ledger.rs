@@ -5,10 +5,13 @@
 //! A unit has one ledger per reporting term. The tree's nodes live in the store; only the right edge
 //! of the present term's is kept in memory.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
-use reeve_statement::ledger::{Frontier, NodeAddress};
+use reeve_statement::ledger::{Frontier, NodeAddress, NodeSource};
 
 use crate::context::Context;
 use crate::rows;
@@ -106,6 +109,35 @@ pub fn rows_of_append(
     }
     rows.push((edge_key(term), edge));
     Some(rows)
+}
+
+/// The nodes that some work asks of a tree in which every node is there: those that it needs.
+pub(crate) fn nodes_for(work: impl FnOnce(&Recorder)) -> Vec<NodeAddress> {
+    let recorder = Recorder::default();
+    work(&recorder);
+    recorder.0.into_inner()
+}
+
+/// A tree that writes down which of its nodes are asked for.
+#[derive(Default)]
+pub(crate) struct Recorder(RefCell<Vec<NodeAddress>>);
+
+impl NodeSource for Recorder {
+    fn node(&self, address: NodeAddress) -> Option<Digest> {
+        self.0.borrow_mut().push(address);
+        Some(Digest::ZERO)
+    }
+}
+
+/// Nodes as they were loaded; one that is missing or damaged is left out.
+pub(crate) fn loaded_nodes(
+    nodes: &[NodeAddress],
+    values: Vec<Option<Vec<u8>>>,
+) -> BTreeMap<NodeAddress, Digest> {
+    let found = |(node, value): (&NodeAddress, Option<Vec<u8>>)| {
+        Some((*node, Digest::from_bytes(value?.try_into().ok()?)))
+    };
+    nodes.iter().zip(values).filter_map(found).collect()
 }
 
 /// Reads the right edge from its row.

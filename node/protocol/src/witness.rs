@@ -24,8 +24,7 @@ use reeve_statement::ledger::checkpoint::Checkpoint;
 use reeve_statement::ledger::cosignature::{WitnessName, cosign, verify_cosignature};
 use reeve_statement::ledger::equivocation::Equivocation;
 use reeve_statement::ledger::{
-    ConsistencyProof, Frontier, NodeAddress, NodeSource, consistency_proof, empty_root,
-    verify_consistency,
+    ConsistencyProof, Frontier, NodeAddress, consistency_proof, empty_root, verify_consistency,
 };
 use reeve_statement::statement::{Audience, Witnessed};
 use reeve_statement::time::Timestamp;
@@ -34,7 +33,7 @@ use reeve_statement::unit::{UnitId, UnitPath};
 use crate::audited::AUDITORS;
 use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
-use crate::ledger::node_key;
+use crate::ledger::{loaded_nodes, node_key, nodes_for};
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows::{self, CosignedRow, EquivocationRow, WitnessedRow};
@@ -215,11 +214,7 @@ impl Node {
         let prepared = self.witnessing.preparing.take_if(|(of, _)| *of == load);
         let Some((_, Preparing { showing, from, nodes })) = prepared else { return Some(loaded) };
         let Loaded::Values(values) = loaded else { return None };
-        let found: BTreeMap<NodeAddress, Digest> = nodes
-            .into_iter()
-            .zip(values)
-            .filter_map(|(node, value)| Some((node, Digest::from_bytes(value?.try_into().ok()?))))
-            .collect();
+        let found = loaded_nodes(&nodes, values);
         let before = Frontier::load(&found, from).ok().map(|frontier| frontier.root());
         let proof = consistency_proof(&found, from, showing.size).ok();
         let (Some(root), Some(proof)) = (before, proof) else {
@@ -445,18 +440,10 @@ impl Node {
     }
 }
 
-/// The nodes that the root of a size, and the proof that a later one goes on from it, are made of: found
-/// by asking for both of a tree in which every node is there.
+/// The nodes that the root of a size, and the proof that a later one goes on from it, are made of.
 fn nodes_between(from: u64, to: u64) -> Vec<NodeAddress> {
-    struct Recorder(std::cell::RefCell<Vec<NodeAddress>>);
-    impl NodeSource for Recorder {
-        fn node(&self, address: NodeAddress) -> Option<Digest> {
-            self.0.borrow_mut().push(address);
-            Some(Digest::ZERO)
-        }
-    }
-    let recorder = Recorder(std::cell::RefCell::default());
-    let _ = Frontier::load(&recorder, from);
-    let _ = consistency_proof(&recorder, from, to);
-    recorder.0.into_inner()
+    nodes_for(|tree| {
+        let _ = Frontier::load(tree, from);
+        let _ = consistency_proof(tree, from, to);
+    })
 }
