@@ -73,7 +73,8 @@ pub(crate) struct Peers {
     /// Peers that are no longer believed, with the monotonic time at which they are cut off.
     pub(crate) parting: BTreeMap<NodeKey, u64>,
     pub(crate) connected: BTreeMap<NodeKey, Option<Greeted>>,
-    pub(crate) greeting: BTreeMap<RequestId, NodeKey>,
+    /// To whom hello was said that was not answered yet, and as the node of which term.
+    pub(crate) greeting: BTreeMap<RequestId, (NodeKey, Option<u64>)>,
     /// What was told to peers and is not answered yet.
     pub(crate) telling: BTreeMap<RequestId, NodeKey>,
     /// What is to be told to peers after that.
@@ -142,15 +143,13 @@ impl Node {
         self.peers.connected.entry(peer).or_insert(None);
         self.shares.fresh.insert(peer);
         if dialled {
-            let hello = to_vec(&self.hello(peer));
-            let request = self.context.send(peer, Channel::Hello, hello);
-            self.peers.greeting.insert(request, peer);
+            self.say_hello(peer);
         }
     }
 
     pub(crate) fn on_disconnected(&mut self, peer: NodeKey) {
         let gone = self.peers.connected.remove(&peer).flatten();
-        self.peers.greeting.retain(|_, other| *other != peer);
+        self.peers.greeting.retain(|_, (other, _)| *other != peer);
         self.peers.parting.remove(&peer);
         self.peers.told.remove(&peer);
         self.peers.early.remove(&peer);
@@ -228,7 +227,7 @@ impl Node {
         channel: Channel,
         bytes: &[u8],
     ) -> bool {
-        let greeting = self.peers.greeting.values().any(|other| *other == peer);
+        let greeting = self.peers.greeting.values().any(|(other, _)| *other == peer);
         if !greeting || self.peers.greeted(&peer).is_some() {
             return false;
         }
@@ -311,7 +310,7 @@ impl Node {
         request: RequestId,
         result: Result<Vec<u8>, SendFailure>,
     ) {
-        let Some(peer) = self.peers.greeting.remove(&request) else { return };
+        let Some((peer, term)) = self.peers.greeting.remove(&request) else { return };
         let refusal = match result.map(|bytes| decode::<HelloAnswer>(&bytes)) {
             Ok(Ok(HelloAnswer::Welcome(hello))) => match self.meet(peer, &hello) {
                 Ok(()) => {
@@ -324,8 +323,9 @@ impl Node {
                 self.context.counters.count("hello_refused_by_peer", refusal.label());
                 self.last_hello_refusal = Some((peer, refusal));
                 if refusal == Refusal::OldTerm {
-                    // The superior knows of a later term, whatever it is.
-                    self.hear_of_term(self.settings.term.unwrap_or(0).saturating_add(1));
+                    // The superior knows of a later term than that of the hello, whatever it is. It may
+                    // be the one that this node was appointed for meanwhile.
+                    self.hear_of_term(term.unwrap_or(0).saturating_add(1));
                 }
                 return self.context.act(Effect::Disconnect(peer));
             }
@@ -416,10 +416,14 @@ impl Node {
     pub(crate) fn greet_again(&mut self) {
         let greeted = self.peers.connected.iter().filter(|(_, peer)| peer.is_some());
         for peer in greeted.map(|(key, _)| *key).collect::<Vec<_>>() {
-            let hello = to_vec(&self.hello(peer));
-            let request = self.context.send(peer, Channel::Hello, hello);
-            self.peers.greeting.insert(request, peer);
+            self.say_hello(peer);
         }
+    }
+
+    fn say_hello(&mut self, peer: NodeKey) {
+        let hello = to_vec(&self.hello(peer));
+        let request = self.context.send(peer, Channel::Hello, hello);
+        self.peers.greeting.insert(request, (peer, self.settings.term));
     }
 
     /// Drops peers whose chains are no longer valid; called as time goes by.

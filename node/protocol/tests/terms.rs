@@ -12,10 +12,14 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use reeve_protocol::effect::Channel;
 use reeve_protocol::local::{Answer, Question, Status};
+use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::{HeadRow, SentRow};
+use reeve_protocol::wire::HelloAnswer;
 use reeve_protocol::{NodeKey, rows};
-use reeve_statement::cbor::from_slice;
+use reeve_statement::cbor::{from_slice, to_vec};
+use world::hostile::Hostile;
 use world::{CATALOGUE, World, operator, unit};
 
 const DAY: &str = "2026-03-01";
@@ -170,6 +174,27 @@ fn an_earlier_term_is_never_taken_back() {
     let answer = appoint(&mut world, leaf, LEAF, 2);
     assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
     assert_eq!(status(&mut world, leaf).term, Some(3));
+}
+
+#[test]
+fn a_late_refusal_of_an_earlier_terms_hello_ends_no_later_term() {
+    let (mut world, _, _, leaf) = reported();
+    let other = Hostile::new(&mut world, "it/03", 2);
+    other.is_dialled(&mut world, leaf);
+    let hello = world.caught.pop().unwrap();
+    assert_eq!((hello.to, hello.channel), (other.key(), Channel::Hello));
+    // The answer to what it said in its first term comes when it is in its third.
+    assert!(matches!(appoint(&mut world, leaf, LEAF, 3), Answer::Done));
+    world.answer(&hello, to_vec(&HelloAnswer::Refused(Refusal::OldTerm)));
+    assert_eq!(
+        status(&mut world, leaf).superseded_by,
+        None,
+        "it speaks of no term after the third"
+    );
+    let before = sent(&mut world, leaf, None).len();
+    world.put_case(leaf, "c4", DAY, "f");
+    world.pass(2_000);
+    assert!(sent(&mut world, leaf, None).len() > before, "it signs on");
 }
 
 #[test]

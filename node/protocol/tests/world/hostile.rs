@@ -74,7 +74,16 @@ impl Hostile {
     }
 
     pub fn connect(&self, world: &mut World, to: NodeKey) {
-        let input = Input::Connected { peer: self.key(), dialled: false };
+        self.meet(world, to, false);
+    }
+
+    /// A node dials it, and says hello.
+    pub fn is_dialled(&self, world: &mut World, by: NodeKey) {
+        self.meet(world, by, true);
+    }
+
+    fn meet(&self, world: &mut World, to: NodeKey, dialled: bool) {
+        let input = Input::Connected { peer: self.key(), dialled };
         world.sites.get_mut(&to).unwrap().inbox.push_back(input);
         world.settle();
     }
