@@ -45,7 +45,7 @@ use crate::witness::Witnessing;
 
 /// How far the wall clock may lie behind the last signed time before nothing is signed any more, in
 /// milliseconds: five minutes, as much as peers tolerate forwards.
-const CLOCK_BACK_MS: i64 = 5 * 60 * 1_000;
+pub(crate) const CLOCK_BACK_MS: i64 = 5 * 60 * 1_000;
 
 /// Largest row that is restored, in bytes.
 const ROW_BYTES: usize = 4 * 1024 * 1024;

@@ -19,10 +19,11 @@ use reeve_statement::digest::Digest;
 use reeve_statement::period::Period;
 use reeve_statement::statement::FigureId;
 use reeve_statement::table::Table;
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use crate::bugs::Bug;
-use crate::node::Node;
+use crate::node::{CLOCK_BACK_MS, Node};
 use crate::report::Open;
 use crate::report::cut::{Look, Outcome, disclose_label, is_superior};
 use crate::rows;
@@ -186,7 +187,7 @@ impl Node {
         let now = self.context.now().monotonic;
         let closes = match self.reports.windows.get(&figure) {
             Some(closes) => *closes,
-            None => now.saturating_add(self.until_close(seconds)),
+            None => now.saturating_add(self.until_close(id, seconds)),
         };
         if now < closes {
             self.reports.windows.insert(figure, closes);
@@ -201,16 +202,25 @@ impl Node {
     }
 
     /// Milliseconds until the open window closes.
-    fn until_close(&self, seconds: u32) -> u64 {
+    fn until_close(&self, id: &FigureId, seconds: u32) -> u64 {
         if self.settings.bugs.has(Bug::TellAtOnce) {
             return 0;
         }
+        let now = self.context.now().wall;
+        // What was told last may carry a later time, of a node of this home that reported before and
+        // whose clock is ahead: its window is this one's too.
+        let told = RecipientClass::ALL.into_iter().filter_map(|class| {
+            let row = self.reports.figures.get(&FigureId { class, ..id.clone() })?;
+            Some(row.issued_at).filter(|at| at.since(now) <= CLOCK_BACK_MS)
+        });
+        let from = told.fold(now, Timestamp::max);
         let length = i64::from(seconds.max(1)).saturating_mul(1_000);
         let unit = Digest::of(self.settings.unit.to_string().as_bytes());
         let [first, second, third, ..] = *unit.as_bytes();
         let phase = i64::from(u32::from_be_bytes([0, first, second, third]));
-        let into = self.context.now().wall.as_millis().saturating_sub(phase).rem_euclid(length);
-        u64::try_from(length.saturating_sub(into)).unwrap_or(0)
+        let into = from.as_millis().saturating_sub(phase).rem_euclid(length);
+        let left = length.saturating_sub(into).saturating_add(from.since(now));
+        u64::try_from(left).unwrap_or(0)
     }
 
     /// Works out what every class may be told from now on, and makes it durable.

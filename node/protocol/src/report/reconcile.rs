@@ -16,7 +16,7 @@ use reeve_statement::unit::UnitId;
 use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, NodeKey};
 use crate::letters::Heard;
-use crate::node::Node;
+use crate::node::{CLOCK_BACK_MS, Node};
 use crate::refusal::Refusal;
 use crate::rows;
 use crate::trust::Standing;
@@ -209,6 +209,10 @@ impl Node {
     /// Continues after the edition that the superior holds: the next one is numbered after it.
     fn adopt_edition(&mut self, have: Have) {
         let now = self.context.now().wall;
+        // What another node of this home signed before may carry a later time: windows go on from it.
+        let before = self.reports.figures.get(&have.id).map(|row| row.issued_at);
+        let before = before.filter(|at| at.since(now) <= CLOCK_BACK_MS);
+        let issued_at = before.map_or(now, |at| at.max(now));
         let row = rows::FigureRow {
             id: have.id.clone(),
             edition: have.edition,
@@ -216,7 +220,7 @@ impl Node {
             content: Digest::ZERO,
             accepted: have.edition,
             refused: None,
-            issued_at: now,
+            issued_at,
             dirty: true,
             body: None,
             term: have.term,

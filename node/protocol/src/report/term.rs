@@ -73,6 +73,8 @@ impl Node {
         reports.inventories.clear();
         reports.unsent.clear();
         reports.asks_held.clear();
+        // They open again, after what another node of this home told meanwhile.
+        reports.windows.clear();
         // Whatever the superior is about to answer was about the ledger of before.
         reports.shown = 0;
         reports.showing.values_mut().for_each(|(_, size)| *size = 0);
