@@ -351,9 +351,14 @@ impl Sim {
                 })
                 .collect();
             let line = format!(
-                "{} {}: catalogue {} asked {} unsent {} ahead {:?} refused {:?} peers {peers:?} {}",
+                "{} {}: term {:?} superseded {:?} following {} clock behind {:?} catalogue {} asked {} unsent {} \
+                 ahead {:?} refused {:?} peers {peers:?} {}",
                 status.unit,
                 self.places[&key].label,
+                status.term,
+                status.superseded_by,
+                status.following_home,
+                status.clock_behind,
                 status.catalogue_version,
                 status.asked,
                 status.unsent,

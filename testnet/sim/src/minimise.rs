@@ -53,6 +53,8 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.revoked = None);
     with(&|plan| plan.expiring = None);
     with(&|plan| plan.restored = None);
+    with(&|plan| plan.handed = None);
+    with(&|plan| plan.expires = None);
     let faults: &[fn(&mut Faults)] = &[
         |faults| faults.full_disks = 0,
         |faults| faults.far_clock_jumps = 0,
@@ -88,10 +90,44 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
             plan.units.retain(|unit| unit != leaf);
             plan.homes.remove(leaf);
             plan.hostile.remove(leaf);
-            for chosen in [&mut plan.revoked, &mut plan.expiring, &mut plan.restored] {
+            for chosen in [
+                &mut plan.revoked,
+                &mut plan.expiring,
+                &mut plan.restored,
+                &mut plan.handed,
+                &mut plan.expires,
+            ] {
                 *chosen = chosen.take().filter(|unit| unit != leaf);
             }
         });
     }
     found
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::candidates;
+    use crate::plan::{Plan, Size};
+
+    #[test]
+    fn a_smaller_plan_chooses_among_the_units_that_it_has() {
+        let mut smaller = 0;
+        for seed in 0..100 {
+            for plan in candidates(&Plan::of(seed, Size::SMALL)) {
+                let chosen =
+                    [&plan.revoked, &plan.expiring, &plan.restored, &plan.handed, &plan.expires];
+                let chosen = chosen.into_iter().flatten();
+                for unit in chosen.chain(&plan.hostile).chain(plan.homes.keys()) {
+                    assert!(
+                        plan.units.contains(unit),
+                        "seed {seed} chooses {unit} of {:?}",
+                        plan.units
+                    );
+                }
+                smaller += 1;
+            }
+        }
+        assert!(smaller > 1_000, "{smaller}");
+    }
 }

@@ -308,6 +308,7 @@ impl Sim {
         let host = self.reporter(&above);
         let at = NOON + i64::try_from(self.now).unwrap();
         let list = self.registry.revoke(&unit, REPORTING, 1, at);
+        self.list = Some((host, list.clone()));
         let answer = self.ask(host, Role::Operator, Question::TakeList(list));
         assert!(matches!(answer, None | Some(Answer::Done)), "{answer:?}");
         let key = self.reporter(&unit);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reeve_crdt::schema::Schema;
+use reeve_policy::authz::Role;
 use reeve_protocol::bugs::Bugs;
 use reeve_protocol::effect::{
     AskId, Channel, Effect, InboundId, Input, NodeKey, Now, RequestId, SendFailure,
 };
 use reeve_protocol::fill::Fill;
-use reeve_protocol::local::Answer;
-use reeve_protocol::wire::{FRAME_BYTES, Shown};
+use reeve_protocol::local::{Answer, Question};
+use reeve_protocol::wire::{FRAME_BYTES, Shown, SignedList};
 use reeve_protocol::{Node, rows};
 use reeve_statement::cert::CrlSet;
 use reeve_statement::cose::Verifier;
@@ -198,6 +199,8 @@ pub struct Sim {
     /// Whether the certificate that ends was renewed.
     pub(crate) renewed: bool,
     pub(crate) revoked_at: BTreeMap<NodeKey, u64>,
+    /// What revokes them, in the folder of the node that took it.
+    pub(crate) list: Option<(NodeKey, SignedList)>,
     /// What hostile nodes have sent, to be sent again.
     pub(crate) sent: Vec<Vec<u8>>,
     /// Whether faults happen now.
@@ -273,6 +276,7 @@ impl Sim {
             lost: BTreeSet::new(),
             renewed: false,
             revoked_at: BTreeMap::new(),
+            list: None,
             sent: Vec::new(),
             trouble: false,
             trace: Trace::new(lines),
@@ -712,6 +716,12 @@ impl Sim {
         };
         self.sites.insert(key, site);
         self.feed(key, life, Input::Started);
+        // What a host's folder says is passed on at every start.
+        if let Some((host, list)) = self.list.clone()
+            && host == key
+        {
+            self.send_ask(key, Role::Operator, Question::TakeList(list));
+        }
     }
 }
 

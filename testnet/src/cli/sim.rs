@@ -168,6 +168,9 @@ fn many(arguments: &Arguments, size: Size) -> Result<ExitCode, Failed> {
         sum.crashes,
         sum.acknowledged
     );
+    for (report, broken) in sum.broken.iter().filter_map(|it| Some((it, it.violation.as_ref()?))) {
+        anstream::println!("BROKEN in seed {}: {broken}", report.seed);
+    }
     for report in &sum.broken {
         tell_broken(report, size, arguments)?;
     }
