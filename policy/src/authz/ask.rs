@@ -4,7 +4,8 @@
 //! is refused here and not answered by a policy that silently fails to apply.
 
 use core::str::FromStr;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
@@ -33,8 +34,31 @@ pub(super) struct Asked {
 
 type Attributes = Vec<(String, RestrictedExpression)>;
 
+/// Types of entities by name. Cedar reads a name with a grammar each time, and a question has a dozen.
+static TYPES: LazyLock<BTreeMap<&str, EntityTypeName>> = LazyLock::new(|| {
+    let names = [
+        "Unit",
+        "Person",
+        "Node",
+        "Indicator",
+        "Kind",
+        "Area",
+        "Relation",
+        "Role",
+        "Step",
+        "Action",
+    ];
+    names
+        .into_iter()
+        .filter_map(|name| Some((name, EntityTypeName::from_str(name).ok()?)))
+        .collect()
+});
+
 fn uid(kind: &str, id: &str) -> Result<EntityUid, QuestionFault> {
-    let kind = EntityTypeName::from_str(kind).map_err(fault)?;
+    let kind = match TYPES.get(kind) {
+        Some(known) => known.clone(),
+        None => EntityTypeName::from_str(kind).map_err(fault)?,
+    };
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 

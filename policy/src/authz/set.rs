@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use cedar_policy::{
     Effect, Policy, PolicyId, PrincipalConstraint, Schema, ValidationMode, Validator,
@@ -16,6 +17,10 @@ use super::source::{Place, Source, policies};
 
 /// The schema every policy set is validated against.
 pub const SCHEMA: &str = include_str!("reeve.cedarschema");
+
+/// It, read once; or why it is broken.
+static READ_SCHEMA: LazyLock<Result<Schema, String>> =
+    LazyLock::new(|| Schema::from_str(SCHEMA).map_err(|error| error.to_string()));
 
 /// The policy of a new node.
 pub const DEFAULT_POLICY: &str = include_str!("default.cedar");
@@ -166,7 +171,7 @@ impl PolicySet {
             let file = file.to_owned();
             return Err(PolicyFault::TooLong { file, found: text.len() }.into());
         }
-        let schema = Schema::from_str(SCHEMA).map_err(|e| PolicyFault::BuiltIn(e.to_string()))?;
+        let schema = READ_SCHEMA.clone().map_err(PolicyFault::BuiltIn)?;
         let source = Source { file, text };
         let mut reading = Reading::default();
         for range in policies(text) {
