@@ -362,6 +362,8 @@ impl Node {
         }
         let clock_offset = hello.clock.since(now);
         let ledger_floor = self.judge_term(standing, &chain)?;
+        // It says now what it holds.
+        self.reports.accepted_by.take_if(|(by, _)| *by == peer);
         let (judged, nodes) = (self.trust.generation(), digest_of(hello));
         let greeted =
             Greeted { standing, unit, chain, presented, clock_offset, ledger_floor, judged, nodes };

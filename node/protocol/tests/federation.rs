@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::{Role, Scope};
+use reeve_protocol::effect::Channel;
 use reeve_protocol::local::{Answer, Failure, Question, Status};
-use reeve_protocol::wire::{Upward, decode};
+use reeve_protocol::wire::{Downward, HavePage, Upward, decode};
 use reeve_protocol::{NodeKey, rows};
 use reeve_statement::bounds::Cell;
+use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::Signed;
 use world::{CATALOGUE, SCHEMA, World, operator, person};
@@ -226,6 +228,23 @@ fn a_superior_that_lost_figures_gets_them_again() {
     assert_eq!(world.counter(leaves[0], "reconcile", "lost_by_superior"), 2);
     assert_eq!(world.total(region, DAY), Some(1));
     assert_eq!(world.total(nation, "2026-02-28"), Some(1));
+}
+
+#[test]
+fn what_a_superior_said_before_it_accepted_is_no_loss() {
+    let (mut world, nation, leaves) = three_levels();
+    world.put_case(leaves[0], "c1", DAY, "f");
+    world.pass(1_000);
+    let region = world.places[&(world::unit("it/03"), "1".to_owned())];
+    let sent = world.counter(leaves[0], "deliveries", "sent");
+    // What it held when it said hello comes after its acceptance, on a stream of its own.
+    let page =
+        HavePage { figures: Vec::new(), page: 0, pages: 1, ledger_size: 0, term: 1, catalogue: 0 };
+    world.post(region, leaves[0], Channel::Report, to_vec(&Downward::Have(page)));
+    world.pass(2_000);
+    assert_eq!(world.counter(leaves[0], "reconcile", "lost_by_superior"), 0);
+    assert_eq!(world.counter(leaves[0], "deliveries", "sent"), sent);
+    assert_eq!(world.total(nation, DAY), Some(1));
 }
 
 #[test]

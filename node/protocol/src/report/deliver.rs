@@ -1,5 +1,7 @@
 //! Delivering figures to the superior: one at a time per figure, a few at a time in all.
 
+use std::collections::BTreeSet;
+
 use reeve_statement::cbor::to_vec;
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
@@ -17,6 +19,7 @@ use crate::wire::{Blob, ReportAnswer, Upward, decode};
 /// A delivery under way.
 #[derive(Debug)]
 pub(crate) struct Delivery {
+    pub(crate) to: NodeKey,
     pub(crate) figure: FigureId,
     /// The term that it was sent in.
     pub(crate) term: u64,
@@ -116,7 +119,7 @@ impl Node {
         self.context.counters.add("bytes_up", "report", message.len().try_into().unwrap_or(0));
         self.context.counters.count("deliveries", "sent");
         let request = self.context.send(superior, Channel::Report, message);
-        let delivery = Delivery { figure: id, term, edition, ledger, signer };
+        let delivery = Delivery { to: superior, figure: id, term, edition, ledger, signer };
         self.reports.deliveries.insert(request, delivery);
     }
 
@@ -126,7 +129,7 @@ impl Node {
         result: Result<Vec<u8>, SendFailure>,
     ) {
         let Some(delivery) = self.reports.deliveries.remove(&request) else { return };
-        let Delivery { figure, term, edition, ledger, signer } = delivery;
+        let Delivery { to, figure, term, edition, ledger, signer } = delivery;
         self.reports.in_flight.remove(&figure);
         if term != self.ledger.term() && !self.settings.bugs.has(Bug::SendEndedTerm) {
             // Sent in a term that has ended since: what counts is what the superior says that it holds.
@@ -137,6 +140,7 @@ impl Node {
         match answer {
             Some(ReportAnswer::Accepted) => {
                 self.note_shown(ledger);
+                self.note_accepted_by(to, &figure);
                 self.note_accepted(&figure, edition, None);
             }
             Some(ReportAnswer::Refused(Refusal::Busy)) => self.retry_later(figure),
@@ -212,6 +216,16 @@ impl Node {
         self.context.persist(key, Some(value));
         if dirty && !self.settings.bugs.has(Bug::LoseDirty) {
             self.mark_due(id.clone());
+        }
+    }
+
+    fn note_accepted_by(&mut self, peer: NodeKey, id: &FigureId) {
+        if self.peers.greeted(&peer).is_none() {
+            return;
+        }
+        match self.reports.accepted_by.as_mut() {
+            Some((by, figures)) if *by == peer => drop(figures.insert(id.clone())),
+            _ => self.reports.accepted_by = Some((peer, BTreeSet::from([id.clone()]))),
         }
     }
 

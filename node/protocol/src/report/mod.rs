@@ -161,6 +161,9 @@ pub(crate) struct Reports {
     pub(crate) deliveries: BTreeMap<RequestId, Delivery>,
     /// Figures with a delivery under way.
     pub(crate) in_flight: BTreeSet<FigureId>,
+    /// What a node of the superior accepted since it said hello: what it said before that of what it holds
+    /// may arrive after it.
+    pub(crate) accepted_by: Option<(NodeKey, BTreeSet<FigureId>)>,
     /// Figures whose statement is being loaded to be sent again.
     pub(crate) reloading: BTreeMap<crate::effect::LoadId, FigureId>,
     /// No delivery before this monotonic time.

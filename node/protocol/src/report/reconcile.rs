@@ -127,11 +127,12 @@ impl Node {
             if let Some(inventory) = self.reports.inventories.get_mut(&listing) {
                 inventory.held.insert(have.id.clone());
             }
-            // A letter may have been overtaken by what was signed since.
+            // A letter may have been overtaken by what was signed since, a page by what was accepted.
             let row = self.reports.figures.get(&have.id);
-            let overtaken =
-                heard != Heard::Now && row.is_some_and(|row| have.edition < row.edition);
-            if !overtaken {
+            let letter = heard != Heard::Now && row.is_some_and(|row| have.edition < row.edition);
+            let since = row.is_some_and(|row| have.edition < row.accepted)
+                && self.has_accepted(peer, &have.id);
+            if !letter && !since {
                 self.reconcile(have);
             }
         }
@@ -140,7 +141,7 @@ impl Node {
         self.reports.shown = shown.max(before);
         if complete && let Some(inventory) = self.reports.inventories.remove(&listing) {
             self.note_reconciled(heard);
-            self.send_what_was_lost(&inventory.held);
+            self.send_what_was_lost(peer, &inventory.held);
             self.sign_again();
             self.show_ledger();
             if !could && self.may_sign() {
@@ -163,12 +164,25 @@ impl Node {
         }
     }
 
-    fn send_what_was_lost(&mut self, held: &BTreeSet<FigureId>) {
-        for row in self.reports.figures.values_mut() {
-            if row.accepted > 0 && !held.contains(&row.id) {
-                row.accepted = 0;
-                self.context.counters.count("reconcile", "lost_by_superior");
+    /// Whether a peer accepted a figure since it said hello: durably, so it has not lost it since.
+    fn has_accepted(&self, peer: NodeKey, id: &FigureId) -> bool {
+        let by = self.reports.accepted_by.as_ref().filter(|(by, _)| *by == peer);
+        by.is_some_and(|(_, figures)| figures.contains(id))
+    }
+
+    fn send_what_was_lost(&mut self, peer: NodeKey, held: &BTreeSet<FigureId>) {
+        let rows = self.reports.figures.values();
+        let missing = rows.filter(|row| row.accepted > 0 && !held.contains(&row.id));
+        let missing: Vec<FigureId> = missing.map(|row| row.id.clone()).collect();
+        for id in missing {
+            if self.has_accepted(peer, &id) {
+                continue;
             }
+            let Some(row) = self.reports.figures.get_mut(&id) else { continue };
+            row.accepted = 0;
+            // What it refused it never held.
+            let label = if row.refused.is_some() { "refused_before" } else { "lost_by_superior" };
+            self.context.counters.count("reconcile", label);
         }
         self.send_what_is_missing();
     }

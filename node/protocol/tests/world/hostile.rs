@@ -1,6 +1,6 @@
 //! A peer whose frames the test writes itself, and statements that it signs as it likes.
 
-use reeve_protocol::effect::{Channel, InboundId, RequestId};
+use reeve_protocol::effect::{Channel, RequestId};
 use reeve_protocol::local::Question;
 use reeve_protocol::wire::{Blob, Hello, HelloAnswer, ReportAnswer, Upward, WIRE_VERSION, decode};
 use reeve_protocol::{Input, NodeKey};
@@ -103,12 +103,7 @@ impl Hostile {
 
     /// Sends a frame, and lets nothing happen yet; under which number it will be answered.
     pub fn post(&self, world: &mut World, to: NodeKey, channel: Channel, bytes: Vec<u8>) -> u64 {
-        let number = world.next;
-        world.next += 1;
-        let inbound = InboundId(number);
-        let input = Input::Frame { inbound, peer: self.key(), channel, bytes };
-        world.sites.get_mut(&to).unwrap().inbox.push_back(input);
-        number
+        world.post(self.key(), to, channel, bytes)
     }
 
     pub fn hello(&self, world: &mut World, to: NodeKey) -> HelloAnswer {

@@ -525,6 +525,15 @@ impl World {
         self.pass(2_000);
     }
 
+    /// Sends a frame as a peer, and lets nothing happen yet; under which number it will be answered.
+    pub fn post(&mut self, peer: NodeKey, to: NodeKey, channel: Channel, bytes: Vec<u8>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let input = Input::Frame { inbound: InboundId(number), peer, channel, bytes };
+        self.sites.get_mut(&to).unwrap().inbox.push_back(input);
+        number
+    }
+
     /// Answers what a node asked a hostile peer.
     pub fn answer(&mut self, caught: &hostile::Caught, bytes: Vec<u8>) {
         let input = Input::Response { request: caught.request, result: Ok(bytes) };
