@@ -26,7 +26,7 @@ use reeve_policy::authz::{DEFAULT_POLICY, Person, PolicySet, Role, Scope};
 use reeve_protocol::bugs::Bugs;
 use reeve_protocol::consent::Accepted;
 use reeve_protocol::effect::{
-    AskId, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
+    AskId, Channel, Effect, InboundId, Load, Loaded, RequestId, SendFailure, Ticket,
 };
 use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::rows::RESTORED;
