@@ -119,6 +119,11 @@ pub(crate) fn table(rows: &[(&str, &str, i64)]) -> Table {
 
 /// What `issuer` would have released of `indicator`, with this table as it stands.
 pub(crate) fn input(issuer: &str, indicator: &Indicator, table: &Table) -> Input {
+    let permit = permit(indicator);
+    let mut decision = permit.decision();
+    if permit.floor() > 1 {
+        decision.conditions.min_step = permit.floor().max(permit.min_step());
+    }
     let release = Release {
         class: RecipientClass::Superior,
         indicator: indicator.id.clone(),
@@ -136,7 +141,7 @@ pub(crate) fn input(issuer: &str, indicator: &Indicator, table: &Table) -> Input
         manifest_root: Digest::ZERO,
         sources: Sources { reported: 1, expected: 1 },
         data_touched: None,
-        decision: permit(indicator).decision(),
+        decision,
         commitment: None,
         register: None,
         catalogue_version: 1,

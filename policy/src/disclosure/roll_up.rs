@@ -150,7 +150,8 @@ pub fn roll_up(
 ) -> Result<Figure, RollUpError> {
     let about = about(permit, indicator, period, state)?;
     let needed = if permit.is_relaxed() { permit.floor() } else { about.protection.floor };
-    let mut adding = Adding::new(about, needed, indicator, issuer);
+    let step = if permit.is_relaxed() { permit.min_step() } else { about.protection.step };
+    let mut adding = Adding::new(about, Needed { floor: needed, step }, indicator, issuer);
     adding.own(&own)?;
     for subordinate in ordered(subordinates)? {
         adding.subordinate(subordinate)?;
@@ -174,13 +175,19 @@ fn ordered<'a, 'b>(
     Ok(sorted.into_values())
 }
 
+/// How strictly a subordinate's figure must be protected to be added.
+struct Needed {
+    floor: u32,
+    step: u32,
+}
+
 /// A figure on its way.
 struct Adding<'a> {
     about: About,
-    /// The least floor of a subordinate's figure that may be added. What was told of this unit's own data
+    /// The least floor and step of a subordinate's figure that may be added. What was told of this unit's own data
     /// stays protected by its own state, and that of each subordinate by theirs; so under a declaration
     /// what binds for their figures is the permit.
-    needed: u32,
+    needed: Needed,
     /// The least floor of the parts added so far.
     least: u32,
     /// The least step of the parts added so far.
@@ -199,7 +206,7 @@ struct Adding<'a> {
 }
 
 impl<'a> Adding<'a> {
-    fn new(about: About, needed: u32, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
+    fn new(about: About, needed: Needed, indicator: &'a Indicator, issuer: &'a UnitPath) -> Self {
         Self {
             least: about.protection.floor,
             least_step: about.protection.step,
@@ -323,9 +330,11 @@ impl<'a> Adding<'a> {
     /// Whether a figure is less protected than this release must be: to add it would tell it. Until
     /// its unit gives one under the present definition it is set aside.
     fn is_too_fine(&self, input: &Input) -> bool {
-        let needed = self.needed;
-        let found = input.release.decision.conditions.floor;
-        self.indicator.personal && found < needed && needed > 1
+        let Needed { floor, step } = self.needed;
+        let found = &input.release.decision.conditions;
+        let too_low = found.floor < floor && floor > 1;
+        let too_small = found.min_step < step && step > 1;
+        self.indicator.personal && (too_low || too_small)
     }
 
     /// The state in which a figure is not added; none: it is added.

@@ -22,7 +22,7 @@ use reeve_statement::table::{Area, RowKey, Table};
 use reeve_statement::unit::{UnitId, UnitPath};
 
 use super::*;
-use crate::authz::PolicySet;
+use crate::authz::{DEFAULT_POLICY, PolicySet};
 use crate::fixture::{beds, cases, input, period, permit, pull, table};
 
 fn area(text: &str) -> Area {
@@ -438,6 +438,26 @@ fn an_input_less_protected_than_the_release_is_not_passed_on() {
     let again = again.unwrap();
     assert_eq!(again.counts().of(UnitState::OtherDefinition), 1);
     assert!(again.table().rows.is_empty(), "{again:?}");
+}
+
+#[test]
+fn an_input_of_smaller_steps_than_the_policy_demands_is_not_passed_on() {
+    let indicator = Indicator { legal_basis: None, ..floor(5) };
+    let a = unit("a");
+    let small = input("it/03/a", &indicator, &table(&[(".", "f", 7)]));
+    let (issuer, state) = (path("it/03"), fresh(&indicator));
+    let subordinates = [standing(&a, Standing::Figure(&small))];
+    for (step, included) in [(5, 1), (6, 0), (20, 0)] {
+        let named = "@id(\"superior-figures\")";
+        let text = DEFAULT_POLICY.replace(named, &format!("{named}\n@min_step(\"{step}\")"));
+        let set = PolicySet::parse(&text, "policy").unwrap();
+        let permit = set.decide(&pull("it/03", indicator.clone())).into_result().unwrap();
+        let figure =
+            roll_up(&permit, &indicator, period(), &issuer, OwnPart::None, &subordinates, &state);
+        let counts = figure.unwrap().counts().clone();
+        assert_eq!(counts.included(), included, "@min_step({step})");
+        assert_eq!(counts.of(UnitState::OtherDefinition), 1 - included);
+    }
 }
 
 #[test]
