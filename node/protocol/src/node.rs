@@ -25,6 +25,7 @@ use crate::from_backup::FromBackup;
 use crate::home::Home;
 use crate::home::log::LIFE;
 use crate::home::office::OFFICE_TOLD;
+use crate::home::sealers::SEALER;
 use crate::home::seals::UNERASED;
 use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
@@ -361,6 +362,7 @@ impl Node {
             b"struck" => self.restore_striking(value),
             _ if key == rows::REBUILDING => self.stale_pages = true,
             UNERASED => self.restore_unerased(),
+            _ if key.starts_with(SEALER) => self.restore_sealer(value)?,
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;
                 let unit = chain.leaf().claims()?.unit.leaf().clone();

@@ -354,9 +354,16 @@ pub enum HomeMessage {
         #[n(1)]
         ended: bool,
     },
-    /// Seals: what was removed from the home's records.
+    /// What was removed from the home's records.
     #[n(10)]
-    Seals(#[cbor(n(0), decode_with = "decode_blobs")] Vec<Blob>),
+    Seals {
+        /// The seals.
+        #[cbor(n(0), decode_with = "decode_blobs")]
+        seals: Vec<Blob>,
+        /// The chains of the nodes that sealed, from the terms for which they were appointed.
+        #[cbor(n(1), decode_with = "decode_blobs")]
+        sealers: Vec<Blob>,
+    },
 }
 
 /// A row of the reporting node's office.

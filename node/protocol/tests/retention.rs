@@ -16,12 +16,18 @@ use std::sync::Arc;
 
 use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::schema::Schema;
-use reeve_crdt::twin::RecordOp;
+use reeve_crdt::twin::{HomeId, RecordOp, Seal, SignedSeal};
 use reeve_policy::authz::Role;
 use reeve_protocol::NodeKey;
+use reeve_protocol::effect::Channel;
 use reeve_protocol::local::{Answer, Expired, Failure, ImportMode, Question};
+use reeve_protocol::refusal::Refusal;
+use reeve_protocol::wire::{Blob, HelloAnswer, HomeAnswer, HomeMessage, decode};
+use reeve_sim::registry::{Registry, node_key};
+use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::KindId;
+use world::hostile::Hostile;
 use world::{CATALOGUE, SCHEMA, World, operator, person, unit};
 
 /// The world begins on 2026-03-02.
@@ -397,4 +403,159 @@ fn records_expire_by_themselves_as_the_schema_says() {
     world.pass(5_000);
     assert_eq!(ids(&mut world, town), Vec::<String>::new());
     assert_eq!((world.total(nation, OLD), world.total(nation, NEW)), (Some(8), Some(8)));
+}
+
+/// A day of the year that the world plays, which begins on 2026-03-02.
+fn day_of(number: i32) -> String {
+    let first = jiff::civil::date(2026, 3, 2);
+    first.checked_add(jiff::Span::new().days(number)).unwrap().to_string()
+}
+
+#[test]
+fn a_node_that_was_away_for_a_year_erases_before_it_exchanges_records() {
+    let mut world = World::new();
+    world.registry = Registry::lasting("root", 800);
+    let schema =
+        SCHEMA.replace("expected_records = 4000", "expected_records = 4000\nretention = \"P3M\"");
+    world.schema = Arc::new(Schema::parse("schema.toml", &schema).unwrap());
+    world.scheduled_retention = true;
+    let nation = world.add("it");
+    let mut nodes = vec![world.add("it/03")];
+    world.publish_catalogue(nation, "it", CATALOGUE);
+    nodes.extend(["2", "3"].map(|label| world.add_node("it/03", label, None)));
+    world.pass(2_000);
+    let (first, away) = (nodes[0], nodes[2]);
+    let said = |n: i32, whose: &str| format!("{whose}-{n:03}-quillback");
+    put(&mut world, first, "c0", &day_of(0), &said(0, "home"));
+    world.pass(2_000);
+    assert_eq!(ids(&mut world, away), ["c0"]);
+    world.set_down(away, true);
+    let sent = world.wire.len();
+    // Day by day: the home writes every week, the node that is away every month, and hears of nothing. The
+    // others are started again now and then.
+    for n in 1..=365 {
+        world.pass_over(24 * 3_600 * 1_000);
+        if n % 7 == 0 {
+            put(&mut world, first, &format!("c{n}"), &day_of(n), &said(n, "home"));
+            world.period_closed(first, &day_of(n - 1));
+        }
+        if n % 30 == 0 {
+            put(&mut world, away, &format!("a{n}"), &day_of(n), &said(n, "alone"));
+        }
+        if n % 91 == 0 {
+            world.restart("it/03", "1", Some(1));
+            world.restart("it/03", "2", None);
+        }
+    }
+    world.pass(2_000);
+    let Answer::Status(status) = world.ask(first, operator(), Question::Status) else {
+        panic!("no status");
+    };
+    let [(_, sealed)] = status.sealed.as_slice() else { panic!("{:?}", status.sealed) };
+    let kept = |n: i32| day_of(n).parse::<jiff::civil::Date>().unwrap() >= *sealed;
+    let oldest = (0..=365).find(|n| kept(*n)).unwrap();
+    assert!((365 - 92 - 8..=365 - 89).contains(&oldest), "three months, and a week: {oldest}");
+    let written = |n: &i32| n % 7 == 0;
+    let gone: Vec<i32> = (0..oldest).filter(written).collect();
+    assert!(gone.len() > 35, "{gone:?}");
+    for n in &gone {
+        invariant_is_gone(&world, &nodes[..2], &said(*n, "home"));
+    }
+    assert!(world.sites[&away].holds(said(0, "home").as_bytes()), "it has not heard of it");
+    assert!(world.sites[&away].holds(said(30, "alone").as_bytes()));
+
+    world.set_down(away, false);
+    // When it has anything of what it missed, nothing of what had to go is there any more.
+    let last = said(364, "home");
+    for _ in 0..20_000 {
+        if world.sites[&away].holds(last.as_bytes()) {
+            break;
+        }
+        world.steps(1);
+    }
+    assert!(world.sites[&away].holds(last.as_bytes()));
+    for n in &gone {
+        invariant_is_gone(&world, &nodes[2..], &said(*n, "home"));
+    }
+    world.pass(130_000);
+    let alone: Vec<i32> = (1..=365).filter(|n| n % 30 == 0).collect();
+    for n in alone.iter().filter(|n| !kept(**n)) {
+        invariant_is_gone(&world, &nodes, &said(*n, "alone"));
+        let told = |frame: &&Vec<u8>| {
+            let text = said(*n, "alone");
+            frame.windows(text.len()).any(|it| it == text.as_bytes())
+        };
+        assert_eq!(world.wire[sent..].iter().filter(told).count(), 0, "{n} was sent");
+    }
+    let mut expected: Vec<String> =
+        (oldest..=365).filter(written).map(|n| format!("c{n}")).collect();
+    expected.extend(alone.iter().filter(|n| kept(**n)).map(|n| format!("a{n}")));
+    expected.sort();
+    for node in &nodes {
+        assert_eq!(ids(&mut world, *node), expected);
+    }
+    // What it knew alone counts from now on where it is not sealed; the figures of sealed days stand.
+    assert_eq!(world.total(nation, &day_of(7)), Some(1));
+    assert_eq!(world.total(nation, &day_of(360)), Some(1));
+}
+
+/// What a seal says that nobody in this house decided: every case goes.
+fn forged(world: &World, term: u64, label: &str) -> Vec<u8> {
+    let federation = world.registry.roots.federation();
+    let home = HomeId::of(&federation, unit("it/03").leaf());
+    let seal = Seal {
+        home: Digest::from_bytes(*home.as_bytes()),
+        kind: case_kind(),
+        before: Some(20_500),
+        shard: None,
+        term,
+        at: world.time().wall,
+    };
+    SignedSeal::sign(seal, &node_key(&unit("it/03"), label)).as_bytes().to_vec()
+}
+
+#[test]
+fn only_a_node_that_was_appointed_for_the_term_seals() {
+    let (mut world, _, nodes) = home(1);
+    fill(&mut world, nodes[0]);
+    // A node of the home, admitted like any other, that was never appointed to report.
+    let path = unit("it/03");
+    let chain = world.registry.node(&path, "rogue", None);
+    let rogue =
+        Hostile { path: path.clone(), label: "rogue".to_owned(), term: 0, chain, ledger: 1 };
+    world.hostile.insert(rogue.key());
+    assert!(matches!(world.ask(nodes[0], operator(), rogue.admission()), Answer::Done));
+    rogue.connect(&mut world, nodes[0]);
+    let hello = rogue.hello(&mut world, nodes[0]);
+    assert!(matches!(hello, HelloAnswer::Welcome(_)), "{hello:?}");
+    let tell = |world: &mut World, seal: Vec<u8>, sealers: Vec<Vec<u8>>| {
+        let sealers = sealers.into_iter().map(Blob).collect();
+        let message = HomeMessage::Seals { seals: vec![Blob(seal)], sealers };
+        let answer = rogue.frame(world, nodes[0], Channel::Home, to_vec(&message));
+        world.pass(2_000);
+        decode::<HomeAnswer>(&answer).unwrap()
+    };
+    let right = HomeAnswer::Refused(Refusal::NoRight);
+    let own = rogue.chain.to_cbor();
+    let reporter = world.registry.node(&path, "1", Some(1)).to_cbor();
+    let elsewhere = world.registry.node(&unit("it/05"), "rogue", Some(9)).to_cbor();
+    for (term, sealers) in [
+        (1, vec![]),
+        (1, vec![own.clone()]),
+        (9, vec![own, elsewhere]),
+        // The chain of somebody who may, and the key of somebody who may not.
+        (1, vec![reporter]),
+    ] {
+        let seal = forged(&world, term, "rogue");
+        assert_eq!(tell(&mut world, seal, sealers), right, "term {term}");
+        assert_eq!(ids(&mut world, nodes[0]).len(), 16, "nothing is removed");
+    }
+    // One that the authority appointed is believed, whoever brings its word.
+    let later = world.registry.node(&path, "later", Some(7)).to_cbor();
+    let seal = forged(&world, 7, "later");
+    assert_eq!(tell(&mut world, seal, vec![later]), HomeAnswer::Noted);
+    let Answer::Status(status) = world.ask(nodes[0], operator(), Question::Status) else {
+        panic!("no status");
+    };
+    assert_eq!(status.sealed.len(), 1);
 }

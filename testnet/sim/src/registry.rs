@@ -37,9 +37,12 @@ pub fn key(text: &str) -> SecretKey {
     SecretKey::from_seed(&seed(text))
 }
 
+/// For how many days after [`NOON`] certificates are valid unless more is said.
+const DAYS: i64 = 300;
+
 /// Serial number and validity, from a day before [`NOON`] on, that a name stands for.
 pub fn stamp(text: &str) -> Stamp {
-    stamp_until(text, NOON + 300 * DAY_MS)
+    stamp_until(text, NOON + DAYS * DAY_MS)
 }
 
 fn stamp_until(text: &str, ends: i64) -> Stamp {
@@ -74,6 +77,8 @@ pub struct Registry {
     expiring: Option<(UnitPath, i64)>,
     /// Where units stood that moved, by where they stand: their keys stay.
     moved: BTreeMap<UnitPath, UnitPath>,
+    /// For how many days after [`NOON`] certificates are valid.
+    days: i64,
 }
 
 impl Default for Registry {
@@ -116,8 +121,15 @@ impl Registry {
     /// With one root of this name; by another name it is another federation.
     #[must_use]
     pub fn rooted_in(name: &str) -> Self {
+        Self::lasting(name, DAYS)
+    }
+
+    /// The same with certificates for so many days.
+    #[must_use]
+    pub fn lasting(name: &str, days: i64) -> Self {
         let (domain, root_key) = (Domain::new("reeve.test").unwrap(), key(name));
-        let root = issue_root(&domain, &root_key, &stamp(name)).unwrap();
+        let ends = NOON + days * DAY_MS;
+        let root = issue_root(&domain, &root_key, &stamp_until(name, ends)).unwrap();
         let roots = RootList::genesis(core::slice::from_ref(&root)).unwrap();
         Self {
             roots,
@@ -130,6 +142,7 @@ impl Registry {
             successions: BTreeMap::new(),
             expiring: None,
             moved: BTreeMap::new(),
+            days,
         }
     }
 
@@ -201,8 +214,11 @@ impl Registry {
 
     fn stamp_anew(&self, name: &str, path: &UnitPath) -> Stamp {
         match self.anew(path) {
-            0 => stamp(name),
-            times => stamp_until(&format!("{name} anew {times}"), NOON + (300 + times) * DAY_MS),
+            0 => stamp_until(name, NOON + self.days * DAY_MS),
+            times => {
+                let ends = NOON + (self.days + times) * DAY_MS;
+                stamp_until(&format!("{name} anew {times}"), ends)
+            }
         }
     }
 

@@ -11,6 +11,7 @@ mod import;
 pub(crate) mod log;
 pub(crate) mod office;
 mod replicate;
+pub(crate) mod sealers;
 pub(crate) mod seals;
 mod task;
 mod turn;
@@ -120,6 +121,8 @@ pub(crate) struct Home {
     pub(crate) served: BTreeMap<InboundId, replicate::Served>,
     /// Which epoch each shard is in, and what was removed.
     pub(crate) seals: seals::Seals,
+    /// Who sealed, and what proves that they might.
+    pub(crate) sealers: sealers::Sealers,
     /// Reporting in another node's place, and letting others report in this one's.
     pub(crate) office: office::Office,
 }
@@ -161,6 +164,7 @@ impl Home {
             serving: BTreeMap::new(),
             served: BTreeMap::new(),
             seals: seals::Seals::default(),
+            sealers: sealers::Sealers::default(),
             office: office::Office::default(),
         }
     }

@@ -297,10 +297,13 @@ impl Node {
                 self.context.respond(inbound, to_vec(&HomeAnswer::Noted));
             }
             Ok(HomeMessage::Office { rows, ended }) => self.take_office(inbound, peer, rows, ended),
-            Ok(HomeMessage::Seals(seals)) => match self.take_seals(peer, &seals) {
-                Ok(()) => self.context.respond(inbound, to_vec(&HomeAnswer::Noted)),
-                Err(refusal) => self.refuse_home(inbound, peer, refusal),
-            },
+            Ok(HomeMessage::Seals { seals, sealers }) => {
+                self.take_sealers(&sealers);
+                match self.take_seals(peer, &seals) {
+                    Ok(()) => self.context.respond(inbound, to_vec(&HomeAnswer::Noted)),
+                    Err(refusal) => self.refuse_home(inbound, peer, refusal),
+                }
+            }
             Ok(HomeMessage::Pull { seals, .. }) if !self.agrees(seals) => {
                 self.context.counters.count("refused_changes", Refusal::Sealed.label());
                 self.context.respond(inbound, to_vec(&HomeAnswer::Refused(Refusal::Sealed)));

@@ -1,6 +1,6 @@
 //! Seals: which epoch each shard is in, what was removed, and how the nodes of a home agree about it.
 //!
-//! A seal is an act of the reporting node. It is durable there before another node hears of it, and each
+//! A seal is an act of the reporting node (`sealers`). It is durable there before another node hears of it, and each
 //! node that hears of it removes what the seal removed, durably and out of its files, before it takes or
 //! gives any record: nodes whose seals differ tell each other those, and no changes. What a node's own
 //! writers wrote too late for the seal to see is written again into the new epoch, after the sealing
@@ -234,6 +234,9 @@ impl Node {
 
     /// Keeps a seal, durably.
     pub(super) fn keep_seal(&mut self, seal: SignedSeal) {
+        if *seal.key() == self.settings.key.public() {
+            self.note_own_sealer();
+        }
         let key = seal_key(&place_of(seal.seal()));
         self.context.persist(key, Some(seal.as_bytes().to_vec()));
         self.home.seals.keep(seal);
@@ -366,20 +369,25 @@ impl Node {
         if self.home.seals.told.insert(peer, state) == Some(state) {
             return;
         }
-        let mut page: Vec<Blob> = Vec::new();
+        let mut page: Vec<SignedSeal> = Vec::new();
         let mut bytes = 0_usize;
-        let all: Vec<Vec<u8>> =
-            self.home.seals.held.values().map(|seal| seal.as_bytes().to_vec()).collect();
+        let all: Vec<SignedSeal> = self.home.seals.held.values().cloned().collect();
         for seal in all {
-            bytes = bytes.saturating_add(seal.len());
+            let length = seal.as_bytes().len();
+            bytes = bytes.saturating_add(length);
             if page.len() >= DISTRIBUTED || (bytes > CHANGES_BYTES && !page.is_empty()) {
-                bytes = seal.len();
-                let message = HomeMessage::Seals(core::mem::take(&mut page));
-                self.tell(peer, Channel::Home, to_vec(&message));
+                bytes = length;
+                self.tell_page(peer, &core::mem::take(&mut page));
             }
-            page.push(Blob(seal));
+            page.push(seal);
         }
-        self.tell(peer, Channel::Home, to_vec(&HomeMessage::Seals(page)));
+        self.tell_page(peer, &page);
+    }
+
+    fn tell_page(&mut self, peer: NodeKey, page: &[SignedSeal]) {
+        let seals = page.iter().map(|seal| Blob(seal.as_bytes().to_vec())).collect();
+        let sealers = self.sealers_of(page.iter());
+        self.tell(peer, Channel::Home, to_vec(&HomeMessage::Seals { seals, sealers }));
     }
 
     /// What peers were told may have been lost on the way.
@@ -417,6 +425,7 @@ impl Node {
             }
             let held = self.home.seals.held.get(&place);
             if held.is_none_or(|held| held.order() < seal.order()) {
+                self.judge_sealer(&seal)?;
                 news.insert(place, seal);
             }
         }

@@ -211,8 +211,8 @@ pub fn home(bytes: &[u8]) {
             assert!(acts.len() <= DISTRIBUTED);
             acts.iter().for_each(|it| act(&it.0));
         }
-        Some(HomeMessage::Seals(seals)) => {
-            assert!(seals.len() <= DISTRIBUTED);
+        Some(HomeMessage::Seals { seals, sealers }) => {
+            assert!(seals.len() <= DISTRIBUTED && sealers.len() <= DISTRIBUTED);
             seals.iter().for_each(|it| twin::seal(&it.0));
         }
         Some(HomeMessage::Office { rows, .. }) => assert!(rows.len() <= OFFICE_ROWS),
@@ -250,7 +250,10 @@ pub fn home_seeds() -> Vec<Vec<u8>> {
     vec![
         to_vec(&HomeMessage::Pull { life: 1, after: 0, seals: None }),
         to_vec(&HomeMessage::Pull { life: 1, after: 0, seals: Some(Digest::of(b"seals")) }),
-        to_vec(&HomeMessage::Seals(vec![Blob(twin::signed_seal())])),
+        to_vec(&HomeMessage::Seals {
+            seals: vec![Blob(twin::signed_seal())],
+            sealers: vec![Blob(house().node(&unit, "1", Some(1)).1.to_cbor())],
+        }),
         to_vec(&HomeMessage::Nudge),
         to_vec(&HomeMessage::List(lists)),
         to_vec(&HomeMessage::Catalogue(Blob(statement::statement_seeds().swap_remove(3)))),
