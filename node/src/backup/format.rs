@@ -154,13 +154,18 @@ impl<W: Write> Writer<W> {
 }
 
 /// A stream that hashes what passes.
-#[derive(Debug)]
-struct Hashed<R> {
-    source: R,
+struct Hashed {
+    source: Box<dyn Read + Send>,
     hash: Sha256,
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl std::fmt::Debug for Hashed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hashed")
+    }
+}
+
+impl Read for Hashed {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(bytes)?;
         self.hash.update(bytes.get(..read).unwrap_or_default());
@@ -172,7 +177,7 @@ impl<R: Read> Read for Hashed<R> {
 #[derive(Debug)]
 pub struct Reader {
     path: PathBuf,
-    source: Hashed<BufReader<File>>,
+    source: Hashed,
     head: Head,
     in_store: bool,
     files: u64,
@@ -185,7 +190,15 @@ impl Reader {
     /// [`BackupError`]: it is none, or of a newer format.
     pub fn open(path: &Path) -> Result<Self, BackupError> {
         let file = File::open(path).map_err(io_error("open", path))?;
-        let mut source = Hashed { source: BufReader::new(file), hash: Sha256::new() };
+        Self::of(path, BufReader::new(file))
+    }
+
+    /// Reads the head of a backup that comes from somewhere; errors name it by the path.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn of(path: &Path, source: impl Read + Send + 'static) -> Result<Self, BackupError> {
+        let mut source = Hashed { source: Box::new(source), hash: Sha256::new() };
         let mut magic = [0; MAGIC.len()];
         let begins = source.read_exact(&mut magic).is_ok() && magic == *MAGIC;
         let mut reader = Self {

@@ -49,6 +49,12 @@ fn attack_01_no_mutated_statement_message_or_chain_is_accepted() {
     }
 }
 
+/// Neither a cut, altered nor made-up backup does anything outside of the folder that it is restored into.
+#[test]
+fn no_mutated_backup_writes_elsewhere_or_is_restored_by_half() {
+    feed("backup", if is_full() { 20_000 } else { 60 });
+}
+
 /// Ten million in full, over everything that has one encoding.
 #[test]
 fn attack_33_what_decodes_encodes_to_the_same_bytes() {

@@ -1,5 +1,6 @@
 //! The targets, one line each.
 
+mod backup;
 mod certificates;
 mod enrolment;
 mod http;
@@ -99,6 +100,8 @@ targets! {
         ["TOKEN", "\r\n", "Host: ", "Content-Length: ", "Transfer-Encoding: chunked", "%2f", "GET /v1/",
          "Origin: http://127.0.0.1:7400", "HTTP/1.0"],
         "requests to the local API";
+    "backup" backup::backup, backup::backup_seeds, ["reeve.toml", "../", "keys/", "store/"],
+        "backup files, up to a restored folder";
     "page" indicator::page, indicator::page_seeds, [], "stored pages of indicators";
     "indicator" indicator::operations, indicator::operation_seeds, [],
         "sequences of operations on indicators, held against a recount";
