@@ -5,6 +5,7 @@ use reeve_statement::names::IndicatorId;
 use serde_json::json;
 
 use super::policy::waits;
+use super::texts::{Locale, Text};
 use super::{CommandError, Output, plain, table};
 use crate::api::{AdoptRequest, Adoptions, Consented, ProposalView};
 use crate::client::Client;
@@ -93,15 +94,16 @@ pub(super) fn run(
     let document = json!({
         "indicators": adopted, "withdrawn": withdraw, "waiting": waiting, "waits_until": waits_until
     });
+    let locale = output.locale();
     output.show(&document, || {
         let mut lines = Vec::new();
         if !adopted.is_empty() {
-            let done = if withdraw { "Withdrawn" } else { "Adopted" };
-            lines.push(format!("{done}: {}.", adopted.join(", ")));
+            let done = if withdraw { Text::WithdrawnTold } else { Text::AdoptedTold };
+            lines.push(locale.fill(done, &[&adopted.join(", ")]));
         }
         if let Some(until) = &waits_until {
             let command = format!("reeve policy adopt {}{}", waiting.join(" "), option(withdraw));
-            lines.push(waits(until, &command));
+            lines.push(waits(until, &command, locale));
         }
         lines.join("\n")
     })
@@ -121,17 +123,16 @@ fn by_basis(
     let waits_until = adopt(client, &request)?.waits_until;
     let document =
         json!({ "legal_basis": basis, "withdrawn": withdraw, "waits_until": waits_until });
+    let locale = output.locale();
     output.show(&document, || {
-        let basis = plain(basis);
+        let basis = format!("{:?}", plain(basis));
         match &waits_until {
             Some(until) => {
-                let command = format!("reeve policy adopt --legal-basis {basis:?}");
-                waits(until, &(command + option(withdraw)))
+                let command = format!("reeve policy adopt --legal-basis {basis}");
+                waits(until, &(command + option(withdraw)), locale)
             }
-            None if withdraw => {
-                format!("Withdrawn: every indicator whose legal basis is {basis:?}.")
-            }
-            None => format!("Adopted: every indicator whose legal basis is {basis:?}."),
+            None if withdraw => locale.fill(Text::WithdrawnBasis, &[&basis]),
+            None => locale.fill(Text::AdoptedBasis, &[&basis]),
         }
     })
 }
@@ -150,53 +151,57 @@ pub(super) fn list(list: &List, client: &Client, output: &Output) -> Result<(), 
         known.proposals.retain(|proposal| !proposal.adopted);
         known.acts.clear();
     }
-    output.show(&known, || describe(&known, list.missing))
+    output.show(&known, || describe(&known, list.missing, output.locale()))
 }
 
-fn describe(known: &Adoptions, missing: bool) -> String {
+fn describe(known: &Adoptions, missing: bool, locale: &Locale) -> String {
     if known.proposals.is_empty() {
-        let none = if missing {
-            "Everything that the catalogue proposes is adopted."
-        } else {
-            "No catalogue proposes anything."
-        };
-        return none.to_owned();
+        let none = if missing { Text::EverythingAdopted } else { Text::NothingProposed };
+        return locale.say(none).to_owned();
     }
-    let rows: Vec<Vec<String>> = known.proposals.iter().map(row).collect();
-    let headings = ["indicator", "adopted", "floor up", "definition", "legal basis", "title"];
-    let mut text = table(&headings, &[], &rows);
+    let rows: Vec<Vec<String>> = known.proposals.iter().map(|it| row(it, locale)).collect();
+    let headings = [
+        Text::HeadIndicator,
+        Text::HeadAdopted,
+        Text::HeadFloor,
+        Text::HeadDefinition,
+        Text::HeadLegalBasis,
+        Text::HeadTitle,
+    ];
+    let mut text = table(&headings.map(|heading| locale.say(heading)), &[], &rows);
     for act in known.acts.iter().filter(|act| act.legal_basis.is_some()) {
         let basis = act.legal_basis.as_deref().map(plain).unwrap_or_default();
-        let what = if act.withdraws { "withdrawn" } else { "adopted" };
-        text.push_str(&format!(
-            "\nEverything under {basis:?} is {what}: by {} on {}",
-            plain(&act.who),
-            act.at
-        ));
+        let what = if act.withdraws { Text::BasisWithdrawn } else { Text::BasisAdopted };
+        let told = locale.fill(what, &[&format!("{basis:?}"), &plain(&act.who), &act.at]);
+        text.push_str(&format!("\n{told}"));
     }
     text
 }
 
-fn row(proposal: &ProposalView) -> Vec<String> {
+fn row(proposal: &ProposalView, locale: &Locale) -> Vec<String> {
+    let by = |by: &str| locale.of_code("adopt", &format!("by_{}", by.replace(' ', "_")));
     let adopted = match (&proposal.by, &proposal.who, &proposal.at) {
-        (None, Some(who), Some(at)) => format!("WITHDRAWN by {} on {at}", plain(who)),
-        (None, _, _) => "NOT ADOPTED".to_owned(),
-        (Some(by), Some(who), Some(at)) if by == "act" => format!("by {who} on {at}"),
-        (Some(by), Some(who), _) => format!("{by}, by {who}"),
-        (Some(by), _, _) => by.clone(),
+        (None, Some(who), Some(at)) => locale.fill(Text::WithdrawnBy, &[&plain(who), at]),
+        (None, _, _) => locale.say(Text::NotAdoptedCell).to_owned(),
+        (Some(by), Some(who), Some(at)) if by == "act" => {
+            locale.fill(Text::AdoptedBy, &[&plain(who), at])
+        }
+        (Some(through), Some(who), _) => {
+            locale.fill(Text::AdoptedThrough, &[&by(through), &plain(who)])
+        }
+        (Some(through), _, _) => by(through),
     };
     let floor = match proposal.floor {
-        None => "never".to_owned(),
-        Some(1) => "exact".to_owned(),
+        None => locale.say(Text::FloorNever).to_owned(),
+        Some(1) => locale.say(Text::FloorExact).to_owned(),
         Some(floor) => floor.to_string(),
     };
-    let title = proposal.titles.get("en").or_else(|| proposal.titles.values().next());
     vec![
         proposal.indicator.clone(),
         adopted,
         floor,
         proposal.definition.chars().take(DIGITS).collect(),
         proposal.legal_basis.clone().unwrap_or_else(|| "-".to_owned()),
-        title.cloned().unwrap_or_default(),
+        locale.pick(&proposal.titles).unwrap_or_default().to_owned(),
     ]
 }

@@ -9,6 +9,7 @@ use reeve_statement::unit::UnitPath;
 use super::asking::Node;
 use super::catalogue::sign;
 use super::identity::{PassphraseArguments, failed, now};
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, plain};
 use crate::api::{DeclarationView, Published, StatusView};
 use crate::client::Client;
@@ -73,7 +74,7 @@ pub(super) fn run(
     let bytes = sign(body, &global.home, &arguments.passphrase)?;
     let _: Published = client.send_bytes("POST", "/v1/declarations", "application/cose", bytes)?;
     let view = shown(&client, &unit, &declaration)?;
-    output.show(&view, || told(&declaration))
+    output.show(&view, || told(&declaration, output.locale()))
 }
 
 /// The declaration as the node has it now.
@@ -89,13 +90,15 @@ fn shown(
         .ok_or_else(|| CommandError::Failed("the node does not show the declaration".to_owned()))
 }
 
-fn told(declaration: &Declaration) -> String {
+fn told(declaration: &Declaration, locale: &Locale) -> String {
     let Declaration { id, level, area, from, until, .. } = declaration;
-    let id = plain(id);
+    let id = format!("{:?}", plain(id));
     if declaration.ended {
-        return format!("{id:?} is ended; the end goes down.");
+        return locale.fill(Text::DeclarationEnded, &[&id]);
     }
-    format!("{id:?} declares level {level} for {area} from {from} until {until}, and goes down.")
+    let places = [id, level.to_string(), area.to_string(), from.to_string(), until.to_string()];
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    locale.fill(Text::DeclaredLevel, &places)
 }
 
 impl Arguments {

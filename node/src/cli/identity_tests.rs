@@ -92,7 +92,7 @@ fn global(home: &Path) -> Global {
 }
 
 fn output() -> Output {
-    Output::new(true, Colour::Never, Locale::chosen(None))
+    Output::new(true, Colour::Never, Locale::chosen(None, || None))
 }
 
 /// A running node, or one that does not run.

@@ -308,6 +308,14 @@ pub fn command() -> clap::Command {
     help::dress(Cli::command())
 }
 
+/// The language that the configuration of a node's folder prefers; none: there is no configuration.
+fn house_language(home: &std::path::Path) -> Option<String> {
+    let path = home.join(crate::house::CONFIG_FILE);
+    let text = std::fs::read_to_string(&path).ok()?;
+    let config = crate::config::Config::parse(&path.to_string_lossy(), &text).ok()?;
+    config.languages.into_iter().next()
+}
+
 /// Reads the arguments, runs the command, and says how it went.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = command().try_get_matches_from(arguments);
@@ -319,7 +327,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
         }
     };
-    let locale = Locale::chosen(cli.global.lang.as_ref());
+    let locale = Locale::chosen(cli.global.lang.as_ref(), || house_language(&cli.global.home));
     let output = Output::new(cli.global.json, cli.global.color, locale);
     match cli.command.run(&cli.global, &output) {
         Ok(()) => Exit::Done.into(),

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::asking::Node;
 use super::files::read_text;
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, plain};
 use crate::api::{PolicyState, StatusView};
 use crate::client::Client;
@@ -104,12 +105,8 @@ pub struct Explain {
 }
 
 /// What is said of something that takes a second person.
-pub(super) fn waits(until: &str, command: &str) -> String {
-    format!(
-        "Not done yet. Until {} it waits for a second person with another token, who looks at the \
-         same and says the same: {command}",
-        plain(until)
-    )
+pub(super) fn waits(until: &str, command: &str, locale: &Locale) -> String {
+    locale.fill(Text::SecondPerson, &[&plain(until), command])
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -141,7 +138,8 @@ pub(super) fn run(
                 client()?.send_bytes("PUT", "/v1/policy", "text/plain", text)?;
             output.show(&state, || {
                 if let Some(until) = &state.waits_until {
-                    return waits(until, &format!("reeve policy set {}", file.display()));
+                    let command = format!("reeve policy set {}", file.display());
+                    return waits(until, &command, output.locale());
                 }
                 let count = state.policies.len();
                 let mut text =

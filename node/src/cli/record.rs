@@ -6,6 +6,7 @@ use reeve_statement::release::RevisionReason;
 use serde_json::{Map, Value};
 
 use super::asking::Node;
+use super::texts::Text;
 use super::{CommandError, Global, Output, plain, table};
 use crate::api::{Closing, MAX_REQUEST_BYTES, RecordView, Records, Written};
 use crate::client::{Client, escaped};
@@ -136,7 +137,10 @@ pub(super) fn run(
                 reason: reason.map(|reason| reason.code().to_owned()),
             };
             let written: Written = client.send("POST", "/v1/close", &closing)?;
-            output.show(&written, || format!("Closed for {source}: {}", periods.join(", ")))
+            output.show(&written, || {
+                let periods = plain(&periods.join(", "));
+                output.locale().fill(Text::ReportClosed, &[&plain(source), &periods])
+            })
         }
     }
 }

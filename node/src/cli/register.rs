@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 
 use super::asking::Node;
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, files, plain, table};
 use crate::api::{
     CalendarEntry, PopulationEntry, Published, RegisterChange, RegisterOrder, RegisterUnit,
-    Registered, number_text,
+    Registered,
 };
 use crate::client::{Client, escaped};
 
@@ -220,13 +221,13 @@ pub(super) fn run(
     match &arguments.action {
         Action::Show => {
             let units: Vec<RegisterUnit> = client.get("/v1/register")?;
-            output.show(&units, || describe(&units))
+            output.show(&units, || describe(&units, output.locale()))
         }
         Action::Set(set) => {
             let change = set.change()?;
             let path = format!("/v1/register/{}", escaped(&set.unit));
             let done: Published = client.send("PATCH", &path, &change)?;
-            output.show(&done, || format!("The register says so of {} now.", plain(&set.unit)))
+            output.show(&done, || output.locale().fill(Text::RegisterSays, &[&plain(&set.unit)]))
         }
         Action::Calendar(calendar) => {
             let entry = calendar.entry()?;
@@ -235,36 +236,36 @@ pub(super) fn run(
                 None => "/v1/calendar".to_owned(),
             };
             let done: Published = client.send("PUT", &path, &entry)?;
-            let whom =
-                calendar.unit.as_ref().map_or_else(|| "all units".to_owned(), |it| plain(it));
-            output.show(&done, || format!("The register says so of {whom} now."))
+            let locale = output.locale();
+            let all = || locale.say(Text::AllUnits).to_owned();
+            let whom = calendar.unit.as_ref().map_or_else(all, |it| plain(it));
+            output.show(&done, || locale.fill(Text::RegisterSays, &[&whom]))
         }
         Action::Move(order) => order.run(&client, output),
         Action::Receive(order) => order.run(&client, output),
         Action::Merge(Merge { units, into, names, from }) => {
             let (units, names) = (units.clone(), names.iter().cloned().collect());
             let (into, from) = (into.clone(), from.clone());
-            let next = format!("{} joins with `reeve invite`, if it is new.", plain(&into));
+            let next = output.locale().fill(Text::RegisterJoins, &[&plain(&into)]);
             carry_out(&client, output, &RegisterOrder::Merge { units, into, names, from }, &next)
         }
         Action::Split(Split { unit, into, stays, from }) => {
             let (unit, into, from) = (unit.clone(), into.clone(), from.clone());
             let order = RegisterOrder::Split { unit, into, stays: *stays, from };
-            carry_out(&client, output, &order, "The new units join with `reeve invite`.")
+            carry_out(&client, output, &order, output.locale().say(Text::RegisterAllJoin))
         }
         Action::Rename(Rename { unit, names, from }) => {
             let (names, from) = (names.iter().cloned().collect(), from.clone());
             let order = RegisterOrder::Rename { unit: unit.clone(), names, from };
-            carry_out(&client, output, &order, "Its certificates do not name it so, and stay.")
+            carry_out(&client, output, &order, output.locale().say(Text::RegisterRenamed))
         }
         Action::End(End { unit, from }) => {
             let order = RegisterOrder::End { unit: unit.clone(), from: from.clone() };
-            let next = "Figures of later periods say that it left the register.";
-            carry_out(&client, output, &order, next)
+            carry_out(&client, output, &order, output.locale().say(Text::RegisterEnded))
         }
         Action::Reopen { unit } => {
             let order = RegisterOrder::Reopen { unit: unit.clone() };
-            carry_out(&client, output, &order, "It is expected as before.")
+            carry_out(&client, output, &order, output.locale().say(Text::RegisterReopened))
         }
     }
 }
@@ -276,7 +277,8 @@ fn carry_out(
     next: &str,
 ) -> Result<(), CommandError> {
     let done: Registered = client.send("POST", "/v1/register", order)?;
-    output.show(&done, || format!("The register says so: statement {}. {next}", done.statement))
+    let locale = output.locale();
+    output.show(&done, || locale.fill(Text::RegisterStatement, &[&done.statement, next]))
 }
 
 impl Move {
@@ -290,15 +292,10 @@ impl Move {
             |reason| CommandError::File { doing: "cannot write", path: save.clone(), reason };
         std::fs::write(save, signed).map_err(failed)?;
         output.show(&done, || {
-            format!(
-                "{unit} is expected here for periods that end before {from}, and no longer for later ones.\n\
-                 Carry {file} to {to}, where `reeve register receive {unit} FILE` takes it and \
-                 `reeve invite {unit}` lets it join.",
-                unit = plain(unit),
-                to = plain(to),
-                from = plain(from),
-                file = save.display(),
-            )
+            let file = self.save.display().to_string();
+            let places = [plain(unit), plain(from), file, plain(to)];
+            let places: Vec<&str> = places.iter().map(String::as_str).collect();
+            output.locale().fill(Text::RegisterLetGo, &places)
         })
     }
 }
@@ -307,8 +304,7 @@ impl Receive {
     fn run(&self, client: &Client, output: &Output) -> Result<(), CommandError> {
         let statement = hex::encode(files::read_bytes(&self.file)?);
         let order = RegisterOrder::Receive { unit: self.unit.clone(), statement };
-        let next = "It joins with `reeve invite`, in the folder that it has.";
-        carry_out(client, output, &order, next)
+        carry_out(client, output, &order, output.locale().say(Text::RegisterReceived))
     }
 }
 
@@ -363,36 +359,47 @@ impl Set {
     }
 }
 
-fn describe(units: &[RegisterUnit]) -> String {
+fn describe(units: &[RegisterUnit], locale: &Locale) -> String {
     if units.is_empty() {
-        return "No unit reports to this one; `reeve invite` lets one join.".to_owned();
+        return locale.say(Text::RegisterEmpty).to_owned();
     }
-    let rows: Vec<Vec<String>> = units.iter().map(row).collect();
-    let headings =
-        ["unit", "names", "population", "of", "from", "until", "works", "continues", "moved"];
+    let rows: Vec<Vec<String>> = units.iter().map(|unit| row(unit, locale)).collect();
+    let headings = [
+        Text::HeadUnit,
+        Text::HeadNames,
+        Text::HeadPopulation,
+        Text::HeadOf,
+        Text::HeadFrom,
+        Text::HeadUntil,
+        Text::HeadWorks,
+        Text::HeadContinues,
+        Text::HeadMoved,
+    ];
+    let headings = headings.map(|heading| locale.say(heading));
     let mut text = format!("{}\n", table(&headings, &[2], &rows));
     let unknown = units.iter().filter(|unit| unit.population.is_none()).count();
     if unknown > 0 {
-        let told = format!("Population unknown of {unknown} units.");
+        let told = locale.fill(Text::PopulationMissing, &[&unknown.to_string()]);
         let _ = write!(text, "\n{}\n", Style::Doubtful.of(&told));
     }
     text
 }
 
-fn row(unit: &RegisterUnit) -> Vec<String> {
+fn row(unit: &RegisterUnit, locale: &Locale) -> Vec<String> {
     let names = unit.names.iter().map(|(language, name)| format!("{name} ({language})"));
     let day = |day: &Option<String>| day.clone().unwrap_or_else(|| "-".to_owned());
     let (persons, of) = match &unit.population {
         Some(PopulationEntry { persons, year, source }) => {
             let persons = i64::try_from(*persons).unwrap_or(i64::MAX);
-            (number_text(persons, 0), format!("{year}, {source}"))
+            (locale.number(persons, 0), format!("{year}, {source}"))
         }
-        None => ("unknown".to_owned(), "-".to_owned()),
+        None => (locale.say(Text::PopulationNotKnown).to_owned(), "-".to_owned()),
     };
     let names = names.collect::<Vec<_>>().join(", ");
     let continues = unit.predecessors.join(", ");
-    let came = unit.came_from.iter().map(|from| format!("from {from}"));
-    let moved: Vec<String> = came.chain(unit.went_to.iter().map(|to| format!("to {to}"))).collect();
+    let came = unit.came_from.iter().map(|from| locale.fill(Text::MovedFrom, &[from]));
+    let went = unit.went_to.iter().map(|to| locale.fill(Text::MovedTo, &[to]));
+    let moved: Vec<String> = came.chain(went).collect();
     vec![
         unit.unit.clone(),
         names,
@@ -400,18 +407,18 @@ fn row(unit: &RegisterUnit) -> Vec<String> {
         of,
         day(&unit.valid_from),
         day(&unit.valid_to),
-        works(&unit.calendar),
+        works(&unit.calendar, locale),
         if continues.is_empty() { "-".to_owned() } else { continues },
         if moved.is_empty() { "-".to_owned() } else { moved.join(", ") },
     ]
 }
 
-fn works(calendar: &CalendarEntry) -> String {
+fn works(calendar: &CalendarEntry, locale: &Locale) -> String {
     let CalendarEntry { weekdays, holidays } = calendar;
     let days = if weekdays.is_empty() { "-".to_owned() } else { weekdays.join(",") };
     match holidays.len() {
         0 => days,
-        count => format!("{days}; {count} holidays"),
+        count => locale.fill(Text::WorksHolidays, &[&days, &count.to_string()]),
     }
 }
 

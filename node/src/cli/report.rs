@@ -10,6 +10,7 @@ use reeve_statement::release::RevisionReason;
 use serde::Serialize;
 
 use super::asking::Node;
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
 use crate::api::{CBOR, Closing, Due, LetterPage, LetterTaken, MAX_LETTER_BYTES, Written};
 use crate::client::{Client, escaped};
@@ -211,8 +212,8 @@ impl Nil {
         let Self { kind, periods, source, node } = self;
         let written = close(&node.client(global)?, kind, source, periods, None)?;
         output.show(&written, || {
-            let (kind, source) = (plain(kind), plain(source));
-            format!("{source} has nothing of {kind} to report for {}.", plain(&periods.join(", ")))
+            let periods = plain(&periods.join(", "));
+            output.locale().fill(Text::ReportNil, &[&plain(source), &plain(kind), &periods])
         })
     }
 }
@@ -222,7 +223,9 @@ impl Alive {
         let Self { kind, source, node } = self;
         let now = [Period::Now.to_string()];
         let written = close(&node.client(global)?, kind, source, &now, None)?;
-        output.show(&written, || format!("{} is alive for {}.", plain(source), plain(kind)))
+        output.show(&written, || {
+            output.locale().fill(Text::ReportAlive, &[&plain(source), &plain(kind)])
+        })
     }
 }
 
@@ -232,11 +235,8 @@ impl Withdraw {
         let reason = Some(RevisionReason::Withdrawn);
         let written = close(&node.client(global)?, kind, source, periods, reason)?;
         output.show(&written, || {
-            let (kind, source) = (plain(kind), plain(source));
-            format!(
-                "{source} takes back what it said of {kind} for {}.",
-                plain(&periods.join(", "))
-            )
+            let periods = plain(&periods.join(", "));
+            output.locale().fill(Text::ReportWithdraw, &[&plain(source), &plain(kind), &periods])
         })
     }
 }
@@ -258,13 +258,14 @@ impl Export {
         }
         let exported = written?;
         output.show(&exported, || {
-            format!(
-                "{} letters for {} are in {} ({} bytes). Carry it there, and bring the answer back.",
-                exported.letters,
+            let places = [
+                exported.letters.to_string(),
                 plain(&exported.to),
-                self.file.display(),
-                exported.bytes
-            )
+                self.file.display().to_string(),
+                exported.bytes.to_string(),
+            ];
+            let places: Vec<&str> = places.iter().map(String::as_str).collect();
+            output.locale().fill(Text::ReportExported, &places)
         })
     }
 
@@ -323,12 +324,16 @@ impl Import {
             taken.push(client.send_bytes("POST", "/v1/letters", CBOR, letter)?);
             Ok(())
         })?;
-        output.show(&taken, || describe(letters, &taken))?;
+        let locale = output.locale();
+        output.show(&taken, || describe(letters, &taken, locale))?;
         let refused: u64 =
             taken.iter().flat_map(|taken| &taken.refused).map(|refused| refused.count).sum();
         match refused {
             0 => Ok(()),
-            _ => Err(CommandError::Findings(format!("{refused} messages were refused"))),
+            _ => {
+                let told = locale.fill(Text::MessagesRefused, &[&refused.to_string()]);
+                Err(CommandError::Findings(told))
+            }
         }
     }
 
@@ -378,22 +383,23 @@ impl Import {
     }
 }
 
-fn describe(letters: u64, taken: &[LetterTaken]) -> String {
-    let sum = |of: fn(&LetterTaken) -> u64| taken.iter().map(of).sum::<u64>();
-    let from = taken.first().map_or("nobody", |first| first.from.as_str());
-    let mut text = format!(
-        "{letters} letters from {}: {} messages taken, {} older than what is here",
-        plain(from),
-        sum(|it| it.accepted),
-        sum(|it| it.known),
-    );
+fn describe(letters: u64, taken: &[LetterTaken], locale: &Locale) -> String {
+    let sum = |of: fn(&LetterTaken) -> u64| taken.iter().map(of).sum::<u64>().to_string();
+    let from = taken.first().map_or("-", |first| first.from.as_str());
+    let (accepted, known) = (sum(|it| it.accepted), sum(|it| it.known));
+    let (letters, from) = (letters.to_string(), plain(from));
+    let mut text = locale.fill(Text::ReportImported, &[&letters, &from, &accepted, &known]);
     let refused: Vec<Vec<String>> = taken
         .iter()
         .flat_map(|taken| &taken.refused)
-        .map(|it| vec![it.count.to_string(), Style::Bad.of(&it.code), plain(&it.reason)])
+        .map(|it| {
+            let why = locale.of_code("refusal", &it.code);
+            vec![it.count.to_string(), Style::Bad.of(&it.code), why]
+        })
         .collect();
     if !refused.is_empty() {
-        text.push_str(&format!("\n\n{}", table(&["refused", "code", "why"], &[0], &refused)));
+        let headings = [Text::HeadRefused, Text::HeadCode, Text::HeadWhy].map(|it| locale.say(it));
+        text.push_str(&format!("\n\n{}", table(&headings, &[0], &refused)));
     }
     text
 }

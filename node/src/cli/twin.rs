@@ -6,6 +6,7 @@ use jiff::civil::Date;
 
 use super::asking::Node;
 use super::policy::waits;
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output};
 use crate::api::{EraseOrder, ExpireOrder, Removed, RemovedOfKind};
 
@@ -80,7 +81,7 @@ pub(super) fn run(
             client.send("POST", "/v1/twin/erase", &order)?
         }
     };
-    output.show(&removed, || told(&removed, &arguments.action))
+    output.show(&removed, || told(&removed, &arguments.action, output.locale()))
 }
 
 fn id_of(id: &str) -> Result<String, CommandError> {
@@ -93,9 +94,9 @@ fn id_of(id: &str) -> Result<String, CommandError> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn told(removed: &Removed, action: &Action) -> String {
+fn told(removed: &Removed, action: &Action, locale: &Locale) -> String {
     let mut lines: Vec<String> =
-        removed.kinds.iter().map(|kind| line(kind, removed.dry_run)).collect();
+        removed.kinds.iter().map(|kind| line(kind, removed.dry_run, locale)).collect();
     if let Some(until) = &removed.waits_until {
         // Whose record it is, the second person hears from the first.
         let command = match action {
@@ -107,21 +108,14 @@ fn told(removed: &Removed, action: &Action) -> String {
                 format!("reeve twin expire{options}")
             }
         };
-        lines.push(waits(until, &command));
+        lines.push(waits(until, &command, locale));
     }
     lines.join("\n")
 }
 
-fn line(found: &RemovedOfKind, dry_run: bool) -> String {
+fn line(found: &RemovedOfKind, dry_run: bool, locale: &Locale) -> String {
     let RemovedOfKind { kind, before, records, kept, .. } = found;
-    match before {
-        None => format!("One record of {kind} was erased; nothing says whose it was"),
-        Some(before) if dry_run => {
-            format!("{kind}: {records} records older than {before} would be removed, {kept} kept")
-        }
-        Some(before) => format!(
-            "{kind}: {records} records older than {before} were removed, {kept} kept; figures of periods \
-             that began before it stand"
-        ),
-    }
+    let Some(before) = before else { return locale.fill(Text::TwinErased, &[kind]) };
+    let text = if dry_run { Text::TwinWould } else { Text::TwinRemoved };
+    locale.fill(text, &[kind, &records.to_string(), before, &kept.to_string()])
 }

@@ -1,7 +1,5 @@
 //! `reeve verify`: whether the store of a stopped node is whole.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use reeve_protocol::rows;
@@ -10,6 +8,8 @@ use reeve_statement::ledger::Frontier;
 use serde::Serialize;
 
 use super::identity::failed;
+use super::layout::{left, width};
+use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain};
 use crate::backup::{Unsound, ledgers};
 use crate::house::House;
@@ -63,29 +63,29 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Damage {
     what: String,
-    next: &'static str,
+    #[serde(serialize_with = "in_english")]
+    next: Text,
 }
 
 /// What to do when the store as a whole, or what was said, is damaged.
-const RESTORE: &str = "keep this folder as it is, and make the node anew: a further node of the home \
-    brings the records back, the superior has every statement it accepted; or restore the newest \
-    backup with `reeve restore` (docs/operate.md, A damaged store)";
+const RESTORE: Text = Text::VerifyRestore;
 
 /// What to do when records are damaged, of which another node of the home has the same.
-const RECORDS: &str = "if the home has another node, make this one anew and let it replicate; else \
-    restore the newest backup with `reeve restore`, and import again what came later (docs/operate.md, A \
-    damaged store)";
+const RECORDS: Text = Text::VerifyRecords;
 
 /// What to do when the store is older than what this machine remembers of it.
-const OLDER: &str = "this is an older copy, or a mixture of two: put back the newest copy of the whole folder, \
-    in one piece; what was said after the older one was made would be said twice otherwise \
-    (docs/operate.md, A damaged store)";
+const OLDER: Text = Text::VerifyOlder;
 
 /// What to do when another program, or another engine, wrote the store.
-const OTHER: &str = "nothing is damaged: do what the message says";
+const OTHER: Text = Text::VerifyOther;
 
 /// What to do when the system is at fault and not the store.
-const SYSTEM: &str = "mend that, then verify again";
+const SYSTEM: Text = Text::VerifySystem;
+
+/// In a document, what to do is told in English.
+fn in_english<S: serde::Serializer>(next: &Text, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(Locale::english().say(*next))
+}
 
 pub(super) fn run(
     arguments: &Arguments,
@@ -124,12 +124,14 @@ pub(super) fn run(
         Err(error) => report.store_error(&error),
     }
     report.sound = report.damage.is_empty();
-    output.show(&report, || report.describe())?;
+    let locale = output.locale();
+    output.show(&report, || report.describe(locale))?;
     match report.damage.len() {
         0 => Ok(()),
-        found => Err(CommandError::Findings(format!(
-            "the store is damaged ({found} findings); do not start the node on it"
-        ))),
+        found => {
+            let told = locale.fill(Text::VerifyFound, &[&found.to_string()]);
+            Err(CommandError::Findings(told))
+        }
     }
 }
 
@@ -145,9 +147,7 @@ impl Report {
             let what = "the head file is missing or cannot be read: a loss of the newest commits \
                         could not be noticed"
                 .to_owned();
-            let next = "compare what the superior has of this unit with the ledger's size; then start \
-                        the node, which makes the file again";
-            self.damage.push(Damage { what, next });
+            self.damage.push(Damage { what, next: Text::VerifyHead });
         }
         let verified = store.verify();
         if let Err(error) = &verified {
@@ -200,43 +200,49 @@ impl Report {
         }
     }
 
-    fn describe(&self) -> String {
-        let mut text = String::new();
-        let mut line = |label: &str, value: String| {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{label:9}{value}");
+    fn describe(&self, locale: &Locale) -> String {
+        let mut lines: Vec<(Text, String)> = Vec::new();
+        let unknown = || locale.say(Text::VerifyUnknown).to_owned();
+        let or_not = |number: Option<u64>| number.map_or_else(unknown, |n| n.to_string());
+        let commit = locale.fill(Text::VerifyCommit, &[self.engine, &or_not(self.commit)]);
+        let store = match self.closed_in_good_order {
+            Some(true) => locale.fill(Text::VerifyClosed, &[&commit]),
+            Some(false) => locale.fill(Text::VerifyNotClosed, &[&commit]),
+            None => commit,
         };
-        let or_not = |number: Option<u64>| number.map_or("unknown".to_owned(), |n| n.to_string());
-        let closed = match self.closed_in_good_order {
-            Some(true) => ", closed in good order",
-            Some(false) => ", not closed in good order",
-            None => "",
+        lines.push((Text::VerifyStore, store));
+        let (rows, bytes) = (or_not(self.rows), or_not(self.bytes));
+        lines.push((Text::VerifyRows, locale.fill(Text::VerifyAsWritten, &[&rows, &bytes])));
+        let ledger = match (self.ledger_entries, &self.ledger_root) {
+            (Some(size), Some(root)) => {
+                let newest = locale.fill(Text::VerifyEntries, &[&size.to_string(), root]);
+                match self.earlier_ledgers {
+                    0 => newest,
+                    past => locale.fill(Text::VerifyEarlier, &[&newest, &past.to_string()]),
+                }
+            }
+            _ => locale.say(Text::VerifyNotWhole).to_owned(),
         };
-        line("Store", format!("{}, commit {}{closed}", self.engine, or_not(self.commit)));
-        line("Rows", format!("{} as written ({} bytes)", or_not(self.rows), or_not(self.bytes)));
-        line(
-            "Ledger",
-            match (self.ledger_entries, &self.ledger_root) {
-                (Some(size), Some(root)) => match self.earlier_ledgers {
-                    0 => format!("{size} entries, root {root}"),
-                    past => format!("{size} entries, root {root}; {past} of earlier terms"),
-                },
-                _ => "not whole".to_owned(),
-            },
-        );
+        lines.push((Text::VerifyLedger, ledger));
         for damage in &self.damage {
-            line("Damage", Style::Bad.of(&plain(&damage.what)));
+            lines.push((Text::VerifyDamage, Style::Bad.of(&plain(&damage.what))));
         }
-        let mut told = BTreeSet::new();
-        for next in self.damage.iter().map(|damage| damage.next).filter(|next| told.insert(*next)) {
-            line("To do", plain(next));
+        let mut told = Vec::new();
+        for next in self.damage.iter().map(|damage| damage.next) {
+            if !told.contains(&next) {
+                told.push(next);
+                lines.push((Text::VerifyToDo, locale.say(next).to_owned()));
+            }
         }
+        let labels = lines.iter().map(|(label, _)| width(locale.say(*label))).max().unwrap_or(0);
+        let labels = labels.saturating_add(2);
+        let mut text: String = lines
+            .iter()
+            .map(|(label, value)| format!("{}{value}\n", left(locale.say(*label), labels)))
+            .collect();
         if self.sound {
-            text.push_str(
-                "Checksums, anchor, head file and ledger agree. The store is whole.\n\
-                 Whether it is the newest copy, the superior knows: if it is not, the node signs nothing, \
-                 and `reeve status` says STOPPED.",
-            );
+            let newest = locale.say(Text::VerifyNewest);
+            text.push_str(&format!("{}\n{newest}", locale.say(Text::VerifySound)));
         }
         text
     }

@@ -43,7 +43,8 @@ unit = {unit}
 # The time zone in which the unit's days begin and end (IANA name).
 time_zone = {zone}
 
-# Languages of titles, the preferred first (BCP 47).
+# The languages of this house, the preferred first (BCP 47): commands speak the first one where neither
+# --lang nor the surroundings (REEVE_LANG, LC_ALL, LC_MESSAGES, LANG) say another.
 languages = {languages}
 "#,
         unit = quoted(config.unit.as_str()),

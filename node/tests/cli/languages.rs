@@ -168,3 +168,50 @@ fn the_language_comes_from_the_option_the_variable_or_the_locale() {
     let help = with(&[("LANG", "de_DE.UTF-8")], &["--help"]).ok().out;
     assert!(help.contains("Shows who is connected"), "help is in English: {help}");
 }
+
+#[test]
+fn what_officials_do_is_told_in_every_language() {
+    let (nation, town) = (&federation().nation, &federation().town);
+    let each = |site: &Site, arguments: &[&str], expected: [&str; 4]| {
+        for (language, part) in LANGUAGES.iter().zip(expected) {
+            let text = in_language(site, language, arguments);
+            assert!(text.contains(part), "{language}: {part} in {text}");
+        }
+    };
+    let heads = ["POPULATION", "人口", "POPOLAZIONE", "BEVÖLKERUNG"];
+    each(nation, &["register", "show"], heads);
+    let adopted = ["LEGAL BASIS", "法律依据", "BASE GIURIDICA", "RECHTSGRUNDLAGE"];
+    each(town, &["policy", "adopted"], adopted);
+    let told = ["Adopted: cases.", "已采用：cases。", "Adottati: cases.", "Übernommen: cases."];
+    each(town, &["policy", "adopt", "cases"], told);
+    let nil = ["report", "nil", "case", "2022-05-01", "--source", "health-office"];
+    let told = ["has nothing of case", "没有 case", "non ha nulla di case", "hat von case"];
+    each(town, &nil, told);
+    let day = ["twin", "expire", "--kind", "case", "--before", "2000-01-01", "--dry-run"];
+    let told = ["would be removed", "将清除", "sarebbero rimossi", "würden entfernt"];
+    each(town, &day, told);
+    let ahead = ["twin", "expire", "--lang", "it"];
+    town.reeve(&ahead).fails(1, &["lo schema non dice per quanto"]);
+    let twice = ["register", "reopen", "016", "--lang", "zh"];
+    nation.reeve(&twice).fails(1, &["名册未作"]);
+}
+
+#[test]
+fn the_house_has_a_language_of_its_own() {
+    let mut alone = super::federation::Alone::found("redb");
+    alone.stop();
+    let config = alone.site.folder.join("reeve.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert!(text.contains("languages = [\"en\"]"), "{text}");
+    let text = text.replace("languages = [\"en\"]", "languages = [\"de\", \"it\"]");
+    std::fs::write(&config, text).unwrap();
+    let verified = alone.site.reeve(&["verify"]).ok().out;
+    assert!(verified.contains("Der Speicher ist ganz."), "{verified}");
+    let document = alone.site.reeve(&["verify", "--json"]).json();
+    assert_eq!(document["sound"], true);
+    let verified = alone.site.reeve(&["verify", "--lang", "zh"]).ok().out;
+    assert!(verified.contains("存储完整"), "{verified}");
+    let mut command = alone.site.command(&["verify"]);
+    let verified = said(command.env("LANG", "it_IT.UTF-8")).ok().out;
+    assert!(verified.contains("L'archivio è integro."), "{verified}");
+}

@@ -83,16 +83,18 @@ impl Locale {
         well_formed.then(|| Self { language: Language::of(&primary), tag })
     }
 
-    /// What the surroundings say: the first of the variables that is set. `C` and `POSIX` are English.
-    fn of_surroundings(look: impl Fn(&str) -> Option<String>) -> Self {
+    /// What the surroundings say: the first of the variables that is set. `C` and `POSIX` say nothing.
+    fn of_surroundings(look: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let set = VARIABLES.iter().filter_map(|name| look(name)).find(|value| !value.is_empty());
         let named = set.filter(|value| !matches!(value.as_str(), "C" | "POSIX"));
-        named.and_then(|value| Self::of_tag(&value)).unwrap_or_else(Self::english)
+        named.and_then(|value| Self::of_tag(&value))
     }
 
-    /// That of the option, else of the surroundings.
-    pub(super) fn chosen(option: Option<&Self>) -> Self {
-        option.cloned().unwrap_or_else(|| Self::of_surroundings(|name| std::env::var(name).ok()))
+    /// That of the option, else of the surroundings, else the first of the house's languages, else English.
+    pub(super) fn chosen(option: Option<&Self>, house: impl Fn() -> Option<String>) -> Self {
+        let said = || Self::of_surroundings(|name| std::env::var(name).ok());
+        let of_house = || house().and_then(|tag| Self::of_tag(&tag));
+        option.cloned().or_else(said).or_else(of_house).unwrap_or_else(Self::english)
     }
 
     /// A text.
@@ -215,8 +217,8 @@ impl Locale {
         });
         let mut translated = problem.clone();
         translated.title = title.to_owned();
-        if let Some(reason) = reason {
-            translated.detail = reason.to_owned();
+        if let Some(detail) = reason.or_else(|| self.known("detail", &problem.code)) {
+            translated.detail = detail.to_owned();
         }
         let determining = core::mem::take(&mut translated.determining);
         let mut text = ClientError::Problem(Box::new(translated)).to_string();
@@ -232,7 +234,7 @@ impl Locale {
 /// The value of `--lang` and of `REEVE_LANG`. An empty one says nothing.
 pub(super) fn locale(text: &str) -> Result<Locale, String> {
     if text.is_empty() {
-        return Ok(Locale::chosen(None));
+        return Ok(Locale::chosen(None, || None));
     }
     Locale::of_tag(text)
         .ok_or_else(|| "expected a language such as en, zh, it, de or zh-Hant".to_owned())
@@ -319,7 +321,7 @@ mod tests {
             let look = |name: &str| {
                 set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
             };
-            Locale::of_surroundings(look).language
+            Locale::of_surroundings(look).unwrap_or_else(Locale::english).language
         };
         assert_eq!(of(&[]), Language::English);
         assert_eq!(of(&[("LANG", "de_AT.UTF-8")]), Language::German);
@@ -329,6 +331,8 @@ mod tests {
         assert_eq!(of(&[("LC_ALL", "C"), ("LANG", "it_IT")]), Language::English);
         assert_eq!(of(&[("LANG", "C.UTF-8")]), Language::English);
         assert_eq!(of(&[("LANG", "fr_FR.UTF-8")]), Language::English);
+        let none = Locale::of_surroundings(|_| Some("C.UTF-8".to_owned()));
+        assert_eq!(none, None, "the house is asked then");
         assert_eq!(locale("zh-Hant").unwrap().tag, "zh-Hant");
         for bad in ["1", "it-", "-", "it it", "../etc", "d"] {
             assert!(locale(bad).is_err(), "{bad}");

@@ -319,4 +319,113 @@ texts! {
     ProblemDamaged "problem.damaged": "The store is damaged", "存储已损坏", "L'archivio è danneggiato", "Der Speicher ist beschädigt";
     DeclinedNotPermitted "declined.not_permitted": "no policy permits it", "没有政策允许", "nessuna policy lo permette", "keine Richtlinie erlaubt es";
     DeclinedForbidden "declined.forbidden": "a policy forbids it", "有政策禁止", "una policy lo vieta", "eine Richtlinie verbietet es";
+
+    // Consent.
+    AdoptedTold "adopt.adopted": "Adopted: {0}.", "已采用：{0}。", "Adottati: {0}.", "Übernommen: {0}.";
+    WithdrawnTold "adopt.withdrawn": "Withdrawn: {0}.", "已撤回同意：{0}。", "Consenso ritirato: {0}.", "Zustimmung zurückgezogen: {0}.";
+    AdoptedBasis "adopt.adopted_basis": "Adopted: every indicator whose legal basis is {0}.", "已采用：法律依据为 {0} 的所有指标。", "Adottati: tutti gli indicatori con base giuridica {0}.", "Übernommen: jeder Indikator mit der Rechtsgrundlage {0}.";
+    WithdrawnBasis "adopt.withdrawn_basis": "Withdrawn: every indicator whose legal basis is {0}.", "已撤回同意：法律依据为 {0} 的所有指标。", "Consenso ritirato: tutti gli indicatori con base giuridica {0}.", "Zustimmung zurückgezogen: jeder Indikator mit der Rechtsgrundlage {0}.";
+    SecondPerson "adopt.second_person": "Not done yet. Until {0} it waits for a second person with another token, who looks at the same and says the same: {1}", "尚未执行。在 {0} 之前，等待持另一令牌的第二人查看同一内容并作出相同指示：{1}", "Non ancora fatto. Fino al {0} attende una seconda persona con un altro token, che guardi la stessa cosa e dica lo stesso: {1}", "Noch nicht geschehen. Bis {0} wartet es auf eine zweite Person mit einem anderen Token, die dasselbe ansieht und dasselbe sagt: {1}";
+    EverythingAdopted "adopt.everything": "Everything that the catalogue proposes is adopted.", "目录所提议的全部指标均已采用。", "Tutto ciò che il catalogo propone è adottato.", "Alles, was der Katalog vorschlägt, ist übernommen.";
+    NothingProposed "adopt.nothing_proposed": "No catalogue proposes anything.", "没有目录提议任何指标。", "Nessun catalogo propone qualcosa.", "Kein Katalog schlägt etwas vor.";
+    HeadIndicator "adopt.head_indicator": "indicator", "指标", "indicatore", "Indikator";
+    HeadAdopted "adopt.head_adopted": "adopted", "采用", "adottato", "übernommen";
+    HeadFloor "adopt.head_floor": "floor up", "上报下限", "soglia in su", "Schwelle nach oben";
+    HeadDefinition "adopt.head_definition": "definition", "定义", "definizione", "Definition";
+    HeadLegalBasis "adopt.head_legal_basis": "legal basis", "法律依据", "base giuridica", "Rechtsgrundlage";
+    HeadTitle "adopt.head_title": "title", "名称", "titolo", "Titel";
+    NotAdoptedCell "adopt.not_adopted": "NOT ADOPTED", "未采用", "NON ADOTTATO", "NICHT ÜBERNOMMEN";
+    WithdrawnBy "adopt.withdrawn_by": "WITHDRAWN by {0} on {1}", "{0} 于 {1} 撤回", "RITIRATO da {0} il {1}", "ZURÜCKGEZOGEN von {0} am {1}";
+    AdoptedBy "adopt.adopted_by": "by {0} on {1}", "{0} 于 {1}", "da {0} il {1}", "von {0} am {1}";
+    AdoptedThrough "adopt.adopted_through": "{0}, by {1}", "{0}，{1}", "{0}, da {1}", "{0}, von {1}";
+    ByAct "adopt.by_act": "act", "决定", "atto", "Akt";
+    ByLegalBasis "adopt.by_legal_basis": "legal basis", "法律依据", "base giuridica", "Rechtsgrundlage";
+    ByOwnCatalogue "adopt.by_own_catalogue": "own catalogue", "本单位目录", "catalogo proprio", "eigener Katalog";
+    BySettings "adopt.by_settings": "settings", "设置", "impostazioni", "Einstellungen";
+    FloorNever "adopt.never": "never", "从不", "mai", "nie";
+    FloorExact "adopt.exact": "exact", "精确", "esatto", "genau";
+    BasisAdopted "adopt.basis_adopted": "Everything under {0} is adopted: by {1} on {2}", "依据 {0} 的全部指标已采用：{1} 于 {2}", "Tutto ciò che si fonda su {0} è adottato: da {1} il {2}", "Alles nach {0} ist übernommen: von {1} am {2}";
+    BasisWithdrawn "adopt.basis_withdrawn": "Everything under {0} is withdrawn: by {1} on {2}", "依据 {0} 的全部同意已撤回：{1} 于 {2}", "Tutto ciò che si fonda su {0} è ritirato: da {1} il {2}", "Alles nach {0} ist zurückgezogen: von {1} am {2}";
+
+    // Declarations.
+    DeclaredLevel "declare.declared": "{0} declares level {1} for {2} from {3} until {4}, and goes down.", "{0}：在 {2} 宣布 {1} 级，自 {3} 至 {4}，并向下传达。", "{0} dichiara il livello {1} per {2} dal {3} al {4}, e scende.", "{0} erklärt Stufe {1} für {2} von {3} bis {4} und geht nach unten.";
+    DeclarationEnded "declare.ended": "{0} is ended; the end goes down.", "{0} 已结束；结束通知向下传达。", "{0} è terminata; la fine scende.", "{0} ist beendet; das Ende geht nach unten.";
+
+    // Removing records.
+    TwinErased "twin.erased": "One record of {0} was erased; nothing says whose it was", "已抹除一条 {0} 记录；没有任何内容说明其属于谁", "Un record di {0} è stato cancellato; nulla dice di chi era", "Ein Datensatz von {0} wurde gelöscht; nichts sagt, wessen er war";
+    TwinWould "twin.would": "{0}: {1} records older than {2} would be removed, {3} kept", "{0}：将清除早于 {2} 的 {1} 条记录，保留 {3} 条", "{0}: sarebbero rimossi {1} record più vecchi del {2}, {3} restano", "{0}: {1} Datensätze älter als {2} würden entfernt, {3} bleiben";
+    TwinRemoved "twin.removed": "{0}: {1} records older than {2} were removed, {3} kept; figures of periods that began before it stand", "{0}：已清除早于 {2} 的 {1} 条记录，保留 {3} 条；此前开始的期间的数据不变", "{0}: rimossi {1} record più vecchi del {2}, {3} restano; i dati dei periodi iniziati prima restano", "{0}: {1} Datensätze älter als {2} wurden entfernt, {3} bleiben; Zahlen von Zeiträumen, die davor begannen, bleiben stehen";
+
+    // Reports.
+    ReportNil "report.nil": "{0} has nothing of {1} to report for {2}.", "{0} 在 {2} 没有 {1} 需要上报。", "{0} non ha nulla di {1} da comunicare per {2}.", "{0} hat von {1} für {2} nichts zu melden.";
+    ReportAlive "report.alive": "{0} is alive for {1}.", "{0} 的 {1} 数据源正常。", "{0} è attiva per {1}.", "{0} lebt für {1}.";
+    ReportWithdraw "report.withdraw": "{0} takes back what it said of {1} for {2}.", "{0} 撤回其关于 {2} 的 {1} 的说法。", "{0} ritira quanto ha detto di {1} per {2}.", "{0} nimmt zurück, was es von {1} für {2} gesagt hat.";
+    ReportClosed "report.closed": "Closed for {0}: {1}", "{0} 已关闭：{1}", "Chiuso per {0}: {1}", "Für {0} abgeschlossen: {1}";
+    ReportExported "report.exported": "{0} letters for {1} are in {2} ({3} bytes). Carry it there, and bring the answer back.", "致 {1} 的 {0} 封信件在 {2} 中（{3} 字节）。请送达，并带回答复。", "{0} lettere per {1} sono in {2} ({3} byte). Portarlo là, e riportare la risposta.", "{0} Briefe für {1} sind in {2} ({3} Bytes). Dorthin bringen und die Antwort zurückbringen.";
+    ReportImported "report.imported": "{0} letters from {1}: {2} messages taken, {3} older than what is here", "来自 {1} 的 {0} 封信件：接收 {2} 条消息，{3} 条比现有内容旧", "{0} lettere da {1}: {2} messaggi presi, {3} più vecchi di quanto c'è", "{0} Briefe von {1}: {2} Nachrichten übernommen, {3} älter als Vorhandenes";
+    HeadRefused "report.head_refused": "refused", "拒绝数", "rifiutati", "abgewiesen";
+    HeadCode "report.head_code": "code", "代码", "codice", "Code";
+    HeadWhy "report.head_why": "why", "原因", "perché", "warum";
+    MessagesRefused "report.messages_refused": "{0} messages were refused", "{0} 条消息被拒绝", "{0} messaggi sono stati rifiutati", "{0} Nachrichten wurden abgewiesen";
+
+    // The register.
+    RegisterEmpty "register.empty": "No unit reports to this one; `reeve invite` lets one join.", "没有单位向本单位上报；用 `reeve invite` 邀请加入。", "Nessuna unità comunica a questa; `reeve invite` ne fa entrare una.", "Keine Einheit meldet an diese; `reeve invite` lässt eine beitreten.";
+    HeadNames "register.names": "names", "名称", "nomi", "Namen";
+    HeadPopulation "register.population": "population", "人口", "popolazione", "Bevölkerung";
+    HeadOf "register.of": "of", "来源", "del", "von";
+    HeadFrom "register.from": "from", "自", "dal", "ab";
+    HeadUntil "register.until": "until", "至", "al", "bis";
+    HeadWorks "register.works": "works", "工作日", "lavora", "arbeitet";
+    HeadContinues "register.continues": "continues", "承接", "continua", "setzt fort";
+    HeadMoved "register.moved": "moved", "迁移", "spostata", "gewechselt";
+    PopulationNotKnown "register.not_known": "unknown", "未知", "non nota", "unbekannt";
+    PopulationMissing "register.population_missing": "Population unknown of {0} units.", "{0} 个单位的人口未知。", "Popolazione non nota di {0} unità.", "Bevölkerung von {0} Einheiten unbekannt.";
+    MovedFrom "register.moved_from": "from {0}", "来自 {0}", "da {0}", "von {0}";
+    MovedTo "register.moved_to": "to {0}", "迁往 {0}", "a {0}", "zu {0}";
+    WorksHolidays "register.holidays": "{0}; {1} holidays", "{0}；{1} 个假日", "{0}; {1} festività", "{0}; {1} Feiertage";
+    RegisterSays "register.says": "The register says so of {0} now.", "名册现已就 {0} 如此记载。", "Ora il registro lo dice di {0}.", "Das Verzeichnis sagt es jetzt von {0}.";
+    AllUnits "register.all_units": "all units", "所有单位", "tutte le unità", "allen Einheiten";
+    RegisterStatement "register.statement": "The register says so: statement {0}. {1}", "名册已如此记载：声明 {0}。{1}", "Il registro lo dice: dichiarazione {0}. {1}", "Das Verzeichnis sagt es: Erklärung {0}. {1}";
+    RegisterJoins "register.joins": "{0} joins with `reeve invite`, if it is new.", "若为新单位，{0} 通过 `reeve invite` 加入。", "{0} entra con `reeve invite`, se è nuova.", "{0} tritt mit `reeve invite` bei, falls neu.";
+    RegisterAllJoin "register.all_join": "The new units join with `reeve invite`.", "新单位通过 `reeve invite` 加入。", "Le nuove unità entrano con `reeve invite`.", "Die neuen Einheiten treten mit `reeve invite` bei.";
+    RegisterRenamed "register.renamed": "Its certificates do not name it so, and stay.", "其证书不含名称，保持不变。", "I suoi certificati non la nominano così, e restano.", "Ihre Zertifikate nennen sie nicht so und bleiben.";
+    RegisterEnded "register.ended": "Figures of later periods say that it left the register.", "之后期间的数据会说明它已退出名册。", "I dati dei periodi successivi dicono che è uscita dal registro.", "Zahlen späterer Zeiträume sagen, dass sie nicht mehr im Verzeichnis steht.";
+    RegisterReopened "register.reopened": "It is expected as before.", "与此前一样要求其上报。", "È attesa come prima.", "Sie wird erwartet wie zuvor.";
+    RegisterReceived "register.received": "It joins with `reeve invite`, in the folder that it has.", "它用原有文件夹通过 `reeve invite` 加入。", "Entra con `reeve invite`, nella cartella che ha.", "Sie tritt mit `reeve invite` bei, in dem Ordner, den sie hat.";
+    RegisterLetGo "register.let_go": "{0} is expected here for periods that end before {1}, and no longer for later ones. Carry {2} to {3}, where `reeve register receive {0} FILE` takes it and `reeve invite {0}` lets it join.", "{0} 仅就 {1} 之前结束的期间在此上报，之后不再。请将 {2} 送至 {3}：在那里用 `reeve register receive {0} FILE` 接收，并用 `reeve invite {0}` 让其加入。", "{0} è attesa qui per i periodi che finiscono prima del {1}, e non più per i successivi. Portare {2} a {3}, dove `reeve register receive {0} FILE` la prende e `reeve invite {0}` la fa entrare.", "{0} wird hier für Zeiträume erwartet, die vor {1} enden, und für spätere nicht mehr. {2} zu {3} bringen: dort übernimmt `reeve register receive {0} FILE` sie, und `reeve invite {0}` lässt sie beitreten.";
+
+    // Whether a store is whole.
+    VerifyStore "verify.store": "Store", "存储", "Archivio", "Speicher";
+    VerifyRows "verify.rows": "Rows", "行", "Righe", "Zeilen";
+    VerifyLedger "verify.ledger": "Ledger", "台账", "Registro", "Hauptbuch";
+    VerifyDamage "verify.damage": "Damage", "损坏", "Danno", "Schaden";
+    VerifyToDo "verify.to_do": "To do", "须做", "Da fare", "Zu tun";
+    VerifyCommit "verify.commit": "{0}, commit {1}", "{0}，提交 {1}", "{0}, commit {1}", "{0}, Commit {1}";
+    VerifyClosed "verify.closed": "{0}, closed in good order", "{0}，正常关闭", "{0}, chiuso in ordine", "{0}, ordentlich geschlossen";
+    VerifyNotClosed "verify.not_closed": "{0}, not closed in good order", "{0}，未正常关闭", "{0}, non chiuso in ordine", "{0}, nicht ordentlich geschlossen";
+    VerifyAsWritten "verify.as_written": "{0} as written ({1} bytes)", "{0} 行与写入时一致（{1} 字节）", "{0} come scritte ({1} byte)", "{0} wie geschrieben ({1} Bytes)";
+    VerifyEntries "verify.entries": "{0} entries, root {1}", "{0} 条，根 {1}", "{0} voci, radice {1}", "{0} Einträge, Wurzel {1}";
+    VerifyEarlier "verify.earlier": "{0}; {1} of earlier terms", "{0}；另有以前任期的 {1} 本", "{0}; {1} di mandati precedenti", "{0}; {1} aus früheren Amtszeiten";
+    VerifyNotWhole "verify.not_whole": "not whole", "不完整", "non integro", "nicht ganz";
+    VerifyUnknown "verify.unknown": "unknown", "未知", "ignoto", "unbekannt";
+    VerifySound "verify.sound": "Checksums, anchor, head file and ledger agree. The store is whole.", "校验和、锚、头文件与台账一致。存储完整。", "Somme di controllo, ancora, file di testa e registro concordano. L'archivio è integro.", "Prüfsummen, Anker, Kopfdatei und Hauptbuch stimmen überein. Der Speicher ist ganz.";
+    VerifyNewest "verify.newest": "Whether it is the newest copy, the superior knows: if it is not, the node signs nothing, and `reeve status` says STOPPED.", "它是否为最新副本由上级知晓：若不是，节点不签署任何内容，`reeve status` 会显示已停止。", "Se è la copia più recente lo sa il superiore: se non lo è, il nodo non firma nulla, e `reeve status` dice FERMO.", "Ob es die neueste Kopie ist, weiß die übergeordnete Stelle: wenn nicht, unterzeichnet der Knoten nichts, und `reeve status` sagt ANGEHALTEN.";
+    VerifyRestore "verify.restore": "keep this folder as it is, and make the node anew: a further node of the home brings the records back, the superior has every statement it accepted; or restore the newest backup with `reeve restore` (docs/operate.md, A damaged store)", "保持此文件夹原样，重新建立节点：本单位的另一节点会带回记录，上级持有其接受的每份声明；或用 `reeve restore` 恢复最新备份（docs/operate.md, A damaged store）", "lasciare questa cartella com'è e rifare il nodo: un altro nodo della sede riporta i record, il superiore ha ogni dichiarazione accettata; oppure ripristinare l'ultimo backup con `reeve restore` (docs/operate.md, A damaged store)", "diesen Ordner lassen, wie er ist, und den Knoten neu anlegen: ein weiterer Knoten des Hauses bringt die Datensätze zurück, die übergeordnete Stelle hat jede angenommene Erklärung; oder mit `reeve restore` die neueste Sicherung einspielen (docs/operate.md, A damaged store)";
+    VerifyRecords "verify.records": "if the home has another node, make this one anew and let it replicate; else restore the newest backup with `reeve restore`, and import again what came later (docs/operate.md, A damaged store)", "若本单位有另一节点，请重建此节点并让其复制；否则用 `reeve restore` 恢复最新备份，并重新导入之后的数据（docs/operate.md, A damaged store）", "se la sede ha un altro nodo, rifare questo e lasciarlo replicare; altrimenti ripristinare l'ultimo backup con `reeve restore` e reimportare ciò che è venuto dopo (docs/operate.md, A damaged store)", "hat das Haus einen weiteren Knoten, diesen neu anlegen und nachziehen lassen; sonst mit `reeve restore` die neueste Sicherung einspielen und Späteres neu einlesen (docs/operate.md, A damaged store)";
+    VerifyOlder "verify.older": "this is an older copy, or a mixture of two: put back the newest copy of the whole folder, in one piece; what was said after the older one was made would be said twice otherwise (docs/operate.md, A damaged store)", "这是较旧的副本，或两份副本的混合：请整体放回整个文件夹的最新副本；否则旧副本之后说过的话会被重复（docs/operate.md, A damaged store）", "questa è una copia più vecchia, o un misto di due: rimettere la copia più recente dell'intera cartella, in un pezzo; altrimenti ciò che fu detto dopo sarebbe detto due volte (docs/operate.md, A damaged store)", "dies ist eine ältere Kopie oder ein Gemisch aus zweien: die neueste Kopie des ganzen Ordners in einem Stück zurücklegen; sonst würde zweimal gesagt, was nach der älteren gesagt wurde (docs/operate.md, A damaged store)";
+    VerifyOther "verify.other": "nothing is damaged: do what the message says", "没有损坏：请按消息所述操作", "nulla è danneggiato: fare ciò che dice il messaggio", "nichts ist beschädigt: tun, was die Meldung sagt";
+    VerifySystem "verify.system": "mend that, then verify again", "请先排除该问题，然后再次核验", "rimediare, poi verificare di nuovo", "das beheben, dann erneut prüfen";
+    VerifyHead "verify.head": "compare what the superior has of this unit with the ledger's size; then start the node, which makes the file again", "将上级所持的本单位内容与台账大小比较；然后启动节点，它会重新生成该文件", "confrontare ciò che il superiore ha di questa unità con la dimensione del registro; poi avviare il nodo, che rifà il file", "vergleichen, was die übergeordnete Stelle von dieser Einheit hat, mit der Größe des Hauptbuchs; dann den Knoten starten, der die Datei neu anlegt";
+    VerifyFound "verify.found": "the store is damaged ({0} findings); do not start the node on it", "存储已损坏（{0} 项）；请勿在其上启动节点", "l'archivio è danneggiato ({0} rilievi); non avviare il nodo su di esso", "der Speicher ist beschädigt ({0} Befunde); den Knoten nicht darauf starten";
+
+    // Why an ask cannot be fulfilled, where nothing needs to be put in.
+    DetailNoTwin "detail.no_twin": "this node keeps no records: its configuration names no schema", "本节点不保存记录：其配置未指定模式", "questo nodo non tiene record: la configurazione non nomina uno schema", "dieser Knoten hält keine Datensätze: seine Konfiguration nennt kein Schema";
+    DetailNoSuperior "detail.no_superior": "no node of the superior that reports is connected, or it did not answer; see `reeve status`", "上级负责上报的节点未连接或未答复；见 `reeve status`", "nessun nodo del superiore che comunica è collegato, o non ha risposto; vedere `reeve status`", "kein meldender Knoten der übergeordneten Stelle ist verbunden, oder er hat nicht geantwortet; siehe `reeve status`";
+    DetailNoRetention "detail.no_retention": "the schema says for no such kind how long its records are kept; name a day with --before, or set `retention` in the schema", "模式未规定此类记录的保存期限；请用 --before 指定日期，或在模式中设置 `retention`", "lo schema non dice per quanto si tengono questi record; indicare un giorno con --before, o mettere `retention` nello schema", "das Schema sagt von keiner solchen Art, wie lange ihre Datensätze bleiben; mit --before einen Tag nennen oder `retention` im Schema setzen";
+    DetailNotSealing "detail.not_sealing": "this node does not report for its unit, or waits for the other nodes of its home: expire at the node that does, see `reeve status`", "本节点不为本单位上报，或正等待本单位的其他节点：请在负责上报的节点上清除，见 `reeve status`", "questo nodo non comunica per la sua unità, o attende gli altri nodi della sede: rimuovere al nodo che lo fa, vedere `reeve status`", "dieser Knoten meldet nicht für seine Einheit oder wartet auf die anderen Knoten des Hauses: an dem entfernen, der meldet, siehe `reeve status`";
+    DetailNoSpace "detail.no_space": "the disk of the node's store is full, or nearly: nothing is written, what is there can be read; free space, and writing goes on by itself", "节点存储所在磁盘已满或将满：不写入任何内容，已有内容可读；腾出空间后会自动继续写入", "il disco dell'archivio è pieno, o quasi: nulla si scrive, ciò che c'è si legge; liberare spazio, e la scrittura riprende da sé", "die Platte des Speichers ist voll oder fast: nichts wird geschrieben, Vorhandenes ist lesbar; Platz schaffen, dann geht es von selbst weiter";
+    DetailNoWriter "detail.no_writer": "this node's writer certificate is refused; `reeve status` says why: set the clock, or run `reeve certificate renew`", "本节点的写入者证书被拒；`reeve status` 说明原因：请校准时钟，或运行 `reeve certificate renew`", "il certificato di scrittura di questo nodo è rifiutato; `reeve status` dice perché: regolare l'orologio, o eseguire `reeve certificate renew`", "das Schreiberzertifikat dieses Knotens wird abgewiesen; `reeve status` sagt warum: die Uhr stellen oder `reeve certificate renew` ausführen";
+    DetailRebuilding "detail.rebuilding": "the indicators are being computed anew from the records; ask again in a while", "正在由记录重新计算指标；请稍后再试", "gli indicatori sono in ricalcolo dai record; chiedere di nuovo tra un po'", "die Indikatoren werden aus den Datensätzen neu berechnet; in einer Weile wieder fragen";
+    DetailNotReporting "detail.not_reporting": "this node does not report for its unit; change the register at the node that does", "本节点不为本单位上报；请在负责上报的节点上更改名册", "questo nodo non comunica per la sua unità; modificare il registro al nodo che lo fa", "dieser Knoten meldet nicht für seine Einheit; das Verzeichnis an dem ändern, der meldet";
+    DetailNotWaiting "detail.not_waiting": "it does not wait for a second person: second-person.json could not be read or written", "未等待第二人：无法读取或写入 second-person.json", "non attende una seconda persona: second-person.json non si legge o non si scrive", "es wartet nicht auf eine zweite Person: second-person.json war nicht lesbar oder schreibbar";
 }
