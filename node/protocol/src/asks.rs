@@ -569,7 +569,7 @@ impl Node {
                 self.on_tile(ask, tile, values);
             }
             (AskedLoad::Tree { ask, term, size, nodes, what }, Loaded::Values(values)) => {
-                self.on_tree(ask, (term, size), nodes, what, values);
+                self.on_tree(ask, (term, size), &nodes, what, values);
             }
             (AskedLoad::Proof { to, index, size, nodes }, Loaded::Values(values)) => {
                 self.prove(to, index, size, &nodes, values);

@@ -12,16 +12,15 @@
 
 use reeve_statement::cbor::{from_slice, to_vec};
 use reeve_statement::cert::{Action, Role};
-use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, CheckpointError};
 use reeve_statement::ledger::cosignature::verify_cosignature;
-use reeve_statement::ledger::{Frontier, NodeAddress, NodeSource};
+use reeve_statement::ledger::{Frontier, NodeAddress};
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::asks::AskedLoad;
 use crate::effect::{AskId, Load};
-use crate::ledger::node_key;
+use crate::ledger::{loaded_nodes, node_key, nodes_for};
 use crate::local::{Answer, Cosignature, Failure};
 use crate::node::Node;
 use crate::refusal::Refusal;
@@ -33,6 +32,10 @@ pub const AUDITORS: usize = 16;
 
 /// Least time between two cosignatures of one auditor, in milliseconds, by its own clock.
 const BETWEEN_MS: i64 = 1_000;
+
+/// Most cosignatures that are looked at in a second: anybody may bring one where the ledger is open, and each
+/// takes a chain's signatures to check.
+const LOOKED_AT: u32 = 32;
 
 /// How far an auditor's clock may be ahead of this node's, in milliseconds: as far as nodes let each other's
 /// differ.
@@ -64,7 +67,13 @@ impl Node {
     /// Keeps an auditor's cosignature, if it is one of a checkpoint that this node has signed and still
     /// stands by.
     pub(crate) fn take_cosignature(&mut self, ask: AskId, given: &Cosignature) {
-        match self.judge_cosignature(given) {
+        let now = self.context.now().monotonic;
+        let judged = if self.witnessing.is_busy(now, LOOKED_AT) {
+            Err(Refusal::Busy)
+        } else {
+            self.judge_cosignature(given)
+        };
+        match judged {
             Ok(Some(row)) => {
                 let (term, size) = (row.term, row.size);
                 self.load_tree(ask, term, size, TreeFor::Cosigned(Box::new(row)));
@@ -154,17 +163,13 @@ impl Node {
         &mut self,
         ask: AskId,
         (term, size): (u64, u64),
-        nodes: Vec<NodeAddress>,
+        nodes: &[NodeAddress],
         what: TreeFor,
         values: Vec<Option<Vec<u8>>>,
     ) {
         let mut values = values.into_iter();
         let kept = values.next().flatten();
-        let found: std::collections::BTreeMap<NodeAddress, Digest> = nodes
-            .into_iter()
-            .zip(values)
-            .filter_map(|(node, value)| Some((node, Digest::from_bytes(value?.try_into().ok()?))))
-            .collect();
+        let found = loaded_nodes(nodes, values.collect());
         let tree = Frontier::load(&found, size).ok();
         let answer = match (tree, what) {
             _ if term != self.ledger.term() => Answer::Failed(Failure::Refused(Refusal::OldTerm)),
@@ -228,17 +233,7 @@ fn audited_key(auditor: &UnitPath) -> Vec<u8> {
     rows::key(rows::META, &[rows::AUDITED, auditor.to_string().as_bytes()])
 }
 
-/// The nodes that the root of a size is made of: found by asking for it of a tree in which every node is
-/// there.
+/// The nodes that the root of a size is made of.
 fn nodes_of(size: u64) -> Vec<NodeAddress> {
-    struct Recorder(std::cell::RefCell<Vec<NodeAddress>>);
-    impl NodeSource for Recorder {
-        fn node(&self, address: NodeAddress) -> Option<Digest> {
-            self.0.borrow_mut().push(address);
-            Some(Digest::ZERO)
-        }
-    }
-    let recorder = Recorder(std::cell::RefCell::default());
-    let _ = Frontier::load(&recorder, size);
-    recorder.0.into_inner()
+    nodes_for(|tree| drop(Frontier::load(tree, size)))
 }

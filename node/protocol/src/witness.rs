@@ -65,6 +65,8 @@ pub(crate) struct Witnessing {
     proven: BTreeMap<(UnitPath, u64), EquivocationRow>,
     /// The newest of this node's checkpoints that each auditor has cosigned.
     pub(crate) audited: BTreeMap<UnitPath, CosignedRow>,
+    /// Since when, monotonic, how many auditors' cosignatures were looked at: within a second.
+    looked_at: (u64, u32),
 }
 
 /// A checkpoint that waits for the nodes of its proof.
@@ -130,6 +132,15 @@ impl Witnessing {
     pub(crate) fn cosigned_before(&self, term: u64, size: u64) -> u64 {
         let rows = self.audited.values().chain(&self.cosigned).filter(|row| row.term == term);
         rows.map(|row| row.size).filter(|of| *of < size).max().unwrap_or(0)
+    }
+
+    /// Counts one more cosignature that is to be looked at; whether there are too many in this second.
+    pub(crate) fn is_busy(&mut self, now: u64, most: u32) -> bool {
+        if now.saturating_sub(self.looked_at.0) >= 1_000 {
+            self.looked_at = (now, 0);
+        }
+        self.looked_at.1 = self.looked_at.1.saturating_add(1);
+        self.looked_at.1 > most
     }
 
     pub(crate) fn restore_audited(&mut self, row: CosignedRow) {

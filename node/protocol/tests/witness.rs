@@ -497,6 +497,17 @@ fn only_auditors_cosign_only_what_the_node_signed_and_never_back_in_time() {
     assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::OldVersion));
     let given = cosignature(&world, "court", &court, &note, -2_000);
     assert_eq!(hand_back(&mut world, nation, given), Err(Refusal::OldVersion));
+    // Whoever brings more than can be looked at is told so, before anything is checked.
+    let mut said = Vec::new();
+    for _ in 0..40 {
+        let given =
+            Cosignature { line: String::new(), ..cosignature(&world, "court", &court, &note, 0) };
+        said.push(hand_back(&mut world, nation, given));
+    }
+    assert_eq!(said.last(), Some(&Err(Refusal::Busy)));
+    world.pass(2_000);
+    let given = cosignature(&world, "court", &court, &note, 0);
+    assert_eq!(hand_back(&mut world, nation, given), Ok(()));
 }
 
 #[test]

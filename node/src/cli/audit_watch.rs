@@ -1,7 +1,7 @@
 //! `reeve audit watch`: follows the ledgers of jurisdictions, and cosigns them.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use reeve_audit::Verdict;
 use reeve_statement::cert::RootList;
 
 use super::identity::{failed, now};
-use super::{CommandError, Global, Output, Style, files, plain};
+use super::{CommandError, Global, Output, Style, audit_report, files, plain};
 use crate::house::{CONFIG_FILE, House};
 use crate::watch::{
     Auditor, Code, Finding, Folder, HttpSource, Jurisdiction, Round, Rules, Visited, WatchConfig,
@@ -33,19 +33,28 @@ With an auditor's certificate in the folder of --home (`reeve init`, `reeve requ
 Auditors exchange what they have seen with --others: the folder of another auditor, or a copy of what is in
 its seen/. A unit that shows two auditors two ledgers is proven within two exchanges.
 
+The report says of each jurisdiction which editions are missing, what was told late, which notices it gave,
+which figures it told again with another value, and which requests nothing answers: from the statements that
+it shows. What an auditor is shown is for the policy there; else it sees checkpoints alone.
+
 The file, with [[jurisdiction]] for each:
     every_seconds = 60
+    late_after_hours = 48
+    revision_percent = 20
     [[jurisdiction]]
     unit = \"it/03\"
     ledger = \"http://127.0.0.1:7080\"
-    token = \"it-03.token\"               # only if the ledger is not open to everybody
+    token = \"it-03.token\"               # where it is not open to everybody, and for statements
+    statements = true                    # ask for statements too
 
 Examples:
   reeve --home auditor audit watch
   reeve --home auditor audit watch --once --others /mnt/other/seen
+  reeve --home auditor audit watch --report
   reeve audit watch watch.toml --roots roots.cbor --folder seen --once --json
 
-Exit codes with --once: 0 every ledger only grew; 5 something is wrong; 6 somebody could not be asked.")]
+Exit codes with --once and --report: 0 every ledger only grew; 5 something is wrong, or editions are
+missing; 6 somebody could not be asked.")]
 pub struct Arguments {
     /// The file of jurisdictions; else watch.toml in the folder of --home
     #[arg(value_name = "FILE")]
@@ -62,6 +71,9 @@ pub struct Arguments {
     /// Visit each jurisdiction once
     #[arg(long)]
     once: bool,
+    /// Visit nobody: print the standing report of what is kept, on who withholds what
+    #[arg(long, conflicts_with_all = ["once", "others"])]
+    report: bool,
 }
 
 /// By whom and by what is judged.
@@ -106,7 +118,11 @@ pub(super) fn run(
         given.clone().unwrap_or_else(|| global.home.join(name))
     };
     let config = WatchConfig::read(&of_home(&arguments.file, "watch.toml")).map_err(failed)?;
-    let folder = Folder::open(&of_home(&arguments.folder, "watch")).map_err(failed)?;
+    let path = of_home(&arguments.folder, "watch");
+    if arguments.report {
+        return audit_report::run(&config, &identity.roots, &Folder::look(&path), output);
+    }
+    let folder = Folder::open(&path).map_err(failed)?;
     if let Err(reason) = identity.auditor() {
         output.note(&reason);
     }
@@ -199,23 +215,27 @@ fn visit_one(
     rules: &Rules<'_>,
     folder: &Folder,
 ) -> Result<Visited, CommandError> {
-    let Jurisdiction { unit, ledger, token } = jurisdiction;
-    let source = HttpSource::new(ledger, token.as_deref().map(Path::new)).map_err(failed)?;
-    visit(&source, unit, rules, folder, now()).map_err(failed)
+    let Jurisdiction { ledger, token, .. } = jurisdiction;
+    let source = HttpSource::new(ledger, token.as_deref()).map_err(failed)?;
+    visit(&source, jurisdiction, rules, folder, now()).map_err(failed)
 }
 
 fn describe(round: &Round, told: &Told) -> String {
     let mut text = String::new();
     for visited in round.jurisdictions.iter().filter(|visited| !told.knows(visited)) {
-        let Visited { unit, term, size, new, cosigned, findings } = visited;
+        let Visited { unit, term, size, new, statements, cosigned, findings } = visited;
         let state = match (term, size) {
             (Some(term), Some(size)) => format!("term {term}, {size} entries, {new} new"),
             (_, Some(size)) => format!("not reached; {size} entries were seen before"),
             (_, None) => "not reached".to_owned(),
         };
         let cosigned = cosigned.map(|size| format!("; cosigned up to {size}")).unwrap_or_default();
+        let shown = match statements {
+            0 => String::new(),
+            some => format!("; {some} new statements"),
+        };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  {state}{cosigned}", plain(unit));
+        let _ = writeln!(text, "{}  {state}{shown}{cosigned}", plain(unit));
         for Finding { code, text: what } in findings {
             let _ = writeln!(text, "  {} {}: {}", mark(*code), code.word(), plain(what));
         }

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use reeve_statement::cert::Action;
 use reeve_statement::digest::{Digest, FederationId};
 use serde_json::json;
 
@@ -69,7 +70,7 @@ pub(super) fn run(
     let mut entropy = Entropy::system();
     let mut clerk = Clerk::new(now(), &mut entropy);
     let joined = join(&mut house, &invite, passphrase.as_ref(), &mut line, &mut clerk);
-    tell(&joined.map_err(failed)?, output)
+    tell(&joined.map_err(failed)?, &house, output)
 }
 
 fn join_by_answer(
@@ -86,7 +87,7 @@ fn join_by_answer(
     let mut clerk = Clerk::new(now(), &mut entropy);
     let line = !arguments.without_line;
     let joined = admitted.join(&mut house, federation, &passphrase, line, &mut clerk);
-    tell(&joined.map_err(failed)?, output)
+    tell(&joined.map_err(failed)?, &house, output)
 }
 
 impl Arguments {
@@ -101,7 +102,7 @@ impl Arguments {
     }
 }
 
-fn tell(joined: &Joined, output: &Output) -> Result<(), CommandError> {
+fn tell(joined: &Joined, house: &House, output: &Output) -> Result<(), CommandError> {
     let peers: Vec<_> = joined
         .peers
         .iter()
@@ -113,6 +114,19 @@ fn tell(joined: &Joined, output: &Output) -> Result<(), CommandError> {
         "not_after": joined.not_after.to_string(),
         "peers": peers,
     });
+    let actions = house.identity().map_err(failed)?.authority.leaf().actions();
+    if !actions.contains(Action::Report) {
+        return output.show(&document, || {
+            format!(
+                "This folder is an auditor's: {unit} in federation {federation}.\n\
+                 Its certificate ends at {until}; renew it before with `reeve certificate renew`.\n\n\
+                 Next: name jurisdictions in watch.toml, and start `reeve audit watch`.",
+                unit = joined.unit,
+                federation = joined.federation,
+                until = joined.not_after,
+            )
+        });
+    }
     output.show(&document, || {
         let peers: String =
             joined.peers.iter().map(|it| format!("\n  {}", it.addresses.join(" "))).collect();

@@ -276,7 +276,8 @@ impl Authority {
         clerk: &mut Clerk<'_>,
     ) -> Result<Chain, HouseError> {
         let stamp = clerk.stamp(clerk.lifetimes.node_days, Some(self.chain.leaf()))?;
-        let actions = Actions::of_node();
+        // No more than this authority may itself: more would not count.
+        let actions = Actions::of_node().narrowed_by(self.chain.leaf().actions());
         let grant = NodeGrant { label: label.to_owned(), key, actions, term };
         self.below(self.issuer()?.node(&grant, &stamp)?)
     }

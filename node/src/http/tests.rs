@@ -236,6 +236,9 @@ fn line(method: &str, path: &str) -> String {
         .replace("{digest}", &"0".repeat(64))
         .replace("{indicator}", "cases")
         .replace("{import}", "7")
+        .replace("{term}", "1")
+        .replace("{size}", "1")
+        .replace("{*tile}", "0/000")
         .replace("{id}", "1");
     format!("{} {path}", method.to_ascii_uppercase())
 }

@@ -15,11 +15,20 @@ const EVERY_S: u64 = 60;
 /// Least and most of that.
 const EVERY_RANGE_S: core::ops::RangeInclusive<u64> = 1..=86_400;
 
+/// When a figure is late in the report if the file does not say, in hours: two days.
+const LATE_HOURS: u64 = 48;
+/// Which revisions are listed if the file does not say, in percent.
+const REVISION_PERCENT: u64 = 20;
+
 /// The auditor's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchConfig {
     /// How often each jurisdiction is visited, in seconds.
     pub every_s: u64,
+    /// After how many hours from the end of its period a figure is late, for the report.
+    pub late_after_hours: u64,
+    /// From how many percent on a revision is listed in the report.
+    pub revision_percent: u64,
     /// The jurisdictions, in the order of the file.
     pub jurisdictions: Vec<Jurisdiction>,
 }
@@ -33,6 +42,8 @@ pub struct Jurisdiction {
     pub ledger: String,
     /// The file of the token to show, if the ledger is not open to everybody.
     pub token: Option<PathBuf>,
+    /// Whether its statements are asked for too.
+    pub statements: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +51,10 @@ pub struct Jurisdiction {
 struct File {
     #[serde(default)]
     every_seconds: Option<u64>,
+    #[serde(default)]
+    late_after_hours: Option<u64>,
+    #[serde(default)]
+    revision_percent: Option<u64>,
     #[serde(default)]
     jurisdiction: Vec<Entry>,
 }
@@ -51,6 +66,8 @@ struct Entry {
     ledger: String,
     #[serde(default)]
     token: Option<PathBuf>,
+    #[serde(default)]
+    statements: bool,
 }
 
 /// Why the file cannot be used. Whoever wrote it is at fault.
@@ -90,7 +107,7 @@ impl WatchConfig {
         Self::parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(mistake)
     }
 
-    fn parse(text: &str, folder: &Path) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
         let every_s = file.every_seconds.unwrap_or(EVERY_S);
         if !EVERY_RANGE_S.contains(&every_s) {
@@ -110,7 +127,7 @@ impl WatchConfig {
         }
         let mut units = BTreeSet::new();
         let mut jurisdictions = Vec::new();
-        for Entry { unit: name, ledger, token } in file.jurisdiction {
+        for Entry { unit: name, ledger, token, statements } in file.jurisdiction {
             let unit: UnitPath = name
                 .parse()
                 .map_err(|error| format!("unit {name:?}: {error}; units are written like it/03"))?;
@@ -121,9 +138,11 @@ impl WatchConfig {
                 format!("ledger of {unit}: expected {expected}, found {ledger:?}")
             })?;
             let token = token.map(|token| folder.join(token));
-            jurisdictions.push(Jurisdiction { unit, ledger, token });
+            jurisdictions.push(Jurisdiction { unit, ledger, token, statements });
         }
-        Ok(Self { every_s, jurisdictions })
+        let late_after_hours = file.late_after_hours.unwrap_or(LATE_HOURS);
+        let revision_percent = file.revision_percent.unwrap_or(REVISION_PERCENT);
+        Ok(Self { every_s, late_after_hours, revision_percent, jurisdictions })
     }
 }
 

@@ -43,12 +43,16 @@ codes! {
     BadSignature = "bad_signature" Findings,
     /// Another key signs than before in the same term.
     OtherKey = "other_key" Findings,
+    /// What is shown as a statement is none.
+    BadStatement = "bad_statement" Findings,
     /// The jurisdiction does not answer, or not with what was asked for.
     Unreachable = "unreachable" CannotTell,
     /// A file of another auditor cannot be read, or is not signed by whom it names.
     Unreadable = "unreadable" CannotTell,
     /// The jurisdiction has not taken the cosignature.
     NotTaken = "not_taken" Pass,
+    /// The jurisdiction shows no statements.
+    Declined = "declined" Pass,
 }
 
 /// One thing that was found.

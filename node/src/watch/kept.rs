@@ -6,12 +6,15 @@
 //! | `followed/UNIT.json` | what was seen of a jurisdiction, by term ([`Kept`]) |
 //! | `seen/ORIGIN.note` | the same checkpoints as notes, with this auditor's cosignature: for other auditors |
 //! | `equivocations/UNIT-term-N.json` | proofs that a unit keeps two ledgers, for `reeve audit verify` |
+//! | `statements/UNIT/statements/DIGEST.cose` | statements that were shown, as signed: the form of proof bundles |
 //! | `lock` | held while somebody watches with this folder |
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use reeve_audit::EquivocationFile;
+use reeve_statement::cose::MAX_ENVELOPE_BYTES;
+use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::{Checkpoint, MAX_CHECKPOINT_BYTES, Origin};
 use reeve_statement::unit::UnitPath;
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,9 @@ const NOTE: &str = ".note";
 const FOLLOWED: &str = "followed";
 const SEEN: &str = "seen";
 const EQUIVOCATIONS: &str = "equivocations";
+const STATEMENTS: &str = "statements";
+/// How the file of a statement ends, as in proof bundles.
+const COSE: &str = ".cose";
 const LOCK: &str = "lock";
 
 /// What was seen of a jurisdiction.
@@ -78,6 +84,21 @@ pub struct KeptLedger {
     /// When it was proven that there are two of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_since: Option<String>,
+    /// How far its entries were followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<KeptEntries>,
+}
+
+/// How far the entries of a ledger were followed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptEntries {
+    /// Entries that were followed.
+    pub size: u64,
+    /// The right edge of the tree over them: hashes of its complete parts.
+    pub peaks: Vec<String>,
+    /// How many of them are statements that were shown.
+    pub shown: u64,
 }
 
 /// A cosignature that was given.
@@ -294,6 +315,50 @@ impl Folder {
     #[must_use]
     pub fn seen(&self) -> PathBuf {
         self.path.join(SEEN)
+    }
+
+    /// Keeps a statement, as it was signed.
+    pub(super) fn keep_statement(
+        &self,
+        unit: &UnitPath,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<(), KeptError> {
+        let folder = self.statements_of(unit);
+        let path = folder.join(format!("{digest}{COSE}"));
+        if path.exists() {
+            return Ok(());
+        }
+        make_folder(&folder)?;
+        Ok(replace_file(&path, bytes)?)
+    }
+
+    /// The statements that are kept of a unit, by digest. Nothing of them is verified.
+    pub(super) fn statements(&self, unit: &UnitPath) -> Result<Vec<(Digest, Vec<u8>)>, KeptError> {
+        let folder = self.statements_of(unit);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(io("list", &folder)(error)),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(io("list", &folder))?.path();
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let digest = name.as_deref().and_then(|name| name.strip_suffix(COSE)?.parse().ok());
+            let Some(digest) = digest else { continue };
+            let length = fs::metadata(&path).map_err(io("look at", &path))?.len();
+            if usize::try_from(length).is_ok_and(|length| length <= MAX_ENVELOPE_BYTES) {
+                found.push((digest, fs::read(&path).map_err(io("read", &path))?));
+            }
+        }
+        found.sort_by_key(|(digest, _)| *digest);
+        Ok(found)
+    }
+
+    fn statements_of(&self, unit: &UnitPath) -> PathBuf {
+        let of_unit = self.path.join(STATEMENTS).join(unit.to_string().replace('/', "."));
+        of_unit.join(STATEMENTS)
     }
 
     fn followed(&self, unit: &UnitPath) -> PathBuf {

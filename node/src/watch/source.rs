@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use reeve_statement::cose::MAX_ENVELOPE_BYTES;
+use reeve_statement::digest::Digest;
 use reeve_statement::ledger::checkpoint::MAX_CHECKPOINT_BYTES;
 use serde::de::DeserializeOwned;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
+use super::follow::ENTRY_BYTES;
 use crate::api::{CosignatureGiven, JSON, LedgerSigner, Problem, Published};
 use crate::token::{Secret, TokenError, read_secret};
 
@@ -40,6 +43,8 @@ pub enum SourceError {
     NotShown {
         /// Where.
         at: String,
+        /// The status of the answer.
+        status: u16,
         /// What it says.
         reason: String,
     },
@@ -75,6 +80,16 @@ pub trait Source {
     /// # Errors
     /// [`SourceError`].
     fn tile(&self, term: u64, level: u8, index: u64, width: u64) -> Result<Vec<u8>, SourceError>;
+    /// The first entries of a tile, each with its length before it: as many as `width` says.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    fn entries(&self, term: u64, index: u64, width: u64) -> Result<Vec<u8>, SourceError>;
+    /// A statement, as signed; none: it is not there, or not shown.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    fn statement(&self, digest: &Digest) -> Result<Option<Vec<u8>>, SourceError>;
     /// Hands back a cosignature.
     ///
     /// # Errors
@@ -146,6 +161,17 @@ impl HttpSource {
             .map_err(|_| self.senseless(path, "it is not UTF-8 text".to_owned()))
     }
 
+    /// So many things of one length.
+    fn exactly(&self, path: &str, count: u64, each: usize) -> Result<Vec<u8>, SourceError> {
+        let expected = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(each);
+        let bytes = self.call(path, expected, None)?;
+        if bytes.len() == expected {
+            return Ok(bytes);
+        }
+        let found = bytes.len();
+        Err(self.senseless(path, format!("expected {expected} bytes, found {found}")))
+    }
+
     fn senseless(&self, path: &str, reason: String) -> SourceError {
         SourceError::Senseless { at: self.at(path), reason }
     }
@@ -173,7 +199,7 @@ fn read(mut response: Response<Body>, at: &str, limit: usize) -> Result<Vec<u8>,
     let told = serde_json::from_slice::<Problem>(&bytes).map(|problem| problem.detail);
     let told = told.unwrap_or_else(|_| format!("status {status}"));
     let reason: String = told.chars().take(MAX_REASON_CHARS).collect();
-    Err(SourceError::NotShown { at, reason })
+    Err(SourceError::NotShown { at, status: status.as_u16(), reason })
 }
 
 impl Source for HttpSource {
@@ -192,13 +218,21 @@ impl Source for HttpSource {
 
     fn tile(&self, term: u64, level: u8, index: u64, width: u64) -> Result<Vec<u8>, SourceError> {
         let path = format!("/ledger/{term}/tile/{level}/{}", place(index, width));
-        let expected = usize::try_from(width).unwrap_or(usize::MAX).saturating_mul(HASH_BYTES);
-        let bytes = self.call(&path, expected, None)?;
-        if bytes.len() == expected {
-            return Ok(bytes);
+        self.exactly(&path, width, HASH_BYTES)
+    }
+
+    fn entries(&self, term: u64, index: u64, width: u64) -> Result<Vec<u8>, SourceError> {
+        let path = format!("/ledger/{term}/tile/entries/{}", place(index, width));
+        self.exactly(&path, width, ENTRY_BYTES)
+    }
+
+    fn statement(&self, digest: &Digest) -> Result<Option<Vec<u8>>, SourceError> {
+        let path = format!("/v1/statements/{digest}");
+        match self.call(&path, MAX_ENVELOPE_BYTES, None) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(SourceError::NotShown { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-        let found = bytes.len();
-        Err(self.senseless(&path, format!("expected {expected} bytes, found {found}")))
     }
 
     fn hand_back(&self, term: u64, given: &CosignatureGiven) -> Result<(), SourceError> {

@@ -90,6 +90,7 @@ fn federation() -> Federation {
 /// A node that shows a ledger; how it shows it can be bent.
 struct Shown {
     chain: Chain,
+    entries: Vec<Digest>,
     leaves: Vec<Digest>,
     /// What it signs for whoever asks for an earlier size; none: it refuses.
     signs_earlier: bool,
@@ -98,9 +99,10 @@ struct Shown {
 
 impl Shown {
     fn new(federation: &Federation, entries: impl Iterator<Item = u64>) -> Self {
-        let leaves = entries.map(|entry| leaf_hash(Digest::of(&entry.to_be_bytes()).as_bytes()));
-        let (chain, leaves) = (federation.node.clone(), leaves.collect());
-        Self { chain, leaves, signs_earlier: true, taken: RefCell::default() }
+        let entries: Vec<_> = entries.map(|entry| Digest::of(&entry.to_be_bytes())).collect();
+        let leaves = entries.iter().map(|entry| leaf_hash(entry.as_bytes())).collect();
+        let chain = federation.node.clone();
+        Self { chain, entries, leaves, signs_earlier: true, taken: RefCell::default() }
     }
 
     fn sign(&self, size: usize) -> String {
@@ -111,7 +113,8 @@ impl Shown {
     }
 
     fn refuse<T>(&self) -> Result<T, SourceError> {
-        Err(SourceError::NotShown { at: "there".to_owned(), reason: "no".to_owned() })
+        let (at, reason) = ("there".to_owned(), "no".to_owned());
+        Err(SourceError::NotShown { at, status: 404, reason })
     }
 }
 
@@ -150,6 +153,18 @@ impl Source for Shown {
         Ok(hashes.into_iter().flat_map(|hash| *hash.as_bytes()).collect())
     }
 
+    fn entries(&self, _: u64, index: u64, width: u64) -> Result<Vec<u8>, SourceError> {
+        let first = usize::try_from(index * TILE).unwrap();
+        let entries = self.entries.get(first..first + usize::try_from(width).unwrap());
+        let Some(entries) = entries else { return self.refuse() };
+        Ok(entries.iter().flat_map(|entry| [&[0, 32][..], entry.as_bytes()].concat()).collect())
+    }
+
+    fn statement(&self, digest: &Digest) -> Result<Option<Vec<u8>>, SourceError> {
+        // The third entry is shown as something that it is not.
+        Ok((*digest == Digest::of(&2_u64.to_be_bytes())).then(|| vec![7; 20]))
+    }
+
     fn hand_back(&self, _: u64, given: &CosignatureGiven) -> Result<(), SourceError> {
         self.taken.borrow_mut().push(given.clone());
         Ok(())
@@ -159,11 +174,13 @@ impl Source for Shown {
 /// An auditor's folder, and its visits.
 struct Desk {
     place: tempfile::TempDir,
+    /// Whether statements are asked for.
+    statements: bool,
 }
 
 impl Desk {
     fn new() -> Self {
-        Self { place: tempfile::tempdir().unwrap() }
+        Self { place: tempfile::tempdir().unwrap(), statements: false }
     }
 
     fn path(&self) -> &Path {
@@ -187,7 +204,13 @@ impl Desk {
             others.iter().flat_map(|other| read_notes(other.path()).unwrap()).collect();
         let auditor = Auditor::new(&own, &federation.auditor, roots, now).unwrap();
         let rules = Rules { roots, auditor: Some(auditor), others: &notes };
-        visit(shown, &unit("it"), &rules, &folder, now).unwrap()
+        let jurisdiction = Jurisdiction {
+            unit: unit("it"),
+            ledger: String::new(),
+            token: None,
+            statements: self.statements,
+        };
+        visit(shown, &jurisdiction, &rules, &folder, now).unwrap()
     }
 
     fn proof(&self) -> Option<EquivocationFile> {
@@ -332,4 +355,29 @@ fn who_reports_figures_is_no_auditor() {
     let federation = federation();
     let refused = Auditor::new(&key(3), &federation.node, &federation.roots, at(0)).unwrap_err();
     assert!(refused.contains("reports figures"), "{refused}");
+}
+
+#[test]
+fn entries_are_followed_in_order_and_what_is_none_of_them_is_found_out() {
+    let (federation, mut desk) = (federation(), Desk::new());
+    desk.statements = true;
+    let followed = |desk: &Desk| {
+        let kept = Folder::look(desk.path()).kept(&unit("it")).unwrap();
+        kept.newest().unwrap().entries.clone().map(|entries| entries.size)
+    };
+    assert_eq!(codes(&desk.visit(&federation, &Shown::new(&federation, 0..2), &[])), [""; 0]);
+    assert_eq!(followed(&desk), Some(2));
+    let visited = desk.visit(&federation, &Shown::new(&federation, 0..700), &[]);
+    assert_eq!((codes(&visited), visited.statements), (vec!["bad_statement"], 0));
+    assert_eq!(followed(&desk), Some(700));
+    // No more than a part of a large ledger in one visit.
+    let large = Shown::new(&federation, 0..3_000);
+    for expected in [1_724, 2_748, 3_000, 3_000] {
+        assert_eq!(codes(&desk.visit(&federation, &large, &[])), [""; 0]);
+        assert_eq!(followed(&desk), Some(expected));
+    }
+    let mut lying = Shown::new(&federation, 0..3_100);
+    lying.entries[3_050] = Digest::ZERO;
+    assert_eq!(codes(&desk.visit(&federation, &lying, &[])), ["not_consistent"]);
+    assert_eq!(followed(&desk), Some(3_000), "nothing of it is taken");
 }

@@ -12,7 +12,9 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 use serde::Serialize;
 
+use super::config::Jurisdiction;
 use super::finding::{Code, Finding};
+use super::follow::{follow, is_sound};
 use super::kept::{Folder, Kept, KeptCosignature, KeptError, KeptLedger};
 use super::source::{Source, SourceError};
 use super::tree::{Growth, growth};
@@ -89,6 +91,8 @@ pub struct Visited {
     pub size: Option<u64>,
     /// How many of them are new.
     pub new: u64,
+    /// How many statements are new that it has shown.
+    pub statements: u64,
     /// Up to which entry this auditor has cosigned, and the jurisdiction has taken it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cosigned: Option<u64>,
@@ -123,11 +127,12 @@ impl Round {
 /// [`KeptError`] if that cannot be kept: then nothing was cosigned.
 pub fn visit(
     source: &dyn Source,
-    unit: &UnitPath,
+    jurisdiction: &Jurisdiction,
     rules: &Rules<'_>,
     folder: &Folder,
     now: Timestamp,
 ) -> Result<Visited, KeptError> {
+    let unit = &jurisdiction.unit;
     let mut kept = folder.kept(unit)?;
     let mut visit =
         Visit { source, unit, rules, folder, now, kept: &mut kept, findings: Vec::new() };
@@ -150,12 +155,22 @@ pub fn visit(
         term,
         size: kept.newest().map(|ledger| ledger.size),
         new,
+        statements: 0,
         cosigned: None,
         findings,
     };
-    let sound = visited.findings.iter().all(|it| it.code.verdict() != Verdict::Findings);
-    if let Some((term, auditor)) = term.zip(rules.auditor.as_ref()).filter(|_| sound) {
+    let Some(term) = term.filter(|_| is_sound(&visited.findings)) else { return Ok(visited) };
+    if let Some(auditor) = &rules.auditor {
         cosign_newest(source, (unit, term), auditor, folder, &mut kept, now, &mut visited)?;
+    }
+    if jurisdiction.statements {
+        let followed = follow(source, (unit, term), rules.roots, folder, &mut kept)?;
+        visited.statements = followed.statements;
+        visited.findings.extend(followed.findings);
+    }
+    if visited.findings != kept.findings {
+        kept.findings.clone_from(&visited.findings);
+        folder.keep(unit, &kept)?;
     }
     Ok(visited)
 }
@@ -316,6 +331,7 @@ impl Visit<'_> {
                 grew_at: now,
                 cosigned: None,
                 two_since: None,
+                entries: None,
             }),
         }
         Ok(new)
@@ -407,6 +423,7 @@ impl Visit<'_> {
                 grew_at: now.clone(),
                 cosigned: None,
                 two_since: None,
+                entries: None,
             });
         }
         if let Some(ledger) = self.kept.ledger(signed.term) {

@@ -31,7 +31,8 @@ fn auditor(nation: &Alone, unit: &str) -> Site {
     let admitted = nation.site.reeve(&[&admit[..], &["--json"], &key].concat()).json();
     let federation = admitted["federation"].as_str().unwrap().to_owned();
     let join = ["join", "--answer", &answer, "--federation", &federation, "--without-line"];
-    site.reeve(&[&join[..], &key].concat()).ok();
+    let joined = site.reeve(&[&join[..], &key].concat()).ok();
+    assert!(joined.out.contains("an auditor's: it/"), "{joined:?}");
     site
 }
 
@@ -65,9 +66,10 @@ fn cases(nation: &Alone, day: u32, count: u32) {
     let rows: String = rows.collect();
     let file = nation.write("cases.csv", format!("number,date,sex,age\n{rows}"));
     let mapping = nation.write("cases.toml", UPSERT);
-    let before = status(nation)["ledger_size"].as_u64();
     nation.site.reeve(&["import", &file, "--mapping", &mapping]).ok();
-    eventually("the figure is signed", || status(nation)["ledger_size"].as_u64() > before);
+    let sent = ["sent", "--kind", "release", "--indicator", "cases", "--limit", "1000"];
+    let day = format!("2022-09-{day:02}");
+    eventually("the figure is signed", || nation.site.reeve(&sent).ok().out.contains(&day));
 }
 
 #[test]
@@ -77,7 +79,8 @@ fn the_first_unit_is_witnessed_by_an_auditor() {
     assert!(!status(&nation)["subordinates"].to_string().contains("court"), "it does not report");
     let shown = court.reeve(&["certificate", "show", "--json"]).json();
     let own = shown["chain"][0].clone();
-    assert_eq!((&own["term"], &shown["chain"][1]["actions"]), (&Value::Null, &json!(["audit"])));
+    assert_eq!((&own["term"], &own["actions"]), (&Value::Null, &json!(["audit"])));
+    assert_eq!(shown["chain"][1]["actions"], json!(["audit"]));
     cases(&nation, 1, 9);
 
     // It is closed: an auditor with a token reads it all the same.
@@ -86,12 +89,26 @@ fn the_first_unit_is_witnessed_by_an_auditor() {
     assert_eq!(closed.code, 6, "{closed:?}");
     assert!(closed.out.contains("unreachable") && closed.out.contains("http"), "{closed:?}");
     let token = nation.site.token("court", &["--role", "auditor"]);
-    let more = format!("token = \"{}\"\n", token.display());
+    let more = format!("token = \"{}\"\nstatements = true\n", token.display());
     follows(&court, "it", nation.site.api(), &more);
     let round = once(&court).json();
     let visited = &round["jurisdictions"][0];
     assert_eq!((&round["verdict"], &visited["findings"]), (&json!("pass"), &json!([])), "{round}");
     assert_eq!((&visited["cosigned"], &visited["term"]), (&visited["size"], &json!(1)), "{round}");
+
+    // What it is shown is kept, and told of alone.
+    assert!(visited["statements"].as_u64() >= Some(1), "{round}");
+    let report = court.reeve(&["audit", "watch", "--report", "--json"]).json();
+    let of_nation = &report["jurisdictions"][0];
+    assert_eq!(of_nation["ledgers"][0]["followed"], visited["size"], "{report}");
+    assert_eq!(of_nation["statements"], visited["statements"], "{report}");
+    let told = of_nation["lateness"].as_array().unwrap();
+    let about = told.iter().find(|it| it["indicator"] == "cases").unwrap();
+    assert_eq!((&about["told"], &about["late"]), (&json!(1), &json!(1)), "years late: {report}");
+    let text = court.reeve(&["audit", "watch", "--report"]).ok().out;
+    assert!(text.contains("cases: 1 of 1 periods after more than 48 h"), "{text}");
+    let kept = court.folder.join("watch/statements/it/statements");
+    assert_eq!(fs::read_dir(kept).unwrap().count() as u64, visited["statements"].as_u64().unwrap());
 
     let said = status(&nation);
     assert_eq!(said["witnessed"]["by"], "it/court", "{said}");
@@ -104,6 +121,11 @@ fn the_first_unit_is_witnessed_by_an_auditor() {
     opened(&mut nation, true);
     assert_eq!(status(&nation)["witnessed"], said["witnessed"]);
     cases(&nation, 2, 8);
+    // An open ledger shows digests, and no statements.
+    follows(&court, "it", nation.site.api(), "statements = true\n");
+    let round = once(&court).json();
+    assert_eq!(round["jurisdictions"][0]["findings"][0]["code"], "declined", "{round}");
+    cases(&nation, 5, 8);
     follows(&court, "it", nation.site.api(), "");
     let round = once(&court).json();
     let visited = &round["jurisdictions"][0];
