@@ -4,8 +4,9 @@
     verify_bundles.py openssl FOLDER    statements: signatures and chains by the openssl command
     verify_bundles.py pycose FOLDER     the same by pycose and cryptography
     verify_bundles.py cwt FOLDER        the same by cwt and cryptography
-    verify_bundles.py aics-tlog FOLDER  ledgers: checkpoints and inclusion proofs by aics-tlog; and the
-                                        cosigned checkpoints in cosignature-v1 beside
+    verify_bundles.py aics-tlog FOLDER  ledgers: checkpoints, cosignatures and inclusion proofs by
+                                        aics-tlog; and the cosigned checkpoints in cosignature-v1 beside
+    verify_bundles.py scitt-cose FOLDER ledgers: COSE receipts by scitt-cose
 
 Written, as verify_vectors.py, from docs/formats.md alone. Each tool sees what its kind of tool can
 see: who signed, or what a ledger holds. The good bundle must be accepted by all of them. A bad one must
@@ -37,10 +38,17 @@ LEDGERS = {
     "moved_entry": "inclusion",
     "altered_statement": "inclusion",
     "altered_checkpoint": "checkpoint",
+    "altered_cosignature": "cosignature",
+}
+RECEIPTS = {
+    "moved_entry": "receipt",
+    "altered_statement": "receipt",
+    "altered_receipt": "receipt",
 }
 # Only adding up and comparing finds what is wrong with these.
 CONTENT = {"wrong_digit", "missing_child", "changed_completeness", "shrunk_roster",
-           "swapped_audience", "edition_gap", "told_twice", "left_out"}
+           "swapped_audience", "edition_gap", "told_twice", "left_out", "backdated",
+           "unentitled_witness"}
 
 
 def parts(cose):
@@ -88,13 +96,11 @@ def tlog_proof(text):
     return int(lines[1][6:]), [base64.b64decode(line) for line in lines[2:]], checkpoint
 
 
-def ledgers(bundle, tool, federation):
-    """Each proof, under the key of its statement's certificate."""
-    import aics_tlog as tlog
-
+def owners(bundle, ending):
+    """Each file of the folder ledger with this ending, and of whose ledger it should be: the statement
+    that it is named for, the origin, the certificate."""
     tools = TOOLS["pycose"](bundle, [])
-    heads = {}
-    for path in sorted(bundle.glob("ledger/*.tlog-proof")):
+    for path in sorted(bundle.glob(f"ledger/*.{ending}")):
         named = bundle / "statements" / f"{path.stem}.cose"
         if not named.exists():
             continue
@@ -102,18 +108,75 @@ def ledgers(bundle, tool, federation):
         chain = parts(cose)[1][33]
         leaf = chain if isinstance(chain, bytes) else chain[0]
         term = tools.claims(leaf)[4]
-        origin = f"{tools.name(leaf)}/ledger/{term}"
+        yield path, cose, f"{tools.name(leaf)}/ledger/{term}", leaf
+
+
+def witnesses(bundle):
+    """The nodes that cosign, by the names under which they do: their keys as the specification has them
+    (type 4)."""
+    tools = TOOLS["pycose"](bundle, [])
+    found = {}
+    for path in sorted(bundle.glob("witnesses/*.pem")):
+        pem = path.read_text(encoding="utf-8").split("-----END")[0].split("\n", 1)[1]
+        leaf = base64.b64decode(pem)
+        name = f"{tools.name(leaf)}/witness"
+        typed = b"\x04" + tools.public_key(leaf)
+        tag = hashlib.sha256(name.encode() + b"\n" + typed).digest()[:4].hex()
+        found.setdefault(name, []).append(f"{name}+{tag}+{base64.b64encode(typed).decode()}")
+    return found
+
+
+def cosignatures(note, key, known):
+    """Each cosignature of a note by a witness whose key is known."""
+    import aics_tlog as tlog
+
+    for line in note.split("\n\n", 1)[1].splitlines():
+        name = line.split(" ")[1]
+        for vkey in known.get(name, []):
+            found = tlog.verify_checkpoint(
+                tlog.parse_note(note), key, [tlog.parse_vkey(vkey)], quorum=1)
+            require(found.ok, "cosignature", f"{name}: {found.error}")
+
+
+def receipts(bundle, tool, federation):
+    """Each receipt, under the key of its statement's certificate."""
+    import scitt_cose
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    seen = 0
+    for path, cose, origin, leaf in owners(bundle, "receipt"):
+        key = x509.load_der_x509_certificate(leaf).public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        found = scitt_cose.verify_receipt(
+            path.read_bytes(), leaf_entry_hex=digest(cose).hex(), log_public_key_pem=key)
+        require(found.ok, "receipt", f"{path.stem}: {found.errors}")
+        require(found.issuer == origin, "receipt", f"of {found.issuer}, expected {origin}")
+        seen += 1
+    require(seen, "form", "no receipt")
+
+
+def ledgers(bundle, tool, federation):
+    """Each proof, under the key of its statement's certificate."""
+    import aics_tlog as tlog
+
+    tools = TOOLS["pycose"](bundle, [])
+    known = witnesses(bundle)
+    heads, cosigned = {}, 0
+    for path, cose, origin, leaf in owners(bundle, "tlog-proof"):
         index, hashes, checkpoint = tlog_proof(path.read_text(encoding="utf-8"))
         key = tlog.vkey_from_ed25519(origin, tools.public_key(leaf))
         found = tlog.verify_checkpoint(tlog.parse_note(checkpoint), key, expected_origin=origin)
         require(found.ok, "checkpoint", f"{origin}: {found.error}")
+        cosignatures(checkpoint, key, known)
+        cosigned += "/witness " in checkpoint
         require(
             tlog.verify_leaf_inclusion(digest(cose), index, found.size, hashes, found.root),
             "inclusion", f"{origin}: entry {index} of {found.size} is not {path.stem}")
         other = heads.setdefault((origin, found.size), found.root)
         same = tlog.verify_consistency(found.size, found.size, other, found.root, [])
         require(same, "fork", f"{origin} has two roots of size {found.size}")
-    require(heads, "form", "no proof")
+    require(heads and cosigned, "form", "no proof, or none that a witness has cosigned")
 
 
 def judge_note(path):
@@ -138,9 +201,13 @@ def judge_note(path):
 # --- verdicts --------------------------------------------------------------------------------------
 
 
+CHECKS = {"aics-tlog": (ledgers, LEDGERS), "scitt-cose": (receipts, RECEIPTS)}
+KNOWN = {*STATEMENTS, *LEDGERS, *RECEIPTS, *CONTENT}
+
+
 def judge(bundle, tool, federation):
     """What is wrong with the verdict; none: it is right."""
-    check, table = (ledgers, LEDGERS) if tool == "aics-tlog" else (statements, STATEMENTS)
+    check, table = CHECKS.get(tool, (statements, STATEMENTS))
     try:
         check(bundle, tool, federation)
         found = None
@@ -148,7 +215,7 @@ def judge(bundle, tool, federation):
         found = refused
     name = bundle.name
     wrong = name.removeprefix("bad_")
-    if not name.startswith("good_") and wrong not in {*STATEMENTS, *LEDGERS, *CONTENT}:
+    if not name.startswith("good_") and wrong not in KNOWN:
         return f"{name}: this script does not know what is wrong with it; add it to its tables"
     expected = None if name.startswith("good_") else table.get(wrong)
     if expected is None:
@@ -159,7 +226,7 @@ def judge(bundle, tool, federation):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in [*TOOLS, "aics-tlog"]:
+    if len(sys.argv) != 3 or sys.argv[1] not in [*TOOLS, *CHECKS]:
         sys.exit(__doc__)
     tool, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     good = sorted(folder.glob("good_*"))
@@ -171,9 +238,9 @@ def main():
     # The federation's id is known from elsewhere than the bundle that is judged.
     federation = hashlib.sha256((good[0] / "roots.cbor").read_bytes()).digest()
     wrong = [fault for bundle in [*good, *bad] if (fault := judge(bundle, tool, federation))]
-    table, notes = STATEMENTS, []
+    (_, table), notes = CHECKS.get(tool, (None, STATEMENTS)), []
     if tool == "aics-tlog":
-        table, notes = LEDGERS, sorted((folder.parent.parent / "cosignature-v1").glob("*.note"))
+        notes = sorted((folder.parent.parent / "cosignature-v1").glob("*.note"))
         wrong += [fault for path in notes if (fault := judge_note(path))]
         require(notes, "form", "no cosigned checkpoints")
     print("\n".join(wrong), end="\n" if wrong else "")

@@ -6,7 +6,7 @@ use reeve_policy::authz::{
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
 use reeve_statement::digest::Digest;
-use reeve_statement::ledger::{NodeAddress, inclusion_proof};
+use reeve_statement::ledger::{InclusionProof, NodeAddress, inclusion_proof, verify_inclusion};
 use reeve_statement::names::{IndicatorId, KindId};
 use reeve_statement::statement::StatementKind;
 use reeve_statement::unit::UnitPath;
@@ -51,9 +51,7 @@ pub(crate) enum AskedLoad {
     },
     Proof {
         to: ProofFor,
-        index: u64,
-        size: u64,
-        nodes: Vec<NodeAddress>,
+        wanted: Wanted,
     },
     Request(Digest),
     Cosigned(AskId),
@@ -64,6 +62,15 @@ pub(crate) enum AskedLoad {
         nodes: Vec<NodeAddress>,
         what: TreeFor,
     },
+}
+
+/// Which proof, and the nodes of the tree that it is made of.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    term: u64,
+    index: u64,
+    size: u64,
+    nodes: Vec<NodeAddress>,
 }
 
 /// Who waits for a proof.
@@ -571,38 +578,43 @@ impl Node {
             (AskedLoad::Tree { ask, term, size, nodes, what }, Loaded::Values(values)) => {
                 self.on_tree(ask, (term, size), &nodes, what, values);
             }
-            (AskedLoad::Proof { to, index, size, nodes }, Loaded::Values(values)) => {
-                self.prove(to, index, size, &nodes, values);
+            (AskedLoad::Proof { to, wanted }, Loaded::Values(values)) => {
+                self.prove(to, &wanted, values);
             }
             _ => self.context.counters.count("driver", "wrong_load"),
         }
         None
     }
 
-    /// Loads the nodes of the tree that a proof needs.
+    /// Loads the nodes of the tree that a proof needs; and for a receipt, the entry's own, and what a witness
+    /// has cosigned of that size.
     fn load_proof(&mut self, to: ProofFor, term: u64, index: u64, size: u64) {
         // Out of range: no nodes are asked for, and the proof fails later in the same way.
         let nodes = nodes_for(|tree| drop(inclusion_proof(tree, index, size)));
-        let keys = nodes.iter().map(|node| node_key(term, node.level, node.index)).collect();
+        let key_of = |node: &NodeAddress| node_key(term, node.level, node.index);
+        let mut keys: Vec<_> = nodes.iter().map(key_of).collect();
+        keys.push(node_key(term, 0, index));
+        keys.push(rows::placed(rows::COSIGNED, term, size));
         let load = self.context.load(Load::Get(keys));
-        self.asked_loads.insert(load, AskedLoad::Proof { to, index, size, nodes });
+        let wanted = Wanted { term, index, size, nodes };
+        self.asked_loads.insert(load, AskedLoad::Proof { to, wanted });
     }
 
-    fn prove(
-        &mut self,
-        to: ProofFor,
-        index: u64,
-        size: u64,
-        nodes: &[NodeAddress],
-        values: Vec<Option<Vec<u8>>>,
-    ) {
+    fn prove(&mut self, to: ProofFor, wanted: &Wanted, mut values: Vec<Option<Vec<u8>>>) {
+        let Wanted { index, size, nodes, .. } = wanted;
+        let cosigned = values.pop().flatten();
+        let leaf = values.pop().flatten().and_then(|leaf| leaf.try_into().ok());
         let found = loaded_nodes(nodes, values);
-        let proof = inclusion_proof(&found, index, size).ok();
+        let proof = inclusion_proof(&found, *index, *size).ok();
         match to {
             ProofFor::Ask(ask) => {
                 let answer = proof.map_or(
                     Answer::Failed(Failure::NotFound("such entry in the ledger")),
-                    |proof| Answer::Proof(proof.hashes),
+                    |proof| {
+                        let leaf = leaf.map(Digest::from_bytes);
+                        let receipt = self.receipt(wanted, leaf, cosigned.as_deref(), &proof);
+                        Answer::Proof { hashes: proof.hashes, receipt }
+                    },
                 );
                 self.context.reply(ask, answer);
             }
@@ -613,6 +625,29 @@ impl Node {
                 self.context.respond(inbound, to_vec(&answer));
             }
         }
+    }
+
+    /// The proof as a COSE receipt. It is signed only over a root that this node has shown already, or
+    /// would show now: what a damaged store leads to is none.
+    fn receipt(
+        &self,
+        wanted: &Wanted,
+        leaf: Option<Digest>,
+        cosigned: Option<&[u8]>,
+        proof: &InclusionProof,
+    ) -> Option<Vec<u8>> {
+        let Wanted { term, index, size, .. } = wanted;
+        let (size, frontier) = (*size, self.ledger.frontier());
+        let root = if size == frontier.size() {
+            frontier.root()
+        } else {
+            let row = cosigned?;
+            reeve_statement::cbor::from_slice::<CosignedRow>("row", row, row.len()).ok()?.root
+        };
+        let leads = verify_inclusion(&leaf?, *index, size, &root, proof).is_ok();
+        let signed = (leads && *term == self.ledger.term())
+            .then(|| self.ledger.sign_root(size, &root, &self.settings.key))?;
+        Some(signed.receipt(*index, proof.clone()).encode())
     }
 
     /// Questions about the ledger, from superiors; and subordinates, which ask for a cosignature.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::receipt::SignedRoot;
 use reeve_statement::ledger::{Frontier, NodeAddress, NodeSource};
 
 use crate::context::Context;
@@ -87,6 +88,11 @@ impl Ledger {
     /// The signed note over an earlier tree of this ledger.
     pub(crate) fn sign_at(&self, size: u64, root: Digest, key: &SecretKey) -> String {
         Checkpoint { origin: self.origin.clone(), size, root }.sign(key)
+    }
+
+    /// The same root signed as receipts have it.
+    pub(crate) fn sign_root(&self, size: u64, root: &Digest, key: &SecretKey) -> SignedRoot {
+        SignedRoot::sign(&self.origin, size, root, key)
     }
 }
 

@@ -427,8 +427,13 @@ pub enum Answer {
         /// This node's chain of certificates.
         chain: Box<Chain>,
     },
-    /// A proof's hashes, from the leaf up.
-    Proof(Vec<Digest>),
+    /// A proof that an entry is in the ledger.
+    Proof {
+        /// Its hashes, from the leaf up.
+        hashes: Vec<Digest>,
+        /// The same as a COSE receipt (RFC 9942); none: this node does not stand by a ledger of that size.
+        receipt: Option<Vec<u8>>,
+    },
     /// The catalogue, or none.
     Catalogue(Option<Box<Catalogue>>),
     /// What the catalogue proposes, and the acts of this home.

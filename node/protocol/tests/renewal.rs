@@ -125,7 +125,7 @@ fn a_node_s_own_renewed_certificate_is_entered_shown_and_kept() {
     assert_eq!((row.index, row.by.as_str()), (before, "certificate renew"));
     assert_eq!(status(&mut world, region).ledger_size, before + 1);
     let proof = Question::Inclusion { term: None, index: row.index, size: before + 1 };
-    assert!(matches!(world.ask(region, operator(), proof), Answer::Proof(_)));
+    assert!(matches!(world.ask(region, operator(), proof), Answer::Proof { .. }));
     // The end of a term is no renewal; a later term is one, and more: see `terms.rs`.
     let other = node(&mut world, "it/03", "1", None, LATER + 1_000);
     let answer = world.ask(region, operator(), Question::Renew(other.to_cbor()));

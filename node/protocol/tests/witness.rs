@@ -11,7 +11,7 @@
 
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reeve_protocol::effect::Channel;
 use reeve_protocol::local::{Answer, Cosignature, Failure, Question, Status};
@@ -33,6 +33,7 @@ use reeve_statement::ledger::cosignature::{
     WitnessName, claimed_witnesses, cosign, verify_cosignature,
 };
 use reeve_statement::ledger::equivocation::Equivocation;
+use reeve_statement::ledger::receipt::Receipt;
 use reeve_statement::ledger::{Frontier, NodeAddress, consistency_proof, leaf_hash};
 use reeve_statement::time::Timestamp;
 use world::hostile::Hostile;
@@ -118,6 +119,39 @@ fn a_ledger_that_grows_is_cosigned_again_and_again_and_each_goes_on_from_the_las
     assert_eq!(ask(&mut world, Some(sizes[0])), Some(sizes[1]));
     assert_eq!(ask(&mut world, None), sizes.last().copied());
     assert_eq!(ask(&mut world, sizes.last().copied()), None);
+}
+
+#[test]
+fn a_receipt_is_signed_only_over_a_ledger_that_was_shown() {
+    let (mut world, _, region) = pair();
+    for case in 0..3 {
+        world.put_case(region, &format!("c{case}"), DAY, "f");
+        world.pass(LATER);
+    }
+    let cosigned: Vec<CosignedRow> = all(&world, region, rows::COSIGNED);
+    let sent: Vec<rows::SentRow> = all(&world, region, rows::SENT);
+    let row = sent.first().unwrap();
+    let of = |world: &mut World, term, size| {
+        let question = Question::Inclusion { term, index: row.index, size };
+        match world.ask(region, operator(), question) {
+            Answer::Proof { receipt, .. } => receipt,
+            other => panic!("{other:?}"),
+        }
+    };
+    let now = status(&mut world, region).ledger_size;
+    let (origin, key) = (origin(&world, "it/03", 1), node_key(&unit("it/03"), "1").public());
+    let shown: BTreeSet<u64> =
+        cosigned.iter().map(|row| row.size).chain([now]).filter(|size| *size > row.index).collect();
+    assert!(shown.len() >= 3, "{shown:?}");
+    for size in row.index + 1..=now {
+        let receipt = of(&mut world, None, size);
+        assert_eq!(receipt.is_some(), shown.contains(&size), "{size}");
+        let Some(receipt) = receipt.map(|bytes| Receipt::decode(&bytes).unwrap()) else { continue };
+        assert_eq!((receipt.index(), receipt.unsigned_size()), (row.index, size));
+        let root = receipt.verify(&row.statement, &origin, &key).unwrap();
+        let told = cosigned.iter().find(|row| row.size == size);
+        assert!(told.is_none_or(|row| row.root == root), "{size}");
+    }
 }
 
 #[test]

@@ -128,6 +128,10 @@ pub struct Proof {
     pub size: u64,
     /// The hashes, from the leaf up.
     pub hashes: Vec<String>,
+    /// The same as a COSE receipt (RFC 9942), in hexadecimal; none: the ledger is of an earlier term, or was
+    /// shown to nobody at this size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
 }
 
 /// A checkpoint that a witness has cosigned (C2SP tlog-cosignature).

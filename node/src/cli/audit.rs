@@ -38,7 +38,7 @@ pub(super) fn run(
         Action::Watch(arguments) => return audit_watch::run(arguments, global, output),
     };
     let done = program::run(command).map_err(|error| CommandError::Failed(error.to_string()))?;
-    output.raw(done.text.as_bytes())?;
+    output.raw_by(|out| done.print(out))?;
     match done.verdict {
         Verdict::Pass => Ok(()),
         Verdict::Findings => {

@@ -117,8 +117,19 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written.
     pub fn raw(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        self.raw_by(|out| out.write_all(bytes))
+    }
+
+    /// The same, for what is made as it is written.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn raw_by(
+        &self,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), CommandError> {
         let mut out = io::stdout();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
+        match write(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             result => result.map_err(CommandError::Output),
         }

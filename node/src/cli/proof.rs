@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reeve_audit::{
-    CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS, WITNESSES,
+    CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, RECEIPTS, ROOTS, STATEMENTS, WITNESSES,
 };
 use reeve_statement::digest::Digest;
 use reeve_statement::ledger::InclusionProof;
@@ -290,13 +290,17 @@ impl<'c> Collecting<'c> {
         };
         let proof: Proof =
             self.client.get(&format!("/v1/ledger/proof?index={index}&size={size}"))?;
-        let hashes = proof.hashes.iter().filter_map(|hash| hash.parse().ok()).collect();
+        let Proof { hashes, receipt, .. } = proof;
+        let hashes = hashes.iter().filter_map(|hash| hash.parse().ok()).collect();
         let proof = LedgerProof {
             index,
             path: InclusionProof { hashes },
             checkpoint: checkpoint.to_owned(),
         };
         self.in_folder(PROOFS, &digest.to_string(), proof.to_string().into_bytes());
+        if let Some(receipt) = receipt.and_then(|text| hex::decode(text).ok()) {
+            self.in_folder(RECEIPTS, &digest.to_string(), receipt);
+        }
         self.in_ledger += 1;
         self.witnessed += usize::from(cosigned.is_some());
         Ok(())
@@ -397,7 +401,8 @@ fn readme(made: &Made) -> String {
          statements/     signed statements (COSE_Sign1, RFC 9052), each with its certificate chain\n\
          chunks/         parts of large statements\n\
          revocation/     revocation lists (RFC 5280)\n\
-         ledger/         proofs that a statement is in its issuer's ledger (C2SP tlog-proof)\n\
+         ledger/         proofs that a statement is in its issuer's ledger (C2SP tlog-proof), and the\n\
+        \x20               same as COSE receipts (RFC 9942)\n\
          checkpoints/    the ledger as witnesses cosigned it (C2SP tlog-cosignature)\n\
          witnesses/      certificate chains of those witnesses\n\n\
          To check it, offline, with nothing else:\n\n\

@@ -323,9 +323,9 @@ pub(super) async fn proof(
     Params(Place { term, index, size }): Params<Place>,
 ) -> Result<Document<Proof>, Fault> {
     match service.ask(&who, Question::Inclusion { term, index, size }).await? {
-        Answer::Proof(hashes) => {
+        Answer::Proof { hashes, receipt } => {
             let hashes = hashes.iter().map(ToString::to_string).collect();
-            Ok(Document(Proof { index, size, hashes }))
+            Ok(Document(Proof { index, size, hashes, receipt: receipt.map(hex::encode) }))
         }
         _ => Err(Fault::OtherAnswer),
     }

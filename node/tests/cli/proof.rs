@@ -94,6 +94,22 @@ fn a_bundle_says_who_has_witnessed_the_figure() {
     assert_eq!(told["by"], unit, "{report}");
     assert!(report["counted"]["witnessed"].as_u64() >= Some(1), "{report}");
     assert!(!codes(&report).contains(&"not_witnessed".to_owned()), "{report}");
+    // Each proof is there for programs that read COSE, too, and says the same.
+    let held = |ending: &str| {
+        let files = fs::read_dir(format!("{bundle}/ledger")).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|it| it == ending)).count()
+    };
+    assert_eq!((held("receipt") > 0, held("receipt")), (true, held("tlog-proof")));
+    let figure = fs::read_to_string(format!("{bundle}/figure.txt")).unwrap();
+    let place = format!("{bundle}/ledger/{}.receipt", figure.trim());
+    let receipt = fs::read(&place).unwrap();
+    let mut changed = receipt.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&place, changed).unwrap();
+    let found = reeve(&["audit", "verify", &bundle, "--federation", &id]).fails(5, &["wrong"]);
+    assert!(found.out.contains("bad_receipt"), "{}", found.out);
+    fs::write(&place, receipt).unwrap();
     // What is seen is kept, and held against what is shown later.
     let seen = format!("{bundle}.seen");
     let check = ["audit", "verify", &bundle, "--federation", &id, "--seen", &seen];

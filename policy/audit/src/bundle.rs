@@ -8,6 +8,7 @@
 //! | `chunks/*.cbor` | parts of large statements, which name them by digest |
 //! | `revocation/*.crl` | revocation lists (PEM) |
 //! | `ledger/*.tlog-proof` | that a statement is in its issuer's ledger (C2SP `tlog-proof`) |
+//! | `ledger/*.receipt` | the same as COSE receipts (RFC 9942), for other programs |
 //! | `checkpoints/*.note` | cosigned checkpoints of ledgers, as of earlier times (C2SP `tlog-checkpoint`) |
 //! | `witnesses/*.pem` | certificate chains of the nodes that cosigned checkpoints |
 //! | `README.txt`, `roots.pem` | for people and other programs; not read here |
@@ -15,16 +16,19 @@
 //! No file's name is believed: what a statement or chunk is, its own bytes say. So bundles of several
 //! jurisdictions are joined by reading all their files.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use reeve_statement::cert::{Chain, Crl, RootList};
 use reeve_statement::cose::{MAX_ENVELOPE_BYTES, Signed};
 use reeve_statement::digest::Digest;
+use reeve_statement::key::KeyId;
 use reeve_statement::ledger::checkpoint::{Checkpoint, MAX_CHECKPOINT_BYTES};
+use reeve_statement::ledger::receipt::Receipt;
 use reeve_statement::limits::CHUNK_BYTES;
 
 use crate::proof::{LedgerProof, MAX_PROOF_BYTES};
+use crate::source::Source;
 
 /// Name of the file that says what a bundle is about.
 pub const FIGURE: &str = "figure.txt";
@@ -38,48 +42,42 @@ pub const CHUNKS: (&str, &str) = ("chunks", "cbor");
 pub const LISTS: (&str, &str) = ("revocation", "crl");
 /// Folder and ending of ledger proofs.
 pub const PROOFS: (&str, &str) = ("ledger", "tlog-proof");
+/// Folder and ending of the same proofs as COSE receipts.
+pub const RECEIPTS: (&str, &str) = ("ledger", "receipt");
 /// Folder and ending of checkpoints.
 pub const CHECKPOINTS: (&str, &str) = ("checkpoints", "note");
 /// Folder and ending of witnesses' certificate chains.
 pub const WITNESSES: (&str, &str) = ("witnesses", "pem");
 
 /// All folders of a bundle.
-pub(crate) const PARTS: [(&str, &str); 6] =
-    [STATEMENTS, CHUNKS, LISTS, PROOFS, CHECKPOINTS, WITNESSES];
+pub(crate) const PARTS: [(&str, &str); 7] =
+    [STATEMENTS, CHUNKS, LISTS, PROOFS, RECEIPTS, CHECKPOINTS, WITNESSES];
 
 /// Most bytes of a file that is read: the roots and revocation lists of a federation are the largest.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Most files of all bundles that are checked together: a day of 3,200 jurisdictions has under 20,000.
 pub const MAX_FILES: usize = 1_000_000;
-/// Most copies of one statement that differ in their chains: an authority above was renewed so often.
-const MAX_COPIES: usize = 64;
 /// Most figures that one bundle is about.
 const MAX_FIGURES: usize = 10_000;
 
-/// What was read, and nothing of it verified.
+/// What is there, and nothing of it verified. Of what there can be much only its place is held: a check
+/// reads it.
 #[derive(Debug, Default)]
 pub struct Bundle {
     pub(crate) figures: BTreeSet<Digest>,
     pub(crate) roots: Option<RootList>,
-    /// Every different copy of each: those of several bundles may come with different chains.
-    pub(crate) statements: BTreeMap<Digest, Vec<Held>>,
-    /// Chains by the digests over them: a unit signs much under one.
-    pub(crate) chains: BTreeMap<Digest, Chain>,
-    pub(crate) chunks: BTreeMap<Digest, Vec<u8>>,
-    pub(crate) lists: Vec<Crl>,
-    pub(crate) proofs: BTreeMap<Digest, Vec<LedgerProof>>,
-    pub(crate) checkpoints: BTreeSet<String>,
-    pub(crate) witnesses: Vec<Chain>,
+    pub(crate) statements: Vec<Source>,
+    /// By the digests of their bytes.
+    pub(crate) chunks: BTreeMap<Digest, Source>,
+    /// By the keys that must have signed them.
+    pub(crate) lists: BTreeMap<KeyId, Vec<Crl>>,
+    pub(crate) proofs: BTreeMap<Digest, Vec<Source>>,
+    pub(crate) receipts: BTreeMap<Digest, Vec<Source>>,
+    pub(crate) checkpoints: Vec<Source>,
+    /// By the digests of their nodes' certificates.
+    pub(crate) witnesses: BTreeMap<Digest, Chain>,
     pub(crate) unread: Vec<(String, String)>,
     files: usize,
-}
-
-/// A statement as a file holds it, with its chain kept apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) signed: Signed,
-    /// Which of the bundle's chains it carries; none: none, or one in wrong form that it still carries.
-    pub(crate) chain: Option<Digest>,
 }
 
 /// Why a file cannot be part of any bundle.
@@ -105,31 +103,37 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`] if the files do not belong together.
     pub fn add(&mut self, place: &str, bytes: &[u8]) -> Result<(), BundleError> {
+        self.take(Source::Memory(Arc::new((place.to_owned(), bytes.to_vec()))))
+    }
+
+    pub(crate) fn take(&mut self, source: Source) -> Result<(), BundleError> {
         self.files += 1;
         if self.files > MAX_FILES {
             return Err(BundleError::TooMany);
         }
+        let place = source.place();
         if place == ROOTS {
-            return match RootList::decode(bytes) {
-                Ok(roots) => self.add_roots(roots),
-                Err(error) => {
-                    self.refuse(place, error.to_string());
-                    Ok(())
-                }
-            };
+            return self.take_roots(&source);
         }
-        let taken = match place_of(place) {
-            _ if place == FIGURE => self.add_figures(bytes),
-            Some(STATEMENTS) => self.add_statement(bytes),
-            Some(CHUNKS) => self.add_chunk(bytes),
-            Some(LISTS) => self.add_list(bytes),
-            Some(PROOFS) => self.add_proof(place, bytes),
-            Some(CHECKPOINTS) => self.add_checkpoint(bytes),
-            Some(WITNESSES) => self.add_witness(bytes),
+        let taken = match place_of(&place) {
+            _ if place == FIGURE => self.take_figures(&source),
+            Some(STATEMENTS) => {
+                self.statements.push(source);
+                Ok(())
+            }
+            Some(CHUNKS) => self.take_chunk(source),
+            Some(LISTS) => self.take_list(&source),
+            Some(PROOFS) => proves(&place, source, &mut self.proofs),
+            Some(RECEIPTS) => proves(&place, source, &mut self.receipts),
+            Some(CHECKPOINTS) => {
+                self.checkpoints.push(source);
+                Ok(())
+            }
+            Some(WITNESSES) => self.take_witness(&source),
             _ => Ok(()),
         };
         if let Err(reason) = taken {
-            self.refuse(place, reason);
+            self.refuse(&place, reason);
         }
         Ok(())
     }
@@ -151,7 +155,16 @@ impl Bundle {
         self.roots.as_ref()
     }
 
-    fn add_roots(&mut self, roots: RootList) -> Result<(), BundleError> {
+    fn take_roots(&mut self, source: &Source) -> Result<(), BundleError> {
+        let read = source.read();
+        let roots = read.and_then(|it| RootList::decode(&it).map_err(|error| error.to_string()));
+        let roots = match roots {
+            Ok(roots) => roots,
+            Err(reason) => {
+                self.refuse(ROOTS, reason);
+                return Ok(());
+            }
+        };
         if let Some(known) = self.roots.as_ref().filter(|it| it.federation() != roots.federation())
         {
             return Err(BundleError::TwoFederations {
@@ -165,9 +178,9 @@ impl Bundle {
         Ok(())
     }
 
-    fn add_figures(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    fn take_figures(&mut self, source: &Source) -> Result<(), String> {
+        let bytes = source.read()?;
+        for line in text(&bytes)?.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if self.figures.len() >= MAX_FIGURES {
                 return Err(format!("expected at most {MAX_FIGURES} figures"));
             }
@@ -177,85 +190,78 @@ impl Bundle {
         Ok(())
     }
 
-    fn add_statement(&mut self, bytes: &[u8]) -> Result<(), String> {
-        at_most(bytes, MAX_ENVELOPE_BYTES)?;
-        let signed = Signed::decode(bytes).map_err(|error| error.to_string())?;
-        let digest = signed.digest();
-        let held = self.held(signed);
-        let copies = self.statements.entry(digest).or_default();
-        if copies.contains(&held) {
-            return Ok(());
-        }
-        if copies.len() >= MAX_COPIES {
-            return Err(format!("expected at most {MAX_COPIES} different copies of one statement"));
-        }
-        copies.push(held);
+    fn take_chunk(&mut self, source: Source) -> Result<(), String> {
+        let bytes = source.read()?;
+        at_most(&bytes, CHUNK_BYTES)?;
+        let digest = Digest::of(&bytes);
+        drop(bytes);
+        self.chunks.insert(digest, source);
         Ok(())
     }
 
-    fn held(&mut self, signed: Signed) -> Held {
-        let Some(name) = signed.unverified_chain_digest() else {
-            return Held { signed, chain: None };
-        };
-        if let Entry::Vacant(place) = self.chains.entry(name) {
-            // One in wrong form stays where it is, and is refused when the statement is checked.
-            let Some(Ok(chain)) = signed.unverified_chain() else {
-                return Held { signed, chain: None };
-            };
-            place.insert(chain);
-        }
-        Held { signed: signed.without_chain(), chain: Some(name) }
-    }
-
-    fn add_chunk(&mut self, bytes: &[u8]) -> Result<(), String> {
-        at_most(bytes, CHUNK_BYTES)?;
-        self.chunks.insert(Digest::of(bytes), bytes.to_vec());
-        Ok(())
-    }
-
-    fn add_list(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        let list = Crl::from_pem(text).map_err(|error| error.to_string())?;
-        if !self.lists.contains(&list) {
-            self.lists.push(list);
+    fn take_list(&mut self, source: &Source) -> Result<(), String> {
+        let bytes = source.read()?;
+        let list = Crl::from_pem(text(&bytes)?).map_err(|error| error.to_string())?;
+        let of_issuer = self.lists.entry(list.issuer_key_id()).or_default();
+        if !of_issuer.contains(&list) {
+            of_issuer.push(list);
         }
         Ok(())
     }
 
-    fn add_checkpoint(&mut self, bytes: &[u8]) -> Result<(), String> {
-        at_most(bytes, MAX_CHECKPOINT_BYTES)?;
-        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        Checkpoint::parse_unverified(text).map_err(|error| error.to_string())?;
-        self.checkpoints.insert(text.to_owned());
+    fn take_witness(&mut self, source: &Source) -> Result<(), String> {
+        let bytes = source.read()?;
+        let chain = Chain::from_pem(text(&bytes)?).map_err(|error| error.to_string())?;
+        self.witnesses.entry(chain.leaf_digest()).or_insert(chain);
         Ok(())
     }
+}
 
-    fn add_witness(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        let chain = Chain::from_pem(text).map_err(|error| error.to_string())?;
-        let known = self.witnesses.iter().any(|it| it.leaf_digest() == chain.leaf_digest());
-        if !known {
-            self.witnesses.push(chain);
-        }
-        Ok(())
-    }
+/// A proof says where an entry is, and not of what; that is its file's name. If the name is wrong, the proof
+/// leads nowhere.
+fn proves(
+    place: &str,
+    source: Source,
+    proofs: &mut BTreeMap<Digest, Vec<Source>>,
+) -> Result<(), String> {
+    let name = place.split_once('/').and_then(|(_, name)| name.split_once('.'));
+    let digest: Digest = name
+        .and_then(|(name, _)| name.parse().ok())
+        .ok_or("expected the statement's digest as the name of its ledger proof")?;
+    proofs.entry(digest).or_default().push(source);
+    Ok(())
+}
 
-    /// A proof says where an entry is, and not of what; that is its file's name. If the name is wrong,
-    /// the proof leads nowhere.
-    fn add_proof(&mut self, place: &str, bytes: &[u8]) -> Result<(), String> {
-        at_most(bytes, MAX_PROOF_BYTES)?;
-        let name = place.split_once('/').and_then(|(_, name)| name.split_once('.'));
-        let digest: Digest = name
-            .and_then(|(name, _)| name.parse().ok())
-            .ok_or("expected the statement's digest as the name of its ledger proof")?;
-        let text = core::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-        let proof: LedgerProof = text.parse().map_err(|error| format!("{error}"))?;
-        let proofs = self.proofs.entry(digest).or_default();
-        if !proofs.contains(&proof) {
-            proofs.push(proof);
-        }
-        Ok(())
-    }
+/// The statement that a file holds.
+pub(crate) fn statement_of(source: &Source) -> Result<Signed, String> {
+    let bytes = source.read()?;
+    at_most(&bytes, MAX_ENVELOPE_BYTES)?;
+    Signed::decode(&bytes).map_err(|error| error.to_string())
+}
+
+/// The proof that a file holds.
+pub(crate) fn proof_of(source: &Source) -> Result<LedgerProof, String> {
+    let bytes = source.read()?;
+    at_most(&bytes, MAX_PROOF_BYTES)?;
+    text(&bytes)?.parse().map_err(|error| format!("{error}"))
+}
+
+/// The receipt that a file holds.
+pub(crate) fn receipt_of(source: &Source) -> Result<Receipt, String> {
+    Receipt::decode(&source.read()?).map_err(|error| error.to_string())
+}
+
+/// The note that a file holds.
+pub(crate) fn note_of(source: &Source) -> Result<String, String> {
+    let bytes = source.read()?;
+    at_most(&bytes, MAX_CHECKPOINT_BYTES)?;
+    let note = text(&bytes)?;
+    Checkpoint::parse_unverified(note).map_err(|error| error.to_string())?;
+    Ok(note.to_owned())
+}
+
+fn text(bytes: &[u8]) -> Result<&str, String> {
+    core::str::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
 fn at_most(bytes: &[u8], most: usize) -> Result<(), String> {

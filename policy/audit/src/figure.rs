@@ -1,10 +1,10 @@
 //! One figure, and the statements that it names: everything that its issuer did with them, done again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use reeve_statement::catalogue::{Indicator, Measure};
 use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::limits::PATH_UNITS;
@@ -15,15 +15,17 @@ use reeve_statement::table::Table;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
-use crate::check::{Check, Known, about};
+use crate::bundle::{proof_of, receipt_of};
+use crate::check::{Check, about};
 use crate::finding::{About, Code};
+use crate::statements::{Known, Way};
 use crate::sum::{Adding, holds, roots, sum};
 
 /// What one entry of a manifest brings.
 struct Part<'a> {
     unit: &'a UnitId,
-    /// Its table, if it is in the sum and at hand.
-    table: Option<&'a Table>,
+    /// Its figure, if it is in the sum and at hand.
+    added: Option<Arc<Known>>,
     /// Units below it that it excepts, in their states.
     exceptions: Vec<(Vec<UnitId>, UnitState)>,
     counts: Counts,
@@ -34,50 +36,61 @@ struct Part<'a> {
 type Faults = Vec<(Code, About, String)>;
 
 /// Checks a figure against its inputs, its register, its edition before and its ledger.
-pub(crate) fn check_figure(check: &mut Check<'_>, digest: Digest) {
+pub(crate) fn check_figure(check: &mut Check<'_>, known: &Known) {
     let mut faults = Faults::new();
-    if let Some(known) = check.known.get(&digest) {
-        let statement = known.verified.statement();
-        let about = about(statement, digest);
-        let mut look = Look { check, known, statement, about, faults: &mut faults };
-        look.edition();
-        if let Body::Release(release) = &statement.body {
-            look.release(release);
-        }
+    let statement = known.verified.statement();
+    let about = about(statement, known.verified.digest());
+    let mut look = Look { check, known, statement, about, faults: &mut faults };
+    look.edition();
+    if let Body::Release(release) = &statement.body {
+        look.release(release);
     }
-    prove(check, digest, &mut faults);
+    look.prove();
     for (code, about, text) in faults {
         check.find(code, about, text);
     }
 }
 
-fn prove(check: &mut Check<'_>, digest: Digest, faults: &mut Faults) {
-    let Some(known) = check.known.get(&digest) else { return };
-    let about = about(known.verified.statement(), digest);
-    let Some(proofs) = check.bundle.proofs.get(&digest) else {
-        let text = "no proof that it is in its issuer's ledger is in the bundle: ask the issuer"
-            .to_owned();
-        return faults.push((Code::NoLedgerProof, about, text));
-    };
-    for proof in proofs {
-        if let Err((code, reason)) = check.ledgers.prove(&known.verified, proof, &about) {
-            faults.push((code, about.clone(), reason));
-        }
-    }
-}
-
 /// One figure under the lens.
-struct Look<'c, 'b> {
-    check: &'c Check<'b>,
-    known: &'c Known,
-    statement: &'c Statement,
+struct Look<'c, 'b, 'k> {
+    check: &'c mut Check<'b>,
+    known: &'k Known,
+    statement: &'k Statement,
     about: About,
     faults: &'c mut Faults,
 }
 
-impl<'c> Look<'c, '_> {
+impl<'k> Look<'_, '_, 'k> {
     fn find(&mut self, code: Code, text: String) {
         self.faults.push((code, self.about.clone(), text));
+    }
+
+    fn prove(&mut self) {
+        let bundle = self.check.bundle;
+        let Some(proofs) = bundle.proofs.get(&self.known.verified.digest()) else {
+            let text =
+                "no proof that it is in its issuer's ledger is in the bundle: ask the issuer";
+            return self.find(Code::NoLedgerProof, text.to_owned());
+        };
+        for source in proofs {
+            match proof_of(source) {
+                Ok(proof) => {
+                    let proven = self.check.ledgers.prove(&self.known.verified, &proof);
+                    if let Err((code, reason)) = proven {
+                        self.find(code, reason);
+                    }
+                }
+                Err(reason) => self.check.unreadable(source, &reason),
+            }
+        }
+        let receipts = bundle.receipts.get(&self.known.verified.digest());
+        for source in receipts.into_iter().flatten() {
+            let held = receipt_of(source)
+                .and_then(|receipt| self.check.ledgers.hold(&self.known.verified, &receipt));
+            if let Err(reason) = held {
+                self.find(Code::BadReceipt, reason);
+            }
+        }
     }
 
     /// The edition follows the one that it names, if that is at hand.
@@ -101,19 +114,16 @@ impl<'c> Look<'c, '_> {
         let Some(before) = previous.and_then(|digest| self.check.known.get(&digest)) else {
             return;
         };
-        let statement = before.verified.statement();
-        let (of, number) = match statement.figure() {
-            Some((of, number)) => (Some(of), number),
-            None => (None, 0),
-        };
-        if of.as_ref() != Some(&figure)
-            || statement.issuer != self.statement.issuer
+        let issuer = before.remembered.signer().unit();
+        let (of, number) = before.figure.as_ref().map_or((None, 0), |(of, at)| (Some(of), *at));
+        if of != Some(&figure)
+            || *issuer != self.statement.issuer
             || number.checked_add(1) != Some(edition)
-            || statement.term > self.statement.term
+            || before.term > self.statement.term
         {
             let text = format!(
-                "expected the edition before {edition} of the same figure, found edition {number} of {}",
-                statement.issuer
+                "expected the edition before {edition} of the same figure, found edition {number} of \
+                 {issuer}"
             );
             self.find(Code::EditionGap, text);
         }
@@ -121,27 +131,25 @@ impl<'c> Look<'c, '_> {
 
     fn release(&mut self, release: &Release) {
         let manifest = self.known.manifest();
-        let indicator = self.indicator(release);
-        let parts: Vec<Part<'c>> =
+        let way = self.way_of(release);
+        let parts: Vec<Part<'k>> =
             manifest.direct.iter().map(|entry| self.part(release, entry)).collect();
         self.roots(release);
         self.register(release);
         self.completeness(release, &parts);
         if !manifest.direct.is_empty() {
-            self.sum(release, indicator, &parts);
+            self.sum(release, way, &parts);
         }
     }
 
-    /// The indicator's definition, from a catalogue that somebody above, or the unit itself, signed.
-    fn indicator(&mut self, release: &Release) -> Option<&'c Indicator> {
+    /// How the indicator's parts are added: by its definition, from a catalogue that somebody above, or the
+    /// unit itself, signed.
+    fn way_of(&mut self, release: &Release) -> Option<Way> {
         let issuer = &self.statement.issuer;
-        let found = self.check.catalogues.iter().find_map(|digest| {
-            let statement = self.check.known.get(digest)?.verified.statement();
-            let Body::Catalogue(catalogue) = &statement.body else { return None };
-            let indicator = catalogue.find(&release.indicator)?;
-            let fits = indicator.definition() == release.definition;
-            (fits && issuer.is_within(&statement.issuer)).then_some(indicator)
-        });
+        let defined = self.check.definitions.get(&release.definition).into_iter().flatten();
+        let mut fitting =
+            defined.filter(|it| it.indicator == release.indicator && issuer.is_within(&it.by));
+        let found = fitting.next().map(|definition| definition.way);
         if found.is_none() {
             let text = format!(
                 "the definition of {} is not in the bundle's catalogues",
@@ -172,11 +180,12 @@ impl<'c> Look<'c, '_> {
             }
             return;
         };
-        let Some((at, register)) = self.register_of(&digest) else {
+        let Some(known) = self.register_of(&digest) else {
             let text =
                 format!("the register {digest}, which says who was expected, is not in the bundle");
             return self.find(Code::NoRegister, text);
         };
+        let Body::Register(register) = &known.verified.statement().body else { return };
         let today = utc_day(self.statement.issued_at);
         let expected: BTreeSet<&UnitId> = register
             .entries
@@ -194,13 +203,15 @@ impl<'c> Look<'c, '_> {
                 format!("{unit} is in the figure's manifest and not expected by the register");
             self.find(Code::UnknownUnit, text);
         }
-        self.shrinking(at, register);
+        self.shrinking(known.verified.statement().issued_at, register);
     }
 
     /// Who left the register before the period: as the register says, else as the figure does.
-    fn left(&self, release: &Release) -> BTreeSet<UnitId> {
+    fn left(&mut self, release: &Release) -> BTreeSet<UnitId> {
         let register = release.register.and_then(|digest| self.register_of(&digest));
-        if let Some((_, register)) = register {
+        if let Some(known) = register
+            && let Body::Register(register) = &known.verified.statement().body
+        {
             let left = register.left(release.period, utc_day(self.statement.issued_at));
             return left.into_iter().map(|entry| entry.unit.clone()).collect();
         }
@@ -212,30 +223,26 @@ impl<'c> Look<'c, '_> {
         direct.collect()
     }
 
-    fn register_of(&self, digest: &Digest) -> Option<(i64, &'c Register)> {
-        let statement = self.check.known.get(digest)?.verified.statement();
-        match &statement.body {
-            Body::Register(register) if statement.issuer == self.statement.issuer => {
-                Some((statement.issued_at.as_millis(), register))
-            }
-            _ => None,
-        }
+    /// A register of the figure's own issuer.
+    fn register_of(&mut self, digest: &Digest) -> Option<Arc<Known>> {
+        let ours = self.check.registers.get(&self.statement.issuer)?;
+        ours.contains(digest).then(|| self.check.load(digest))?
     }
 
     /// A unit that an earlier register of the bundle names is still named: units end on a day, and are
     /// not left out.
-    fn shrinking(&mut self, at: i64, register: &Register) {
+    fn shrinking(&mut self, at: Timestamp, register: &Register) {
         let now: BTreeSet<&UnitId> = register.entries.iter().map(|entry| &entry.unit).collect();
-        let ours = self.check.registers.get(&self.statement.issuer);
-        let earlier = ours.into_iter().flatten().filter_map(|digest| {
-            let statement = self.check.known.get(digest)?.verified.statement();
-            let Body::Register(before) = &statement.body else { return None };
-            (statement.issued_at.as_millis() < at).then_some(before)
-        });
-        let gone: BTreeSet<&UnitId> = earlier
-            .flat_map(|before| before.entries.iter().map(|entry| &entry.unit))
-            .filter(|unit| !now.contains(unit))
-            .collect();
+        let ours = self.check.registers.get(&self.statement.issuer).into_iter().flatten();
+        let is_earlier =
+            |it: &&Digest| self.check.known.get(it).is_some_and(|fact| fact.issued_at < at);
+        let earlier: Vec<Digest> = ours.filter(is_earlier).copied().collect();
+        let mut gone: BTreeSet<UnitId> = BTreeSet::new();
+        for known in earlier.iter().filter_map(|digest| self.check.load(digest)) {
+            let Body::Register(before) = &known.verified.statement().body else { continue };
+            let named = before.entries.iter().map(|entry| &entry.unit);
+            gone.extend(named.filter(|unit| !now.contains(unit)).cloned());
+        }
         for unit in gone {
             let text = format!(
                 "an earlier register names {unit}, this one does not, and says not when it ended"
@@ -244,10 +251,10 @@ impl<'c> Look<'c, '_> {
         }
     }
 
-    fn part(&mut self, release: &Release, entry: &'c ManifestEntry) -> Part<'c> {
+    fn part(&mut self, release: &Release, entry: &'k ManifestEntry) -> Part<'k> {
         let alone = |known| Part {
             unit: &entry.unit,
-            table: None,
+            added: None,
             exceptions: vec![(vec![entry.unit.clone()], entry.state)],
             counts: entry.counts.clone(),
             known,
@@ -261,24 +268,24 @@ impl<'c> Look<'c, '_> {
             }
             return alone(true);
         };
-        let Some(input) = self.check.known.get(&digest) else {
-            if !self.check.bundle.statements.contains_key(&digest) {
+        let Some(input) = self.check.load(&digest) else {
+            if !self.check.present.has(&digest) {
                 let text = format!("the statement {digest} of {} is not in the bundle", entry.unit);
                 self.find(Code::NoInput, text);
             }
             return alone(false);
         };
-        self.is_named_rightly(release, entry, input);
+        self.is_named_rightly(release, entry, &input);
         let said = input.verified.statement();
         match &said.body {
             Body::Release(figure) if entry.state.is_included() => {
                 self.included(release, entry, figure);
                 Part {
                     unit: &entry.unit,
-                    table: Some(input.table()),
-                    exceptions: below(entry, input),
+                    exceptions: below(entry, &input),
                     counts: figure.counts.clone(),
                     known: true,
+                    added: Some(Arc::clone(&input)),
                 }
             }
             Body::Release(_) => {
@@ -386,35 +393,29 @@ impl<'c> Look<'c, '_> {
         }
     }
 
-    fn sum(&mut self, release: &Release, indicator: Option<&Indicator>, parts: &[Part<'_>]) {
+    fn sum(&mut self, release: &Release, way: Option<Way>, parts: &[Part<'_>]) {
         let missing = self
             .known
             .manifest()
             .direct
             .iter()
             .zip(parts)
-            .any(|(entry, part)| entry.state.is_included() && part.table.is_none());
+            .any(|(entry, part)| entry.state.is_included() && part.added.is_none());
         if missing {
             // Said already: an input is not at hand, or is refused.
             return;
         }
         let own = self.known.own().map(|own| (None, own)).into_iter();
-        let below = parts.iter().filter_map(|part| Some((Some(part.unit), part.table?)));
+        let below =
+            parts.iter().filter_map(|part| Some((Some(part.unit), part.added.as_ref()?.table())));
         let tables: Vec<_> = own.chain(below).collect();
         let conditions = &release.decision.conditions;
         let wider = conditions.rounding > 1 || conditions.min_step > 1;
         let fits = |depth: usize, adding: Adding| {
             sum(&tables, depth, adding).is_some_and(|sum| holds(self.known.table(), &sum, wider))
         };
-        let right = match indicator {
-            Some(indicator) => {
-                let adding = match indicator.measure {
-                    Measure::Min(_) => Adding::Least,
-                    Measure::Max(_) => Adding::Greatest,
-                    _ => Adding::Sum,
-                };
-                fits(usize::from(indicator.area_depth), adding)
-            }
+        let right = match way {
+            Some(Way { depth, adding }) => fits(depth, adding),
             // Without the definition: no way of adding that there is leads to it.
             None => (0..=PATH_UNITS).any(|depth| {
                 [Adding::Sum, Adding::Least, Adding::Greatest]
@@ -423,7 +424,7 @@ impl<'c> Look<'c, '_> {
             }),
         };
         if !right {
-            let depth = indicator.map_or(PATH_UNITS, |indicator| usize::from(indicator.area_depth));
+            let depth = way.map_or(PATH_UNITS, |way| way.depth);
             let text = difference(self.known.table(), sum(&tables, depth, Adding::Sum).as_ref());
             self.find(Code::WrongSum, text);
         }

@@ -101,6 +101,8 @@ codes! {
     TwoEditions = "two_editions" Findings,
     /// The proof does not show the statement in its issuer's ledger.
     NotInLedger = "not_in_ledger" Findings,
+    /// A receipt does not hold, or says other than the proof beside it.
+    BadReceipt = "bad_receipt" Findings,
     /// Two checkpoints of one ledger with one size and different roots.
     LedgerForked = "ledger_forked" Findings,
     /// A unit is proven to have signed two ledgers.

@@ -1,16 +1,18 @@
 //! Reads proof bundles from folders.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reeve_statement::ledger::checkpoint::Checkpoint;
 
-use crate::bundle::{
-    Bundle, BundleError, CHECKPOINTS, FIGURE, MAX_FILE_BYTES, PARTS, ROOTS, STATEMENTS,
-};
+use crate::bundle::{Bundle, BundleError, CHECKPOINTS, FIGURE, PARTS, ROOTS, STATEMENTS};
 use crate::equivocation::EquivocationFile;
 use crate::report::Report;
+use crate::source::{Source, Within};
 
 /// Why a folder could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,8 @@ pub enum FolderError {
 }
 
 impl Bundle {
-    /// Takes all files of a bundle's folder. Links are not followed, and folders in folders not entered.
+    /// Takes all files of a bundle's folder, which must stay as it is until the check is made: most are read
+    /// only then. Links are not followed, and folders in folders not entered.
     ///
     /// # Errors
     /// [`FolderError`]; a file that is damaged is none, it is reported by the check.
@@ -41,15 +44,16 @@ impl Bundle {
         if !any {
             return Err(FolderError::NoBundle(folder.to_owned()));
         }
+        let within = Arc::new(Within { folder: folder.to_owned(), part: None });
         for name in [ROOTS, FIGURE] {
             if folder.join(name).exists() {
-                self.read_file(&folder.join(name), name)?;
+                self.take(Source::File(Arc::clone(&within), OsStr::new(name).into()))?;
             }
         }
-        for (part, _) in PARTS {
+        for part in PARTS.into_iter().map(|(part, _)| part).collect::<BTreeSet<_>>() {
             let part_folder = folder.join(part);
             if part_folder.is_dir() {
-                self.read_part(&part_folder, part)?;
+                self.read_part(part_folder, part)?;
             }
         }
         Ok(())
@@ -60,36 +64,25 @@ impl Bundle {
     /// # Errors
     /// [`FolderError`]; a file that is damaged is none, it is reported by the check.
     pub fn read_seen(&mut self, folder: &Path) -> Result<(), FolderError> {
-        self.read_part(folder, CHECKPOINTS.0)
+        self.read_part(folder.to_owned(), CHECKPOINTS.0)
     }
 
-    fn read_part(&mut self, folder: &Path, part: &str) -> Result<(), FolderError> {
+    fn read_part(&mut self, folder: PathBuf, part: &'static str) -> Result<(), FolderError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-            let entry = entry.map_err(io_error(folder))?;
+        for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
+            let entry = entry.map_err(io_error(&folder))?;
             if entry.file_type().map_err(io_error(&entry.path()))?.is_file() {
                 names.push(entry.file_name());
             }
         }
         // The same report, whatever order the file system has.
         names.sort();
+        let within = Arc::new(Within { folder, part: Some(part) });
         for name in names {
-            let place = format!("{part}/{}", name.to_string_lossy());
-            if Self::reads(&place) {
-                self.read_file(&folder.join(&name), &place)?;
+            if Self::reads(&format!("{part}/{}", name.to_string_lossy())) {
+                self.take(Source::File(Arc::clone(&within), name.into()))?;
             }
         }
-        Ok(())
-    }
-
-    fn read_file(&mut self, path: &Path, place: &str) -> Result<(), FolderError> {
-        let length = fs::metadata(path).map_err(io_error(path))?.len();
-        if usize::try_from(length).map_or(true, |length| length > MAX_FILE_BYTES) {
-            self.refuse(place, format!("{length} bytes, expected at most {MAX_FILE_BYTES}"));
-            return Ok(());
-        }
-        let bytes = fs::read(path).map_err(io_error(path))?;
-        self.add(place, &bytes)?;
         Ok(())
     }
 }

@@ -1,16 +1,16 @@
 //! That statements are in their issuers' ledgers, that nobody keeps two, and what witnesses saw of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use reeve_statement::cert::{
-    Action, Chain, Crl, CrlSet, Role, RootList, StaleRule, VerifiedChain, dns_name, verify_chain,
-};
-use reeve_statement::cose::Verified;
+use reeve_statement::cert::{Action, Chain, Crl, Role, VerifiedChain, dns_name};
+use reeve_statement::cose::{Verified, Verifier};
 use reeve_statement::digest::Digest;
-use reeve_statement::key::PublicKey;
-use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::key::{KeyId, PublicKey};
+use reeve_statement::ledger::checkpoint::{Checkpoint, CheckpointError, Origin};
 use reeve_statement::ledger::cosignature::{WitnessName, claimed_witnesses, verify_cosignature};
 use reeve_statement::ledger::equivocation::Equivocation;
+use reeve_statement::ledger::receipt::Receipt;
 use reeve_statement::ledger::{leaf_hash, verify_inclusion};
 use reeve_statement::statement::Witnessed as Witnessing;
 use reeve_statement::time::Timestamp;
@@ -27,12 +27,12 @@ pub(crate) const ALLOWANCE_MS: i64 = 5 * 60 * 1_000;
 
 type Fault = (Code, About, String);
 
-/// Whose ledger it is, by which keys its checkpoints may be signed, and the chains of those, in PEM.
+/// Whose ledger it is, by which keys its checkpoints may be signed, and the chains of those.
 #[derive(Debug)]
 struct Owner {
     unit: String,
     term: u64,
-    keys: Vec<(PublicKey, String)>,
+    keys: Vec<(PublicKey, Chain)>,
 }
 
 /// A checkpoint that another unit has cosigned.
@@ -43,15 +43,21 @@ struct Seen {
     at: Timestamp,
 }
 
+/// A checkpoint whose signature matches, and whom it was cosigned by.
+#[derive(Debug)]
+struct Checked {
+    checkpoint: Checkpoint,
+    /// When and by whom; or what is wrong with a cosignature.
+    witnessed: Result<Vec<(Timestamp, String)>, String>,
+}
+
 /// A statement that is shown to be in a ledger.
 #[derive(Debug)]
 struct Placed {
-    origin: Origin,
     index: u64,
     dated: Timestamp,
-    about: About,
-    /// Who cosigned the checkpoint that shows it, and when.
-    witnessed: BTreeSet<(Timestamp, String)>,
+    /// The checkpoints that show it, by their names in [`Ledgers::checked`].
+    notes: BTreeSet<Digest>,
 }
 
 /// The checkpoints that were seen.
@@ -62,9 +68,11 @@ pub(crate) struct Ledgers {
     owners: BTreeMap<Origin, Owner>,
     /// Chains of witnesses, by the name under which they cosign.
     witnesses: BTreeMap<String, Vec<Chain>>,
-    roots: Option<RootList>,
+    verifier: Option<Arc<Verifier>>,
     /// Revocation lists, as they are: one that nobody signed can only take a witness away.
-    lists: Vec<Crl>,
+    lists: BTreeMap<KeyId, Vec<Crl>>,
+    /// Each by the digest over its note and the key that signed it: a year of figures can stand on one.
+    checked: BTreeMap<Digest, Checked>,
     seen: BTreeMap<Origin, Vec<Seen>>,
     placed: BTreeMap<Digest, Placed>,
     forked: Vec<(About, String)>,
@@ -72,15 +80,15 @@ pub(crate) struct Ledgers {
 }
 
 impl Ledgers {
-    pub(crate) fn new(bundle: &Bundle, roots: &RootList) -> Self {
+    pub(crate) fn new(bundle: &Bundle, verifier: Arc<Verifier>) -> Self {
         let mut witnesses: BTreeMap<String, Vec<Chain>> = BTreeMap::new();
-        for chain in &bundle.witnesses {
+        for chain in bundle.witnesses.values() {
             if let Ok(name) = WitnessName::of(chain.leaf().dns_name()) {
                 witnesses.entry(name.to_string()).or_default().push(chain.clone());
             }
         }
-        let (roots, lists) = (Some(roots.clone()), bundle.lists.clone());
-        Self { witnesses, roots, lists, ..Self::default() }
+        let (verifier, lists) = (Some(verifier), bundle.lists.clone());
+        Self { witnesses, verifier, lists, ..Self::default() }
     }
 
     /// Remembers by whose key the checkpoints of a ledger are signed, and under which certificates.
@@ -89,7 +97,7 @@ impl Ledgers {
         let unit = signer.unit().to_string();
         let owner = self.owners.entry(origin).or_insert(Owner { unit, term, keys: Vec::new() });
         if !owner.keys.iter().any(|(key, _)| key == signer.key()) {
-            owner.keys.push((*signer.key(), chain.to_pem()));
+            owner.keys.push((*signer.key(), chain.clone()));
         }
     }
 
@@ -98,18 +106,18 @@ impl Ledgers {
         let origin = Checkpoint::parse_unverified(note).ok()?.origin;
         let owner = self.owners.get(&origin)?;
         let about = About { unit: Some(owner.unit.clone()), ..About::default() };
-        let keys = owner.keys.iter().map(|(key, _)| key);
-        let mut wrong = None;
-        let verified = keys
-            .map(|key| Checkpoint::verify(note, &origin, key))
-            .find_map(|checked| checked.inspect_err(|error| wrong = Some(error.to_string())).ok());
-        let Some(checkpoint) = verified else {
-            return Some((Code::BadSignature, about, wrong.unwrap_or_default()));
-        };
-        let unit = owner.unit.clone();
-        self.compare(&checkpoint, &about, Some(note));
-        let noted = self.note(&checkpoint, note, &unit);
-        noted.err().map(|text| (Code::BadCosignature, about, text))
+        let (unit, mut wrong) = (owner.unit.clone(), None);
+        for key in owner.keys.iter().map(|(key, _)| *key).collect::<Vec<_>>() {
+            match self.check(note, &origin, &key, &unit) {
+                Ok(name) => {
+                    let witnessed = &self.checked.get(&name)?.witnessed;
+                    let text = witnessed.as_ref().err()?.clone();
+                    return Some((Code::BadCosignature, about, text));
+                }
+                Err(error) => wrong = Some(error.to_string()),
+            }
+        }
+        Some((Code::BadSignature, about, wrong.unwrap_or_default()))
     }
 
     /// Checks that a statement is in its issuer's ledger.
@@ -117,7 +125,6 @@ impl Ledgers {
         &mut self,
         verified: &Verified,
         proof: &LedgerProof,
-        about: &About,
     ) -> Result<(), (Code, String)> {
         let signer = verified.signer();
         let not_in = |reason: String| (Code::NotInLedger, reason);
@@ -125,14 +132,17 @@ impl Ledgers {
         let name = name.map_err(|error| not_in(error.to_string()))?;
         let term = verified.statement().term;
         let origin = Origin::of(&name, term).map_err(|error| not_in(error.to_string()))?;
-        let checkpoint = Checkpoint::verify(&proof.checkpoint, &origin, signer.key())
-            .map_err(|error| not_in(error.to_string()))?;
-        let leaf = leaf_hash(verified.digest().as_bytes());
         let unit = signer.unit().to_string();
-        let of_unit = About { unit: Some(unit.clone()), ..About::default() };
-        self.compare(&checkpoint, &of_unit, Some(&proof.checkpoint));
+        let note = self
+            .check(&proof.checkpoint, &origin, signer.key(), &unit)
+            .map_err(|error| not_in(error.to_string()))?;
+        let Some(Checked { checkpoint, witnessed }) = self.checked.get(&note) else {
+            return Ok(());
+        };
+        let leaf = leaf_hash(verified.digest().as_bytes());
         verify_inclusion(&leaf, proof.index, checkpoint.size, &checkpoint.root, &proof.path)
             .map_err(|error| not_in(error.to_string()))?;
+        let wrong = witnessed.as_ref().err().cloned();
         if let Some(claimed) = &verified.statement().witnessed {
             let Witnessing { size, root, .. } = claimed.clone();
             if size > proof.index {
@@ -141,20 +151,61 @@ impl Ledgers {
                     "it says that a ledger of {size} entries was witnessed before it, and is entry {index}"
                 )));
             }
-            let before = Checkpoint { origin: origin.clone(), size, root };
-            self.compare(&before, &of_unit, None);
+            let of_unit = About { unit: Some(unit), ..About::default() };
+            self.compare(&Checkpoint { origin, size, root }, &of_unit, None);
         }
-        let witnessed = self.note(&checkpoint, &proof.checkpoint, &unit);
         let placed = self.placed.entry(verified.digest()).or_insert_with(|| Placed {
-            origin,
             index: proof.index,
             dated: verified.statement().issued_at,
-            about: about.clone(),
-            witnessed: BTreeSet::new(),
+            notes: BTreeSet::new(),
         });
-        let witnessed = witnessed.map_err(|reason| (Code::BadCosignature, reason))?;
-        placed.witnessed.extend(witnessed);
-        Ok(())
+        placed.notes.insert(note);
+        wrong.map_or(Ok(()), |reason| Err((Code::BadCosignature, reason)))
+    }
+
+    /// Holds a receipt against the proofs of the same statement, which say how large the ledger was: a receipt
+    /// shows the same, to programs that read COSE.
+    pub(crate) fn hold(&self, verified: &Verified, receipt: &Receipt) -> Result<(), String> {
+        let signer = verified.signer();
+        let origin = origin_of(signer).ok_or("its signer keeps no ledger")?;
+        let verifier = self.verifier.as_ref().ok_or("no roots")?;
+        let root = receipt
+            .verify_with(&verified.digest(), &origin, signer.key(), verifier)
+            .map_err(|error| error.to_string())?;
+        let Some(placed) = self.placed.get(&verified.digest()) else { return Ok(()) };
+        let mut beside = placed.notes.iter().filter_map(|note| self.checked.get(note));
+        let same = |it: &Checked| {
+            (it.checkpoint.size, it.checkpoint.root) == (receipt.unsigned_size(), root)
+        };
+        if receipt.index() == placed.index && beside.any(same) {
+            return Ok(());
+        }
+        Err(format!(
+            "the receipt is of entry {} of {}, and no proof beside it says so",
+            receipt.index(),
+            receipt.unsigned_size()
+        ))
+    }
+
+    /// Checks a ledger's checkpoint and its cosignatures, or remembers that it did; its name in
+    /// [`Self::checked`].
+    fn check(
+        &mut self,
+        note: &str,
+        origin: &Origin,
+        key: &PublicKey,
+        unit: &str,
+    ) -> Result<Digest, CheckpointError> {
+        let name = Digest::of_parts(&[&key.to_bytes(), note.as_bytes()]);
+        if self.checked.get(&name).is_some_and(|it| it.checkpoint.origin == *origin) {
+            return Ok(name);
+        }
+        let checkpoint = Checkpoint::verify(note, origin, key)?;
+        let about = About { unit: Some(unit.to_owned()), ..About::default() };
+        self.compare(&checkpoint, &about, Some(note));
+        let witnessed = self.note(&checkpoint, note, unit);
+        self.checked.insert(name, Checked { checkpoint, witnessed });
+        Ok(name)
     }
 
     /// Whether a ledger has one root of each size.
@@ -177,7 +228,7 @@ impl Ledgers {
     fn keep_proof(&mut self, origin: &Origin, one: &str, other: &str) {
         let Some(owner) = self.owners.get(origin) else { return };
         let proves =
-            |(key, _): &&(PublicKey, String)| Equivocation::verify(one, other, origin, key).is_ok();
+            |(key, _): &&(PublicKey, Chain)| Equivocation::verify(one, other, origin, key).is_ok();
         let Some((_, chain)) = owner.keys.iter().find(proves) else { return };
         let (unit, term) = (owner.unit.clone(), owner.term);
         if self.equivocations.iter().any(|it| it.unit == unit && it.term == term) {
@@ -189,7 +240,7 @@ impl Ledgers {
             term,
             one: one.to_owned(),
             other: other.to_owned(),
-            chain: chain.clone(),
+            chain: chain.to_pem(),
             found_at: None,
         });
     }
@@ -225,19 +276,17 @@ impl Ledgers {
         chain: &Chain,
         note: &str,
     ) -> Result<Option<(String, Timestamp)>, String> {
-        let Some(roots) = &self.roots else { return Ok(None) };
+        let Some(verifier) = &self.verifier else { return Ok(None) };
         let name = WitnessName::of(chain.leaf().dns_name()).map_err(|error| error.to_string())?;
         let at = verify_cosignature(note, &name, chain.leaf().key());
         let Some(at) = at.map_err(|error| error.to_string())? else { return Ok(None) };
-        let lists = CrlSet::new(StaleRule::default());
-        let witness = verify_chain(chain, roots, &lists, at)
+        let witness = verifier
+            .verify_chain(chain, at)
             .map_err(|error| format!("the certificate of the witness {name}: {error}"))?;
-        for list in &self.lists {
-            let since = chain.certificates().find_map(|it| {
-                let of_issuer = list.issuer_key_id() == it.authority_key_id();
-                list.revoked().get(it.serial()).filter(|_| of_issuer)
-            });
-            if let Some(revoked) = since.filter(|revoked| revoked.at <= at) {
+        for certificate in chain.certificates() {
+            let lists = self.lists.get(&certificate.authority_key_id()).into_iter().flatten();
+            let mut revoked = lists.filter_map(|list| list.revoked().get(certificate.serial()));
+            if let Some(revoked) = revoked.find(|revoked| revoked.at <= at) {
                 let since = revoked.at;
                 return Err(format!("the certificate of {name} was revoked at {since}, before it"));
             }
@@ -250,46 +299,54 @@ impl Ledgers {
 
     /// Statements whose dates witnesses contradict: one is dated before a time at which its ledger did not
     /// hold it yet, or after one at which it did.
-    pub(crate) fn judge_times(&self) -> Vec<Fault> {
+    pub(crate) fn judge_times(&self) -> Vec<(Code, Digest, String)> {
         let mut faults = Vec::new();
-        for placed in self.placed.values() {
+        for (digest, placed) in &self.placed {
             let dated = placed.dated;
-            let seen = self.seen.get(&placed.origin).into_iter().flatten();
-            let without = seen.filter(|seen| seen.size <= placed.index).max_by_key(|seen| seen.at);
-            if let Some(Seen { by, at, .. }) = without
+            let origin = placed.notes.iter().find_map(|note| self.checked.get(note));
+            let seen = origin.and_then(|it| self.seen.get(&it.checkpoint.origin));
+            let before = seen.into_iter().flatten().filter(|seen| seen.size <= placed.index);
+            if let Some(Seen { by, at, .. }) = before.max_by_key(|seen| seen.at)
                 && at.since(dated) > ALLOWANCE_MS
             {
                 let text = format!(
                     "dated {dated}, and at {at} {by} saw its issuer's ledger without it: it was signed \
                      later than it says"
                 );
-                faults.push((Code::WitnessTime, placed.about.clone(), text));
+                faults.push((Code::WitnessTime, *digest, text));
             }
-            if let Some((at, by)) = placed.witnessed.first()
+            if let Some((at, by)) = self.witnesses_of(placed).first()
                 && dated.since(*at) > ALLOWANCE_MS
             {
                 let text = format!(
                     "dated {dated}, and {by} saw it in its issuer's ledger at {at} already: one of their \
                      clocks was wrong"
                 );
-                faults.push((Code::WitnessTime, placed.about.clone(), text));
+                faults.push((Code::WitnessTime, *digest, text));
             }
         }
         faults
     }
 
+    /// Who cosigned the checkpoints that show a statement, and when.
+    fn witnesses_of(&self, placed: &Placed) -> BTreeSet<(Timestamp, &str)> {
+        let checked = placed.notes.iter().filter_map(|note| self.checked.get(note));
+        let witnessed = checked.filter_map(|it| it.witnessed.as_ref().ok()).flatten();
+        witnessed.map(|(at, by)| (*at, by.as_str())).collect()
+    }
+
     /// Whether another unit has cosigned a checkpoint with a statement in it.
     pub(crate) fn is_witnessed(&self, digest: &Digest) -> bool {
-        self.placed.get(digest).is_some_and(|placed| !placed.witnessed.is_empty())
+        self.placed.get(digest).is_some_and(|placed| !self.witnesses_of(placed).is_empty())
     }
 
     /// Puts into a figure, and all that it is made of, who has witnessed it.
     pub(crate) fn tell_witnesses(&self, tree: &mut Tree) {
         let digest = tree.statement.parse::<Digest>().ok();
         let placed = digest.and_then(|digest| self.placed.get(&digest));
-        let witnessed = placed.into_iter().flat_map(|placed| &placed.witnessed);
+        let witnessed = placed.into_iter().flat_map(|placed| self.witnesses_of(placed));
         tree.witnessed =
-            witnessed.map(|(at, by)| Witnessed { at: at.to_string(), by: by.clone() }).collect();
+            witnessed.map(|(at, by)| Witnessed { at: at.to_string(), by: by.to_owned() }).collect();
         tree.parts.iter_mut().for_each(|part| self.tell_witnesses(part));
     }
 
@@ -300,7 +357,7 @@ impl Ledgers {
 
     /// How many of them another unit has witnessed.
     pub(crate) fn witnessed(&self) -> usize {
-        self.placed.values().filter(|placed| !placed.witnessed.is_empty()).count()
+        self.placed.values().filter(|placed| !self.witnesses_of(placed).is_empty()).count()
     }
 
     /// A note of every checkpoint that was verified.

@@ -17,11 +17,13 @@ mod ledger;
 pub mod program;
 mod proof;
 mod report;
+mod source;
+mod statements;
 mod sum;
 
 pub use bundle::{
     Bundle, BundleError, CHECKPOINTS, CHUNKS, FIGURE, LISTS, MAX_FILE_BYTES, MAX_FILES, PROOFS,
-    ROOTS, STATEMENTS, WITNESSES,
+    RECEIPTS, ROOTS, STATEMENTS, WITNESSES,
 };
 pub use check::{Rules, Trust, verify};
 pub use equivocation::{

@@ -16,7 +16,8 @@ struct Arguments {
 fn main() -> ExitCode {
     match run(&Arguments::parse().command) {
         Ok(done) => {
-            print(&done.text);
+            // A reader that has gone, such as `head`, is no failure.
+            let _ = done.print(&mut std::io::stdout());
             ExitCode::from(done.exit_code())
         }
         Err(error) => {
@@ -24,10 +25,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A reader that has gone, such as `head`, is no failure.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

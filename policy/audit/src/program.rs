@@ -1,6 +1,7 @@
 //! The command line of `reeve-audit`, and of `reeve audit`, which is the same.
 
 use std::fs;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -130,10 +131,16 @@ pub enum AuditError {
 /// What a command came to: what to print, and the verdict.
 #[derive(Debug)]
 pub struct Done {
-    /// What to print.
-    pub text: String,
+    answer: Answer,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Text(String),
+    /// As JSON: that of a year is long, and is written as it is made.
+    Report(Box<Report>),
 }
 
 impl Done {
@@ -145,6 +152,22 @@ impl Done {
             Verdict::Findings => FINDINGS,
             Verdict::CannotTell => CANNOT_TELL,
         }
+    }
+
+    /// Prints it.
+    ///
+    /// # Errors
+    /// When what it is printed to does not take it.
+    pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        match &self.answer {
+            Answer::Text(text) => out.write_all(text.as_bytes())?,
+            Answer::Report(report) => {
+                serde_json::to_writer_pretty(&mut out, report)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.flush()
     }
 }
 
@@ -169,6 +192,7 @@ pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
     }
     let VerifyArguments { require_lists, require_witness, .. } = *arguments;
     let report = verify(&bundle, &Rules { trust, require_lists, require_witness });
+    drop(bundle);
     if let Some(folder) = &arguments.seen {
         let written = report.keep_seen(folder);
         written.map_err(|error| AuditError::Seen { path: folder.clone(), error })?;
@@ -181,7 +205,10 @@ pub fn run(command: &AuditCommand) -> Result<Done, AuditError> {
         let written = fs::write(path, report.html());
         written.map_err(|error| AuditError::Html { path: path.clone(), error })?;
     }
-    Ok(Done { text: printed(&report, arguments.json), verdict: report.verdict })
+    let verdict = report.verdict;
+    let answer =
+        if arguments.json { Answer::Report(Box::new(report)) } else { Answer::Text(report.text()) };
+    Ok(Done { answer, verdict })
 }
 
 /// Checks the proof that a unit keeps two ledgers. It brings no roots along: they must be given.
@@ -207,17 +234,7 @@ fn equivocation(
     } else {
         report.text()
     };
-    Ok(Done { text, verdict: report.verdict })
-}
-
-fn printed(report: &Report, json: bool) -> String {
-    if json {
-        // A report is made of texts and numbers.
-        let text = serde_json::to_string_pretty(report).unwrap_or_default();
-        format!("{text}\n")
-    } else {
-        report.text()
-    }
+    Ok(Done { answer: Answer::Text(text), verdict: report.verdict })
 }
 
 fn trust(arguments: &VerifyArguments) -> Result<Trust, AuditError> {

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use reeve_statement::statement::Body;
 use serde::Serialize;
 
-use crate::check::Known;
 use crate::equivocation::EquivocationFile;
 use crate::finding::{Code, Finding, Verdict};
+use crate::statements::Known;
 
 /// What a check came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -186,11 +186,17 @@ impl Report {
             Verdict::Pass => "every figure is the sum of what was signed below it, as far down as \
                               the units that report"
                 .to_owned(),
-            Verdict::CannotTell => format!(
-                "nothing is wrong with what is here, and {} things that are needed are not here",
-                count(Verdict::CannotTell)
-            ),
-            Verdict::Findings => format!("{} things are wrong", count(Verdict::Findings)),
+            Verdict::CannotTell => {
+                let missing = match count(Verdict::CannotTell) {
+                    1 => "1 thing that is needed is not here".to_owned(),
+                    many => format!("{many} things that are needed are not here"),
+                };
+                format!("nothing is wrong with what is here, and {missing}")
+            }
+            Verdict::Findings => match count(Verdict::Findings) {
+                1 => "1 thing is wrong".to_owned(),
+                many => format!("{many} things are wrong"),
+            },
         }
     }
 }

@@ -54,6 +54,7 @@ pub(crate) mod testing;
 
 pub use action::{Action, Actions};
 pub use certificate::{Certificate, CertificateError, Serial, Validity};
+pub(crate) use chain::Shelf;
 pub use chain::{Chain, ChainError};
 pub(crate) use checked::Checked;
 pub use claims::{Claims, Role};

@@ -140,6 +140,12 @@ impl Signed {
         self.0.unverified_issued_at()
     }
 
+    /// Bytes of what it says: for limits only.
+    #[must_use]
+    pub fn unverified_payload_len(&self) -> usize {
+        self.0.unverified_payload_len()
+    }
+
     /// Digest of the leaf certificate it claims: to look up a chain that was sent before.
     #[must_use]
     pub fn unverified_leaf_digest(&self) -> Digest {
@@ -167,7 +173,7 @@ impl Signed {
         let signer = match verifier.recall(&digest, at) {
             Some(signer) => signer,
             None => {
-                let chain = self.0.unverified_chain().ok_or(VerifyError::NoChain)??;
+                let chain = verifier.unverified_chain(&self).ok_or(VerifyError::NoChain)??;
                 verifier.verify_anew(digest, &chain, at)?
             }
         };
@@ -194,7 +200,7 @@ impl Signed {
         verifier: &Verifier,
     ) -> Result<Verified, VerifyError> {
         let payload = self.0.verify(&signer)?;
-        let statement: Statement = cbor::from_slice("statement", payload, STATEMENT_BYTES)?;
+        let statement = Self::read(payload)?;
         if statement.version != VERSION {
             return Err(VerifyError::Version { found: statement.version });
         }
@@ -208,6 +214,10 @@ impl Signed {
         check_date(&signer, &statement)?;
         check_right(&signer, &statement)?;
         Ok(Verified { digest: self.0.digest(), statement, signer })
+    }
+
+    fn read(payload: &[u8]) -> Result<Statement, CborError> {
+        cbor::from_slice("statement", payload, STATEMENT_BYTES)
     }
 }
 
@@ -300,10 +310,47 @@ impl Verified {
         &self.signer
     }
 
+    /// That it was verified, without what it says.
+    #[must_use]
+    pub fn remembered(&self) -> Remembered {
+        Remembered { digest: self.digest, signer: Arc::clone(&self.signer) }
+    }
+
     /// Gives the statement away; the verdict is then the caller's to remember.
     #[must_use]
     pub fn into_statement(self) -> Statement {
         self.statement
+    }
+}
+
+/// That a statement was verified, without what it says: for whoever cannot hold all of them at once. Only
+/// [`Verified::remembered`] makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    digest: Digest,
+    signer: Arc<VerifiedChain>,
+}
+
+impl Remembered {
+    /// The statement's name.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Who signed it.
+    #[must_use]
+    pub fn signer(&self) -> &VerifiedChain {
+        &self.signer
+    }
+
+    /// The statement again, if this is the one. Its name is over everything that was verified, so that it
+    /// is not verified once more.
+    #[must_use]
+    pub fn recall(&self, signed: &Signed) -> Option<Verified> {
+        let same = signed.digest() == self.digest;
+        let statement = same.then(|| Signed::read(signed.0.payload()).ok())??;
+        Some(Verified { statement, digest: self.digest, signer: Arc::clone(&self.signer) })
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! Specifications: RFC 6962 section 2.1 and RFC 9162 section 2.1 (tree, inclusion and consistency
 //! proofs, SHA-256 with 0x00 before a leaf and 0x01 before a pair); C2SP tlog-checkpoint and
-//! signed-note ([`checkpoint`]), tlog-cosignature ([`cosignature`]).
+//! signed-note ([`checkpoint`]), tlog-cosignature ([`cosignature`]); RFC 9942 ([`receipt`]).
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +18,7 @@ pub mod cosignature;
 pub mod equivocation;
 mod frontier;
 mod proof;
+pub mod receipt;
 
 pub use frontier::{Frontier, FrontierError};
 pub use proof::{

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use reeve_audit::{
-    CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, ROOTS, STATEMENTS, roots as manifest_roots,
+    CHECKPOINTS, CHUNKS, FIGURE, LISTS, LedgerProof, PROOFS, RECEIPTS, ROOTS, STATEMENTS,
+    WITNESSES, roots as manifest_roots,
 };
 use reeve_statement::bounds::{Bounds, Cell};
 use reeve_statement::catalogue::{
@@ -21,6 +22,8 @@ use reeve_statement::cose::{Signed, sign};
 use reeve_statement::digest::Digest;
 use reeve_statement::key::SecretKey;
 use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
+use reeve_statement::ledger::cosignature::{WitnessName, cosign};
+use reeve_statement::ledger::receipt::{Receipt, SignedRoot};
 use reeve_statement::ledger::{Frontier, NodeAddress, inclusion_proof, leaf_hash};
 use reeve_statement::names::{FieldId, IndicatorId, KindId};
 use reeve_statement::notice::{Notice, NoticeCode};
@@ -378,6 +381,34 @@ impl Specimen {
         proofs.swap_remove(usize::try_from(index).unwrap())
     }
 
+    /// A note as the unit above cosigns it now; as it is, if there is none.
+    fn cosigned(&self, unit: &UnitPath, note: String) -> String {
+        let Some(Pen { key, chain }) = unit.parent().map(|above| &self.pens[&above]) else {
+            return note;
+        };
+        let name = WitnessName::of(chain.leaf().dns_name()).unwrap();
+        let line = cosign(&note, &name, key, Timestamp::from_millis(self.clock)).unwrap();
+        note + &line
+    }
+
+    /// The unit above cosigns a unit's ledger as it is now, which goes into the bundle beside the proofs.
+    pub fn witness(&mut self, unit: &UnitPath) {
+        let entries = self.ledger(unit).to_vec();
+        self.tick();
+        let last = self.proofs(unit, &entries).pop().expect("a ledger with an entry");
+        let name = Digest::of(last.checkpoint.as_bytes());
+        self.files.insert(place(CHECKPOINTS, name), last.checkpoint.into_bytes());
+    }
+
+    /// The same as a COSE receipt.
+    #[must_use]
+    pub fn receipt(&self, unit: &UnitPath, proof: &LedgerProof) -> Receipt {
+        let Checkpoint { origin, size, root } =
+            Checkpoint::parse_unverified(&proof.checkpoint).unwrap();
+        let root = SignedRoot::sign(&origin, size, &root, &self.pens[unit].key);
+        root.receipt(proof.index, proof.path.clone())
+    }
+
     fn proofs(&self, unit: &UnitPath, entries: &[Digest]) -> Vec<LedgerProof> {
         let (mut tree, mut nodes) = (Frontier::new(), BTreeMap::<NodeAddress, Digest>::new());
         for entry in entries {
@@ -386,7 +417,7 @@ impl Specimen {
         let name = dns_name(unit, self.registry.roots.domain()).unwrap();
         let origin = Origin::of(&name, 1).unwrap();
         let head = Checkpoint { origin, size: tree.size(), root: tree.root() };
-        let checkpoint = head.sign(&self.pens[unit].key);
+        let checkpoint = self.cosigned(unit, head.sign(&self.pens[unit].key));
         let proof = |index| LedgerProof {
             index,
             path: inclusion_proof(&nodes, index, tree.size()).unwrap(),
@@ -407,8 +438,14 @@ impl Specimen {
             files.insert(place(LISTS, number), list.into_bytes());
         }
         for (unit, entries) in &self.ledgers {
+            if let Some(Pen { chain, .. }) = unit.parent().map(|above| &self.pens[&above]) {
+                let chain_of_witness = place(WITNESSES, chain.leaf_digest());
+                files.insert(chain_of_witness, chain.to_pem().into_bytes());
+            }
             for (digest, proof) in entries.iter().zip(self.proofs(unit, entries)) {
+                let receipt = self.receipt(unit, &proof).encode();
                 files.insert(place(PROOFS, digest), proof.to_string().into_bytes());
+                files.insert(place(RECEIPTS, digest), receipt);
             }
         }
         files

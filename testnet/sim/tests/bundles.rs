@@ -16,11 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reeve_audit::{Bundle, Code, PROOFS, ROOTS, Report, Rules, STATEMENTS, Trust, Verdict, verify};
-use reeve_sim::registry::{NOON, Registry};
+use reeve_audit::{
+    Bundle, Code, PROOFS, RECEIPTS, ROOTS, Report, Rules, STATEMENTS, Trust, Verdict, verify,
+};
+use reeve_sim::registry::{NOON, Registry, stamp};
 use reeve_sim::specimen::{Files, Pen, Specimen, place};
 use reeve_statement::bounds::Bounds;
-use reeve_statement::cert::{Certificate, Chain, Crl, RootList};
+use reeve_statement::cert::{
+    Action, Actions, Certificate, Chain, Crl, Issuer, NodeGrant, RootList,
+};
 use reeve_statement::chunk::Part;
 use reeve_statement::completeness::{Counts, Manifest, UnitState};
 use reeve_statement::digest::{Digest, FederationId};
@@ -78,6 +82,7 @@ fn told(mut paper: Specimen, change: impl FnOnce(&mut Statement)) -> (Specimen, 
     for leaf in ["it/03/017", "it/03/016", "it/03"] {
         paper.tell(&unit(leaf), day(), |_| {});
     }
+    paper.witness(&unit("it/03"));
     close(paper, change)
 }
 
@@ -208,8 +213,9 @@ fn forked_ledger() -> Files {
     let mut files = paper.bundle(&about);
     let mut other = paper.ledger(&unit("it")).to_vec();
     *other.last_mut().unwrap() = Digest::of(b"what others were told");
-    let proof = paper.proof(&unit("it"), &other, 0).to_string().into_bytes();
-    files.insert(place(PROOFS, about[0]), proof);
+    let proof = paper.proof(&unit("it"), &other, 0);
+    files.insert(place(RECEIPTS, about[0]), paper.receipt(&unit("it"), &proof).encode());
+    files.insert(place(PROOFS, about[0]), proof.to_string().into_bytes());
     files
 }
 
@@ -218,7 +224,20 @@ fn moved_entry() -> Files {
     let (paper, about) = told(nation(), |_| {});
     let mut files = paper.bundle(&about);
     let proof = paper.proof(&unit("it"), paper.ledger(&unit("it")), 0);
+    let receipt = paper.receipt(&unit("it"), &proof).encode();
     files.insert(place(PROOFS, about[1]), proof.to_string().into_bytes());
+    files.insert(place(RECEIPTS, about[1]), receipt);
+    files
+}
+
+/// A receipt of the nation's statement, with another hash beside its way to the root.
+fn altered_receipt() -> Files {
+    let (paper, about) = told(nation(), |_| {});
+    let mut files = paper.bundle(&about);
+    let mut proof = paper.proof(&unit("it"), paper.ledger(&unit("it")), 1);
+    proof.path.hashes = vec![Digest::of(b"another entry")];
+    let receipt = paper.receipt(&unit("it"), &proof).encode();
+    files.insert(place(RECEIPTS, about[1]), receipt);
     files
 }
 
@@ -243,6 +262,48 @@ fn altered_checkpoint() -> Files {
     let root = note + text[note..].lines().take(2).map(|line| line.len() + 1).sum::<usize>();
     proof[root] = if proof[root] == b'A' { b'B' } else { b'A' };
     files
+}
+
+/// One letter of a cosignature of the region's ledger.
+fn altered_cosignature() -> Files {
+    /// From the end of a proof, within the signature that is its last line.
+    const WITHIN: usize = 20;
+    let (paper, about) = told(nation(), |_| {});
+    let mut files = paper.bundle(&about);
+    let proof = files.get_mut(&place(PROOFS, paper.ledger(&unit("it/03"))[0])).unwrap();
+    let at = proof.len() - WITHIN;
+    proof[at] = if proof[at] == b'A' { b'B' } else { b'A' };
+    files
+}
+
+/// The nation cosigns under a certificate that lets it report, and not audit.
+fn unentitled_witness() -> Files {
+    let (mut paper, nation) = (nation(), unit("it"));
+    let pen = paper.pen(&nation).clone();
+    let (authority, above) = paper.registry.authority(&nation);
+    let grant = NodeGrant {
+        label: "1".to_owned(),
+        key: pen.key.public(),
+        actions: Actions::of_node().iter().filter(|action| *action != Action::Audit).collect(),
+        term: Some(1),
+    };
+    let signer = paper.registry.authority_key(&nation);
+    let issuer = Issuer::new(&authority, &signer).unwrap();
+    let leaf = issuer.node(&grant, &stamp("unentitled witness")).unwrap();
+    let chain = Chain::new(leaf, [vec![authority], above].concat()).unwrap();
+    paper.take_pen(&nation, Pen { chain, ..pen });
+    bundle(told(paper, |_| {}))
+}
+
+/// A province dates what it signs an hour before the region saw its ledger without it.
+fn backdated() -> Files {
+    let (mut paper, province) = (nation(), unit("it/03/016"));
+    paper.tell(&province, "2026-02-28".parse().unwrap(), |_| {});
+    paper.witness(&province);
+    paper.tell(&unit("it/03/017"), day(), |_| {});
+    paper.tell(&province, day(), |it| it.issued_at = it.issued_at.plus_millis(-DAY_MS / 24));
+    paper.tell(&unit("it/03"), day(), |_| {});
+    bundle(close(paper, |_| {}))
 }
 
 /// A province's statement is not there.
@@ -277,9 +338,13 @@ fn bundles() -> Vec<(&'static str, Files, &'static [Code])> {
         ("bad_stale_certificate", stale_certificate(), &[Code::StaleCertificate]),
         ("bad_revoked_certificate", revoked_certificate(), &[Code::Revoked]),
         ("bad_forked_ledger", forked_ledger(), &[Code::LedgerForked]),
-        ("bad_moved_entry", moved_entry(), &[Code::NotInLedger]),
+        ("bad_moved_entry", moved_entry(), &[Code::NotInLedger, Code::BadReceipt]),
+        ("bad_altered_receipt", altered_receipt(), &[Code::BadReceipt]),
         ("bad_altered_statement", altered_statement(), &[Code::BadSignature]),
         ("bad_altered_checkpoint", altered_checkpoint(), &[Code::NotInLedger]),
+        ("bad_altered_cosignature", altered_cosignature(), &[Code::BadCosignature]),
+        ("bad_unentitled_witness", unentitled_witness(), &[Code::BadCosignature]),
+        ("bad_backdated", backdated(), &[Code::WitnessTime]),
         ("bad_left_out", left_out(), &[Code::NoInput]),
         ("bad_other_federation", other_federation(), &[Code::OtherFederation]),
     ]

@@ -131,7 +131,8 @@ fn the_core_has_no_async_no_clock_and_no_socket() {
         ["async fn", "async move", ".await", "tokio::", "std::net::", "std::fs::", "std::thread"];
     let mut faults = Vec::new();
     // An auditor's bundle is a folder: only its reader and the program read files.
-    let files = ["policy/audit/src/folder.rs", "policy/audit/src/program.rs"];
+    let files =
+        ["policy/audit/src/folder.rs", "policy/audit/src/program.rs", "policy/audit/src/source.rs"];
     let of_core = |path: &str| core.iter().any(|at| path.starts_with(at)) && !files.contains(&path);
     for source in sources().iter().filter(|source| of_core(&source.path)) {
         for (number, line) in source.shipped() {

@@ -30,9 +30,11 @@ macro_rules! actions {
             #[must_use]
             pub const fn oid(self) -> ObjectIdentifier {
                 match self {
-                    $(Self::$action => ObjectIdentifier::new_unwrap(
-                        concat!("1.3.6.1.4.1.32473.1.2.", $code)
-                    ),)*
+                    $(Self::$action => const {
+                        ObjectIdentifier::new_unwrap(
+                            concat!("1.3.6.1.4.1.32473.1.2.", $code)
+                        )
+                    },)*
                 }
             }
 

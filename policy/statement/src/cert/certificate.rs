@@ -4,6 +4,7 @@
 //! be believed is [`super::verify`]'s business.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use der::pem::LineEnding;
 use der::{Decode as _, Encode as _};
@@ -82,13 +83,26 @@ impl Validity {
     }
 }
 
-/// A certificate whose form is right. It is not yet known to be genuine.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Certificate {
+/// A certificate whose form is right. It is not yet known to be genuine. Copies share what was read.
+#[derive(Clone)]
+pub struct Certificate(Arc<Read>);
+
+struct Read {
     der: Vec<u8>,
     digest: Digest,
     parsed: Parsed,
+    /// For people; made when somebody asks, which of most certificates nobody does.
+    subject: OnceLock<String>,
+    issuer: OnceLock<String>,
 }
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.der == other.0.der
+    }
+}
+
+impl Eq for Certificate {}
 
 impl Certificate {
     /// Reads DER.
@@ -103,8 +117,10 @@ impl Certificate {
         if certificate.to_der()? != der {
             return Err(CertificateError::NotDer);
         }
-        let parsed = parse(&certificate)?;
-        Ok(Self { der: der.to_vec(), digest: Digest::of(der), parsed })
+        let parsed = parse(&certificate, der)?;
+        let (subject, issuer) = (OnceLock::new(), OnceLock::new());
+        let (der, digest) = (der.to_vec(), Digest::of(der));
+        Ok(Self(Arc::new(Read { der, digest, parsed, subject, issuer })))
     }
 
     /// Reads one PEM block.
@@ -123,73 +139,73 @@ impl Certificate {
     #[must_use]
     pub fn to_pem(&self) -> String {
         // Only a label with control characters or a length beyond usize could fail.
-        der::pem::encode_string(PEM_LABEL, LineEnding::LF, &self.der).unwrap_or_default()
+        der::pem::encode_string(PEM_LABEL, LineEnding::LF, &self.0.der).unwrap_or_default()
     }
 
     /// The DER bytes.
     #[must_use]
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// SHA-256 over the DER: its fingerprint.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.0.digest
     }
 
     /// The serial number.
     #[must_use]
     pub fn serial(&self) -> &Serial {
-        &self.parsed.serial
+        &self.0.parsed.serial
     }
 
     /// From when to when it is valid.
     #[must_use]
     pub fn validity(&self) -> Validity {
-        self.parsed.validity
+        self.0.parsed.validity
     }
 
     /// The key it is about.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
-        &self.parsed.key
+        &self.0.parsed.key
     }
 
     /// Its one DNS name.
     #[must_use]
     pub fn dns_name(&self) -> &str {
-        &self.parsed.dns_name
+        &self.0.parsed.dns_name
     }
 
     /// Its subject, for people: `CN=016 node 1,O=reeve.example`.
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.parsed.subject_text
+        self.0.subject.get_or_init(|| self.0.parsed.subject.to_string())
     }
 
     /// The subject of its issuer.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.parsed.issuer_text
+        self.0.issuer.get_or_init(|| self.0.parsed.issuer.to_string())
     }
 
     /// The key identifier of its issuer.
     #[must_use]
     pub fn authority_key_id(&self) -> KeyId {
-        self.parsed.authority_key
+        self.0.parsed.authority_key
     }
 
     /// The actions it names; the chain above may narrow them.
     #[must_use]
     pub fn actions(&self) -> &Actions {
-        &self.parsed.actions
+        &self.0.parsed.actions
     }
 
     /// What it says beyond X.509; none for a federation root.
     #[must_use]
     pub fn claims(&self) -> Option<&Claims> {
-        self.parsed.claims.as_ref()
+        self.0.parsed.claims.as_ref()
     }
 
     /// How its authority's key followed one that is known of the unit; the key itself follows at once.
@@ -208,11 +224,11 @@ impl Certificate {
     /// How many further levels of authorities it may issue; none for nodes and writers.
     #[must_use]
     pub fn levels_below(&self) -> Option<u8> {
-        self.parsed.issuing.as_ref().map(|issuing| issuing.path_len)
+        self.0.parsed.issuing.as_ref().map(|issuing| issuing.path_len)
     }
 
     pub(super) fn parsed(&self) -> &Parsed {
-        &self.parsed
+        &self.0.parsed
     }
 
     /// Whether the holder of this key signed it. Whether that key may issue it is not asked; see
@@ -224,7 +240,7 @@ impl Certificate {
 
     /// Checks its signature with the issuer's key. Alone this proves little; see [`super::verify`].
     pub(super) fn verify_signature(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
-        issuer.verify(&self.parsed.to_be_signed, &self.parsed.signature)
+        issuer.verify(&self.0.parsed.to_be_signed, &self.0.parsed.signature)
     }
 }
 

@@ -3,6 +3,9 @@
 //!
 //! A chain is bounded before anything in it is parsed: at most 17 certificates of at most 4 KiB.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use minicbor::encode::Write;
 
 use super::certificate::{Certificate, CertificateError, Serial};
@@ -40,12 +43,32 @@ impl Chain {
     /// # Errors
     /// When there are none or too many, or one is not acceptable in form.
     pub fn from_ders<D: AsRef<[u8]>>(ders: &[D]) -> Result<Self, ChainError> {
+        Self::read(ders, Certificate::from_der)
+    }
+
+    /// The same, with authorities that were read before taken from a shelf.
+    pub(crate) fn from_ders_on<D: AsRef<[u8]>>(
+        ders: &[D],
+        shelf: &Shelf,
+    ) -> Result<Self, ChainError> {
+        let mut leaf = true;
+        Self::read(ders, |der| {
+            // A leaf is in one chain, and what stands above it in many.
+            if core::mem::take(&mut leaf) { Certificate::from_der(der) } else { shelf.read(der) }
+        })
+    }
+
+    fn read<D: AsRef<[u8]>>(
+        ders: &[D],
+        mut read: impl FnMut(&[u8]) -> Result<Certificate, CertificateError>,
+    ) -> Result<Self, ChainError> {
         if ders.len() > MAX_CHAIN {
             return Err(ChainError::TooLong { found: ders.len(), allowed: MAX_CHAIN });
         }
-        let parsed = ders.iter().enumerate().map(|(position, der)| {
-            Certificate::from_der(der.as_ref()).map_err(|error| malformed(position, error))
-        });
+        let parsed = ders
+            .iter()
+            .enumerate()
+            .map(|(position, der)| read(der.as_ref()).map_err(|error| malformed(position, error)));
         let mut certificates = parsed.collect::<Result<Vec<_>, _>>()?.into_iter();
         let leaf = certificates.next().ok_or(ChainError::Empty)?;
         Ok(Self { leaf, above: certificates.collect() })
@@ -173,6 +196,31 @@ impl Chain {
 
     fn len(&self) -> usize {
         self.above.len() + 1
+    }
+}
+
+/// Most certificates on a shelf: every authority of a large federation, at about 3 KiB each.
+const SHELF: usize = 4_096;
+
+/// Certificates of authorities that were read before. That one is here says that its form is right, and
+/// nothing else.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(Mutex<BTreeMap<Digest, Certificate>>);
+
+impl Shelf {
+    fn read(&self, der: &[u8]) -> Result<Certificate, CertificateError> {
+        let name = Digest::of(der);
+        let locked = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = locked().get(&name) {
+            return Ok(known.clone());
+        }
+        let read = Certificate::from_der(der)?;
+        let mut shelf = locked();
+        if shelf.len() >= SHELF {
+            shelf.clear();
+        }
+        shelf.insert(name, read.clone());
+        Ok(read)
     }
 }
 

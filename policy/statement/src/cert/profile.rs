@@ -6,7 +6,7 @@
 //! Specifications: RFC 5280 (extensions), RFC 8410 (Ed25519).
 
 use der::asn1::{ObjectIdentifier, OctetString};
-use der::{Decode, Encode as _};
+use der::{Decode, Header, Reader as _, SliceReader};
 use extension_ids::{
     AUTHORITY_KEY, BASIC_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, NAME_CONSTRAINTS, POLICIES,
     SUBJECT_ALT_NAME, SUBJECT_KEY,
@@ -58,8 +58,6 @@ pub(super) struct Parsed {
     pub serial: Serial,
     pub issuer: Name,
     pub subject: Name,
-    pub issuer_text: String,
-    pub subject_text: String,
     pub validity: Validity,
     pub key: PublicKey,
     pub dns_name: String,
@@ -70,7 +68,11 @@ pub(super) struct Parsed {
     pub claims: Option<Claims>,
 }
 
-pub(super) fn parse(certificate: &x509_cert::Certificate) -> Result<Parsed, CertificateError> {
+/// Reads a certificate, which is the one that `der` encodes.
+pub(super) fn parse(
+    certificate: &x509_cert::Certificate,
+    der: &[u8],
+) -> Result<Parsed, CertificateError> {
     let tbs = certificate.tbs_certificate();
     if tbs.version() != x509_cert::Version::V3 {
         return Err(CertificateError::Profile("it must be X.509 version 3"));
@@ -97,13 +99,11 @@ pub(super) fn parse(certificate: &x509_cert::Certificate) -> Result<Parsed, Cert
     }
     let issuing = extensions.issuing();
     let parsed = Parsed {
-        to_be_signed: tbs.to_der()?,
+        to_be_signed: first_part(der)?.to_vec(),
         signature: Signature::from_bytes(signature).map_err(CertificateError::Signature)?,
         serial,
         issuer: tbs.issuer().clone(),
         subject: tbs.subject().clone(),
-        issuer_text: tbs.issuer().to_string(),
-        subject_text: tbs.subject().to_string(),
         validity,
         key,
         dns_name: extensions.dns_name.ok_or(CertificateError::Name)?,
@@ -115,6 +115,13 @@ pub(super) fn parse(certificate: &x509_cert::Certificate) -> Result<Parsed, Cert
     };
     check_role(&parsed, extensions.key_usage)?;
     Ok(parsed)
+}
+
+/// The first of the three parts of a certificate, which is what is signed (RFC 5280 section 4.1).
+fn first_part(der: &[u8]) -> Result<&[u8], der::Error> {
+    let mut reader = SliceReader::new(der)?;
+    Header::decode(&mut reader)?;
+    reader.tlv_bytes()
 }
 
 /// In DER the highest bit of the first byte is the sign.

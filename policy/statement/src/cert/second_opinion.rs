@@ -31,6 +31,9 @@ impl SignatureVerificationAlgorithm for StrictEd25519<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
+        if self.0.remembers(public_key, message, signature) {
+            return Ok(());
+        }
         let key = PublicKey::from_bytes(public_key).map_err(|_| InvalidSignature)?;
         let signature = Signature::from_bytes(signature).map_err(|_| InvalidSignature)?;
         self.0.verify(&key, message, &signature).map_err(|_| InvalidSignature)

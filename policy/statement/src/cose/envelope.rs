@@ -28,7 +28,7 @@ use minicbor::encode::Encoder;
 use super::VerifyError;
 use crate::cbor::CborError;
 use crate::cert::chain::{decode_ders, encode_ders};
-use crate::cert::{Chain, ChainError, MAX_CERTIFICATE_BYTES, MAX_CHAIN, VerifiedChain};
+use crate::cert::{Chain, ChainError, MAX_CERTIFICATE_BYTES, MAX_CHAIN, Shelf, VerifiedChain};
 use crate::digest::Digest;
 use crate::key::{KeyId, SecretKey, Signature};
 use crate::time::Timestamp;
@@ -305,6 +305,11 @@ impl Envelope {
         self.carries_chain().then(|| Chain::from_ders(&self.certificates))
     }
 
+    /// The same, with authorities that were read before taken from a shelf.
+    pub(super) fn chain_on(&self, shelf: &Shelf) -> Option<Result<Chain, ChainError>> {
+        self.carries_chain().then(|| Chain::from_ders_on(&self.certificates, shelf))
+    }
+
     /// Digest of the chain it carries, as the cache of verified chains names it.
     pub(super) fn chain_digest(&self) -> Option<Digest> {
         self.carries_chain()
@@ -327,6 +332,11 @@ impl Envelope {
     #[must_use]
     pub fn unverified_leaf_digest(&self) -> Digest {
         self.header.leaf
+    }
+
+    /// The payload, for whoever knows by the digest that it was verified before.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// Bytes of the payload: for limits only.

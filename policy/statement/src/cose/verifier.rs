@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cert::{Chain, ChainError, Checked, CrlSet, RootList, VerifiedChain, verify_chain_with};
+use super::Signed;
+use crate::cert::{
+    Chain, ChainError, Checked, CrlSet, RootList, Shelf, VerifiedChain, verify_chain_with,
+};
 use crate::digest::{Digest, FederationId};
 use crate::time::Timestamp;
 
@@ -20,13 +23,15 @@ pub struct Verifier {
     crls: CrlSet,
     remembered: Mutex<BTreeMap<Digest, Arc<VerifiedChain>>>,
     checked: Checked,
+    shelf: Shelf,
 }
 
 impl Verifier {
     /// A verifier under these roots and lists.
     #[must_use]
     pub fn new(roots: RootList, crls: CrlSet) -> Self {
-        Self { roots, crls, remembered: Mutex::default(), checked: Checked::default() }
+        let (remembered, checked, shelf) = Default::default();
+        Self { roots, crls, remembered, checked, shelf }
     }
 
     /// Which federation's statements it accepts.
@@ -41,10 +46,21 @@ impl Verifier {
         &self.roots
     }
 
+    pub(crate) const fn checked(&self) -> &Checked {
+        &self.checked
+    }
+
     /// The revocation lists.
     #[must_use]
     pub fn crls(&self) -> &CrlSet {
         &self.crls
+    }
+
+    /// The chain that a statement carries, if it carries one. Nothing of it is verified; authorities that
+    /// were read before are not read again.
+    #[must_use]
+    pub fn unverified_chain(&self, signed: &Signed) -> Option<Result<Chain, ChainError>> {
+        signed.0.chain_on(&self.shelf)
     }
 
     /// Verifies a chain at a moment, or remembers that it did.

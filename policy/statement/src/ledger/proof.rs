@@ -129,6 +129,16 @@ pub fn verify_inclusion(
     root: &Digest,
     proof: &InclusionProof,
 ) -> Result<(), ProofError> {
+    matches(&root_of_inclusion(leaf, index, size, proof)?, root)
+}
+
+/// The root that a proof leads to, for whoever has it from nowhere else: a signature over it must hold.
+pub(super) fn root_of_inclusion(
+    leaf: &Digest,
+    index: u64,
+    size: u64,
+    proof: &InclusionProof,
+) -> Result<Digest, ProofError> {
     if index >= size {
         return Err(ProofError::OutsideTree { index, size });
     }
@@ -150,7 +160,7 @@ pub fn verify_inclusion(
     if last != 0 {
         return Err(ProofError::Length { found: proof.hashes.len() });
     }
-    matches(&hash, root)
+    Ok(hash)
 }
 
 /// At the right edge of an incomplete tree, levels without a sibling are passed over.

@@ -49,7 +49,7 @@ impl Asker for Answers {
             Question::Sent { .. } => Answer::Sent(Vec::new()),
             Question::Statement(_) => Answer::Statement(None),
             Question::Checkpoint => Answer::Checkpoint("note".to_owned()),
-            Question::Inclusion { .. } => Answer::Proof(Vec::new()),
+            Question::Inclusion { .. } => Answer::Proof { hashes: Vec::new(), receipt: None },
             Question::Catalogue => Answer::Catalogue(None),
             Question::Register => Answer::Register(Vec::new()),
             Question::ChangeRegister(_) | Question::ReceiveUnit { .. } => {

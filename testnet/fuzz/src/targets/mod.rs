@@ -64,7 +64,7 @@ targets! {
     "chunks" statement::chunks, statement::chunk_seeds, [],
         "tables, manifests, and the chunks in which they travel";
     "ledger" statement::ledger, statement::ledger_seeds, ["\n\n\u{2014} ", "\n"],
-        "checkpoints, proofs of inclusion and consistency";
+        "checkpoints, receipts, proofs of inclusion and consistency";
     "chain" certificates::chain, certificates::chain_seeds, ["-----BEGIN CERTIFICATE-----\n"],
         "certificates and chains, up to their verification";
     "lists" certificates::lists, certificates::list_seeds, ["-----BEGIN X509 CRL-----\n"],

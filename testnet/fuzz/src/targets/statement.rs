@@ -14,6 +14,7 @@ use reeve_statement::ledger::checkpoint::{Checkpoint, Origin};
 use reeve_statement::ledger::cosignature::{
     WitnessName, claimed_witnesses, cosign, verify_cosignature,
 };
+use reeve_statement::ledger::receipt::{Receipt, SignedRoot};
 use reeve_statement::ledger::{
     ConsistencyProof, InclusionProof, verify_consistency, verify_inclusion,
 };
@@ -173,7 +174,7 @@ pub fn chunk_seeds() -> Vec<Vec<u8>> {
     vec![to_vec(table), to_vec(manifest), to_vec(&release.table)]
 }
 
-/// A checkpoint, and proofs of inclusion and consistency: what parses prints the same, only the right
+/// A checkpoint, a receipt, and proofs of inclusion and consistency: what parses prints the same, only the right
 /// key's checkpoint verifies, and no proof proves what is not so.
 pub fn ledger(bytes: &[u8]) {
     if let Some(note) = text(bytes) {
@@ -189,6 +190,12 @@ pub fn ledger(bytes: &[u8]) {
             assert_eq!(at, COSIGNED_AT);
             assert_eq!(claimed_witnesses(note).unwrap().first(), Some(&witness().to_string()));
         }
+    }
+    if let Ok(receipt) = Receipt::decode(bytes) {
+        assert_eq!(receipt.encode(), bytes);
+        let origin = Origin::of("016.03.it.reeve.example", 1).unwrap();
+        let verified = receipt.verify(&Digest::of(b"entry"), &origin, &key("ledger").public());
+        assert!(verified.is_err_and(|error| !error.to_string().is_empty()), "nobody signed that");
     }
     // Two sizes, then hashes: a proof that leads to a root that nobody made proves nothing.
     let Some((head, rest)) = bytes.split_at_checked(16) else { return };
@@ -223,11 +230,19 @@ pub fn ledger_seeds() -> Vec<Vec<u8>> {
         bytes.resize(16 + 32 * hashes, 0x5a);
         bytes
     };
+    let root = SignedRoot::sign(
+        &Origin::of("016.03.it.reeve.example", 1).unwrap(),
+        7,
+        &Digest::of(b"root"),
+        &key("ledger"),
+    );
+    let receipt = root.receipt(3, InclusionProof { hashes: vec![Digest::of(b"hash"); 3] });
     let line = cosign(&note, &witness(), &key("witness"), COSIGNED_AT).unwrap();
     let cosigned = format!("{note}{line}");
     vec![
         note.into_bytes(),
         cosigned.into_bytes(),
+        receipt.encode(),
         proof(3, 7, 3),
         proof(6, 7, 2),
         proof(1 << 40, 1 << 41, 41),
