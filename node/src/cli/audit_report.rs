@@ -29,7 +29,7 @@ pub(super) fn run(
             Err(CommandError::Findings("something is wrong: see above".to_owned()))
         }
         Verdict::CannotTell => {
-            Err(CommandError::CannotTell("somebody could not be asked".to_owned()))
+            Err(CommandError::CannotTell("not everything could be checked".to_owned()))
         }
     }
 }

@@ -54,7 +54,7 @@ Examples:
   reeve audit watch watch.toml --roots roots.cbor --folder seen --once --json
 
 Exit codes with --once and --report: 0 every ledger only grew; 5 something is wrong, or editions are
-missing; 6 somebody could not be asked.")]
+missing; 6 not everything could be checked.")]
 pub struct Arguments {
     /// The file of jurisdictions; else watch.toml in the folder of --home
     #[arg(value_name = "FILE")]
@@ -106,6 +106,15 @@ impl Identity {
         Auditor::new(house.node_key(), chain, &self.roots, now())
             .map_err(|reason| format!("nothing is cosigned: {reason}"))
     }
+
+    /// Says why nobody cosigns, if that is so and was not said yet.
+    fn say_who_cosigns(&self, said: &mut Option<String>, output: &Output) {
+        let reason = self.auditor().err();
+        if let Some(reason) = reason.as_ref().filter(|reason| said.as_ref() != Some(*reason)) {
+            output.note(reason);
+        }
+        *said = reason;
+    }
 }
 
 pub(super) fn run(
@@ -113,7 +122,7 @@ pub(super) fn run(
     global: &Global,
     output: &Output,
 ) -> Result<(), CommandError> {
-    let identity = Identity::read(arguments, global)?;
+    let mut identity = Identity::read(arguments, global)?;
     let of_home = |given: &Option<PathBuf>, name: &str| {
         given.clone().unwrap_or_else(|| global.home.join(name))
     };
@@ -123,11 +132,11 @@ pub(super) fn run(
         return audit_report::run(&config, &identity.roots, &Folder::look(&path), output);
     }
     let folder = Folder::open(&path).map_err(failed)?;
-    if let Err(reason) = identity.auditor() {
-        output.note(&reason);
-    }
+    let mut silent = None;
+    identity.say_who_cosigns(&mut silent, output);
     if arguments.once {
-        let round = round(&config, &identity, &arguments.others, &folder)?;
+        let notes = notes_of(&arguments.others)?;
+        let round = round(&config, &identity, &notes, &folder)?;
         output.show(&round, || describe(&round, &Told::default()))?;
         return match round.verdict {
             Verdict::Pass => Ok(()),
@@ -135,16 +144,32 @@ pub(super) fn run(
                 Err(CommandError::Findings("something is wrong: see above".to_owned()))
             }
             Verdict::CannotTell => {
-                Err(CommandError::CannotTell("somebody could not be asked".to_owned()))
+                Err(CommandError::CannotTell("not everything could be checked".to_owned()))
             }
         };
     }
     let mut told = Told::default();
     loop {
-        let round = round(&config, &identity, &arguments.others, &folder)?;
+        // A stick that is not there, or a folder that is being replaced, ends nothing.
+        let notes = notes_of(&arguments.others).unwrap_or_else(|error| {
+            output.note(&error.to_string());
+            Vec::new()
+        });
+        let round = round(&config, &identity, &notes, &folder)?;
         tell(&round, &mut told, output)?;
         std::thread::sleep(Duration::from_secs(config.every_s));
+        // Its certificate may have been renewed, or have ended.
+        identity = Identity::read(arguments, global).unwrap_or(identity);
+        identity.say_who_cosigns(&mut silent, output);
     }
+}
+
+fn notes_of(others: &[PathBuf]) -> Result<Vec<String>, CommandError> {
+    let mut notes = Vec::new();
+    for other in others {
+        notes.extend(read_notes(other).map_err(failed)?);
+    }
+    Ok(notes)
 }
 
 /// What was told last of each jurisdiction: what has not changed is not told again.
@@ -178,15 +203,11 @@ fn tell(round: &Round, told: &mut Told, output: &Output) -> Result<(), CommandEr
 fn round(
     config: &WatchConfig,
     identity: &Identity,
-    others: &[PathBuf],
+    notes: &[String],
     folder: &Folder,
 ) -> Result<Round, CommandError> {
-    let mut notes = Vec::new();
-    for other in others {
-        notes.extend(read_notes(other).map_err(failed)?);
-    }
     let auditor = identity.auditor().ok();
-    let rules = Rules { roots: &identity.roots, auditor, others: &notes };
+    let rules = Rules { roots: &identity.roots, auditor, others: notes };
     let waiting = Mutex::new(config.jurisdictions.iter().enumerate());
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -207,17 +228,17 @@ fn round(
     let mut done = done.into_inner().map_err(failed)?;
     done.sort_by_key(|(place, _)| *place);
     let visited = done.into_iter().map(|(_, visited)| visited);
-    Ok(Round::new(now(), visited.collect::<Result<Vec<_>, CommandError>>()?))
+    Ok(Round::new(now(), visited.collect()))
 }
 
-fn visit_one(
-    jurisdiction: &Jurisdiction,
-    rules: &Rules<'_>,
-    folder: &Folder,
-) -> Result<Visited, CommandError> {
-    let Jurisdiction { ledger, token, .. } = jurisdiction;
-    let source = HttpSource::new(ledger, token.as_deref()).map_err(failed)?;
-    visit(&source, jurisdiction, rules, folder, now()).map_err(failed)
+/// What is wrong with one of them keeps nobody from visiting the others.
+fn visit_one(jurisdiction: &Jurisdiction, rules: &Rules<'_>, folder: &Folder) -> Visited {
+    let Jurisdiction { unit, ledger, token, .. } = jurisdiction;
+    match HttpSource::new(ledger, token.as_deref()) {
+        Ok(source) => visit(&source, jurisdiction, rules, folder, now())
+            .unwrap_or_else(|error| Visited::not_kept(unit, &error)),
+        Err(error) => Visited::not_asked(unit, &error.to_string()),
+    }
 }
 
 fn describe(round: &Round, told: &Told) -> String {
@@ -243,7 +264,7 @@ fn describe(round: &Round, told: &Told) -> String {
     let verdict = match round.verdict {
         Verdict::Pass => "every ledger only grew",
         Verdict::Findings => "something is wrong",
-        Verdict::CannotTell => "somebody could not be asked",
+        Verdict::CannotTell => "not everything could be checked",
     };
     let _ = writeln!(text, "{} {}: {verdict}", plain(&round.at), round.verdict);
     text

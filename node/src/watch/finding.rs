@@ -47,6 +47,8 @@ codes! {
     BadStatement = "bad_statement" Findings,
     /// The jurisdiction does not answer, or not with what was asked for.
     Unreachable = "unreachable" CannotTell,
+    /// What was seen cannot be read or kept: nothing was cosigned.
+    NotKept = "not_kept" CannotTell,
     /// A file of another auditor cannot be read, or is not signed by whom it names.
     Unreadable = "unreadable" CannotTell,
     /// The jurisdiction has not taken the cosignature.

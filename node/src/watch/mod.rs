@@ -1,10 +1,10 @@
 //! What an auditor does online: follows the ledgers of jurisdictions, cosigns them, and keeps what it saw.
 //!
-//! Each jurisdiction's ledger is read over HTTP in the paths of C2SP tlog-tiles ([`source`]), held against
-//! what was seen before and against what other auditors have seen ([`visit`]), and what follows is kept in
-//! a folder ([`kept`]) before anything is said or signed. Proof that a unit keeps two ledgers is a file that
+//! Each jurisdiction's ledger is read over HTTP in the paths of C2SP tlog-tiles (`source`), held against
+//! what was seen before and against what other auditors have seen (`visit`), and what follows is kept in
+//! a folder (`kept`) before anything is said or signed. Proof that a unit keeps two ledgers is a file that
 //! `reeve audit verify` checks alone. Where a jurisdiction shows its statements they are followed, entry by
-//! entry ([`follow`]), and the standing report says who withholds what ([`report`]).
+//! entry (`follow`), and the standing report says who withholds what (`report`).
 //!
 //! It is no part of a node: it serves nothing, keeps no records, and sees of a jurisdiction only what that
 //! shows. No answer is believed that is not signed under the federation's roots, or that does not follow

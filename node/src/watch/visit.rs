@@ -100,6 +100,26 @@ pub struct Visited {
     pub findings: Vec<Finding>,
 }
 
+impl Visited {
+    fn none(unit: &UnitPath, finding: Finding) -> Self {
+        let findings = vec![finding];
+        let unit = unit.to_string();
+        Self { unit, term: None, size: None, new: 0, statements: 0, cosigned: None, findings }
+    }
+
+    /// Nobody could be asked.
+    #[must_use]
+    pub fn not_asked(unit: &UnitPath, reason: &str) -> Self {
+        Self::none(unit, Finding::new(Code::Unreachable, reason))
+    }
+
+    /// What was seen could not be kept.
+    #[must_use]
+    pub fn not_kept(unit: &UnitPath, error: &KeptError) -> Self {
+        Self::none(unit, Finding::new(Code::NotKept, error.to_string()))
+    }
+}
+
 /// What came of a round of visits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Round {

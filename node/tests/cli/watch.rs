@@ -268,6 +268,22 @@ fn a_unit_that_shows_two_auditors_two_ledgers_is_proven_within_two_exchanges() {
         arguments.push("--once");
         reeve(&arguments)
     };
+    // A jurisdiction that cannot be asked, or whose file is damaged, keeps nobody from the others.
+    follows(
+        &anna,
+        "it",
+        to_anna,
+        "\n[[jurisdiction]]\nunit = \"it/03\"\nledger = \"http://127.0.0.1:1\"\ntoken = \"none\"\n\
+         [[jurisdiction]]\nunit = \"it/05\"\nledger = \"http://127.0.0.1:1\"\n",
+    );
+    let followed = anna.folder.join("watch/followed");
+    fs::create_dir_all(&followed).unwrap();
+    fs::write(followed.join("it.05.json"), "{}").unwrap();
+    let some = watch(&anna, None).fails(6, &["not everything"]);
+    for part in ["it  term 1, 6 entries", "OPEN unreachable", "OPEN not_kept"] {
+        assert!(some.out.contains(part), "{part} in {some:?}");
+    }
+    follows(&anna, "it", to_anna, "");
     // Each alone sees nothing wrong.
     watch(&anna, None).ok();
     watch(&bruno, None).ok();
