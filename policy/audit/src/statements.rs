@@ -27,7 +27,7 @@ use crate::sum::Adding;
 
 /// Most bytes of statements and chunks whose content is held, by their encodings, of which what was read
 /// takes a multiple: a day of 3,200 jurisdictions, so that it is read once.
-const KEPT_BYTES: usize = 8 * 1024 * 1024;
+const KEPT_BYTES: usize = 4 * 1024 * 1024;
 /// Most copies of one statement that differ in their chains: an authority above was renewed so often.
 const MAX_COPIES: usize = 64;
 
