@@ -358,10 +358,25 @@ impl<'k> Look<'_, '_, 'k> {
         }
     }
 
+    /// Whether it is of a superior without records of its own that all its subordinates have left: its
+    /// register says that it had some, and it tells nothing.
+    fn only_adds(&mut self, release: &Release) -> bool {
+        let table = self.known.table();
+        let empty = table.rows.is_empty() && table.unlisted.is_empty();
+        let tells = release.sources.expected > 0 || !empty;
+        let named = release.register.filter(|_| !tells);
+        let Some(known) = named.and_then(|digest| self.register_of(&digest)) else { return false };
+        let today = utc_day(self.statement.issued_at);
+        match &known.verified.statement().body {
+            Body::Register(register) => register.has_begun(release.period, today),
+            _ => false,
+        }
+    }
+
     fn completeness(&mut self, release: &Release, parts: &[Part<'_>]) {
         let mut counts = Counts::default();
         let mut exceptions: BTreeSet<(Vec<UnitId>, UnitState)> = BTreeSet::new();
-        if self.known.own().is_some() || parts.is_empty() {
+        if self.known.own().is_some() || (parts.is_empty() && !self.only_adds(release)) {
             let closed = release.sources.reported >= release.sources.expected.max(1);
             let own = if closed { UnitState::Reported } else { UnitState::Partial };
             counts.add(own, 1);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use reeve_audit::{Adding, roots, sum};
+use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::completeness::{Counts, ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::notice::NoticeCode;
@@ -45,7 +46,10 @@ pub(crate) fn invariant_completeness_is_earned(
     }
     let mut counts = Counts::default();
     let mut exceptions = BTreeSet::new();
-    if let Some(own) = own_state(told, release) {
+    // A superior without records of its own that all have left has no part itself, and tells nothing.
+    let empty = told.table.rows.is_empty() && told.table.unlisted.is_empty();
+    let only_adds = !left.is_empty() && empty && release.sources.expected == 0;
+    if let Some(own) = own_state(told, release).filter(|_| !only_adds) {
         counts.add(own, 1);
         if own != UnitState::Reported {
             exceptions.insert((Vec::new(), own, Some(release.sources)));
@@ -157,7 +161,9 @@ fn due(
             UnitState::NotDue,
             UnitState::Unreachable,
         ];
-        if silent.contains(&entry.state) {
+        // Who tells its superior and not the class has said nothing of the class.
+        let closed = release.class != RecipientClass::Superior;
+        if silent.contains(&entry.state) || (closed && entry.state == UnitState::Declined) {
             return Ok(missing(entry.state));
         }
         return Err(format!("{} is {} without a statement", entry.unit, entry.state));
@@ -167,9 +173,11 @@ fn due(
     };
     let statement = &said.statement;
     let about = statement.figure();
+    // Why there is nothing for the superior is why there is nothing for another class.
+    let for_superior = matches!(statement.body, Body::Notice(_));
     let right_figure = about.as_ref().is_some_and(|(id, edition)| {
         id.indicator == release.indicator
-            && id.class == release.class
+            && (id.class == release.class || (for_superior && id.class == RecipientClass::Superior))
             && id.period.is_none_or(|period| period == release.period)
             && *edition == entry.edition
     });

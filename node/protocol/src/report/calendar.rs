@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use reeve_policy::disclosure::Figure;
+use reeve_policy::disclosure::{Figure, Standing as Said};
 use reeve_statement::calendar::{Calendar, DueDays};
 use reeve_statement::catalogue::{Indicator, Measure};
 use reeve_statement::completeness::{ManifestEntry, UnitState};
@@ -19,7 +19,7 @@ use reeve_statement::unit::UnitId;
 
 use crate::bugs::Bug;
 use crate::node::Node;
-use crate::report::cut::{is_superior, newest};
+use crate::report::cut::{is_superior, newest, notice_of};
 use crate::report::{Heard, Reports};
 use crate::rows::{self, HeardRow};
 use crate::trust::Standing;
@@ -115,14 +115,18 @@ impl Node {
         indicator: &Indicator,
         id: &FigureId,
         period: Period,
-    ) -> UnitState {
+    ) -> Said<'static> {
         let silent = self.silent_state(entry, indicator, period);
         let word = self.word_to_superior(id, &entry.unit);
-        let (Some(heard), false) = (word, silent == UnitState::Revoked) else { return silent };
+        let (Some(heard), false) = (word, silent == UnitState::Revoked) else {
+            return Said::Nothing(silent);
+        };
         match &heard.row.said.body {
-            Body::Notice(notice) => notice.code.state().unwrap_or(UnitState::NoReport),
-            _ if opens_until(heard) <= self.context.now().wall => UnitState::Declined,
-            _ => UnitState::Awaited,
+            Body::Notice(_) => notice_of(&heard.row),
+            _ if opens_until(heard) <= self.context.now().wall => {
+                Said::Nothing(UnitState::Declined)
+            }
+            _ => Said::Nothing(UnitState::Awaited),
         }
     }
 

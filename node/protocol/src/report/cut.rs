@@ -421,7 +421,7 @@ impl Node {
                     }
                     Some(Heard { input: Some(input), .. }) => Said::Figure(input),
                     Some(heard) => notice_of(&heard.row),
-                    None => Said::Nothing(self.silent_of_class(entry, indicator, id, period)),
+                    None => self.silent_of_class(entry, indicator, id, period),
                 };
                 Subordinate {
                     unit: &entry.unit,
@@ -711,7 +711,7 @@ pub(super) fn newest<'a>(one: Option<&'a Heard>, all: Option<&'a Heard>) -> Opti
     }
 }
 
-fn notice_of(row: &HeardRow) -> Said<'static> {
+pub(super) fn notice_of(row: &HeardRow) -> Said<'static> {
     let code = match &row.said.body {
         Body::Notice(notice) => notice.code,
         _ => NoticeCode::Withdrawn,

@@ -68,7 +68,7 @@ pub(super) fn is_withdrawn(own: &OwnFigure, now: Timestamp) -> bool {
 
 impl Node {
     /// How many of the own sources have reported a period, of those that are expected to.
-    pub(super) fn own_sources(&self, own: &OwnFigure, period: Period) -> Sources {
+    pub(crate) fn own_sources(&self, own: &OwnFigure, period: Period) -> Sources {
         let now = self.context.now().wall;
         let expected = own.sources_expected.unwrap_or(own.sources_known).max(1);
         let alive = own.feeds.iter().filter(|feed| feed.is_alive(now)).count();

@@ -182,6 +182,7 @@ impl Node {
             witnessed: self.view_witnessed(),
             auditors: self.view_auditors(),
             equivocations: self.view_equivocations(),
+            taken_over: self.view_taken_over(),
             sources: self.view_sources(),
             sealed: self.home.seals.days(),
             forks: self.view_forks(),
