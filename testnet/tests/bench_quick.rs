@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use reeve::config::Engine;
-use reeve_testnet::bench::{Extent, Measure, audit, bytes, import, latency, ledger};
+use reeve_testnet::bench::{Extent, Measure, audit, bytes, import, latency, ledger, retention};
 use reeve_testnet::processes::Leash;
 
 fn value(measures: &[Measure], what: &str) -> f64 {
@@ -24,6 +24,16 @@ async fn statements_cross_the_border_for_every_day() {
     let measures = bytes::run(folder.path(), Extent::Quick, Engine::Sled).await.unwrap();
     assert!((value(&measures, "bytes: records imported") - 2_000.0).abs() < 0.5);
     assert!(value(&measures, "bytes: out of the leaf") > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_removed_while_the_store_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let measures = retention::run(folder.path(), Extent::Quick, Engine::Redb).await.unwrap();
+    let [removed, kept] =
+        ["removed", "kept"].map(|what| value(&measures, &format!("retention: records {what}")));
+    assert!(removed > 300.0 && kept > 300.0, "{removed} {kept}");
+    assert!((removed + kept - 3_000.0).abs() < 0.5, "{removed} {kept}");
 }
 
 #[test]

@@ -242,6 +242,11 @@ impl Node {
         }
     }
 
+    /// Whether the consent to an indicator was withdrawn.
+    pub(crate) fn is_withdrawn(&self, indicator: &Indicator) -> bool {
+        self.withdrawal_of(indicator).is_some()
+    }
+
     /// Whether what was told of a figure stands although its indicator is not adopted any more: the
     /// superior took it, and its period had ended when the consent was withdrawn.
     pub(crate) fn stands(&self, id: &FigureId, indicator: &Indicator) -> bool {

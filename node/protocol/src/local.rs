@@ -30,7 +30,7 @@ use crate::tiles::Tile;
 mod views;
 
 pub use views::{
-    FigureView, ForkStatus, OwnView, PeerStatus, SourceStatus, Status, SubordinateStatus,
+    FigureView, ForkStatus, OwnView, PeerStatus, SourceStatus, Status, SubordinateStatus, TakenOver,
 };
 
 /// Most operations of one ask: they are held in memory while they wait.

@@ -23,6 +23,7 @@ use crate::effect::{
 };
 use crate::from_backup::FromBackup;
 use crate::home::Home;
+use crate::home::before::BEFORE;
 use crate::home::log::LIFE;
 use crate::home::office::OFFICE_TOLD;
 use crate::home::sealers::SEALER;
@@ -362,6 +363,7 @@ impl Node {
             b"struck" => self.restore_striking(value),
             _ if key == rows::REBUILDING => self.stale_pages = true,
             UNERASED => self.restore_unerased(),
+            BEFORE => self.restore_before(value)?,
             _ if key.starts_with(SEALER) => self.restore_sealer(value)?,
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;

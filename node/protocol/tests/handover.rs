@@ -13,7 +13,10 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use reeve_crdt::indicator::Source;
+use reeve_policy::authz::PolicySet;
 use reeve_protocol::NodeKey;
+use reeve_protocol::consent::{Accepted, Adopt, Adopter};
 use reeve_protocol::local::{Answer, Question, Status};
 use reeve_protocol::rows::SentRow;
 use reeve_statement::catalogue::Titles;
@@ -249,4 +252,52 @@ fn a_node_that_stops_while_it_takes_over_goes_on_after_its_start() {
     world.pass(3_000);
     assert_eq!(world.total(nation, DAY), Some(3));
     assert_eq!(status(&mut world, second).term, Some(2));
+}
+
+#[test]
+fn a_node_that_takes_over_says_where_it_differs_from_the_one_before() {
+    let Town { mut world, nation, leaf, .. } = reported();
+    world.period_closed(leaf, DAY);
+    world.pass(1_000);
+    // Its own are another policy, sources of its own, and nothing that is accepted beforehand.
+    let other = world::quick_policy()
+        + "\n// Of the second node.\n@id(\"more\")\npermit (principal is Unit, \
+        action == Action::\"pull\", resource is Indicator) when { principal.relation == Relation::\"other\" };\n";
+    let policy = |text: &str| PolicySet::parse(text, "policy.cedar").unwrap();
+    let same = core::mem::replace(&mut world.policy, policy(&other));
+    let source = |name: &str| Source {
+        name: name.to_owned(),
+        kinds: Vec::new(),
+        from: None,
+        until: None,
+        silent_after_ms: None,
+    };
+    world.sources.insert(unit(LEAF), vec![source("registry"), source("laboratory")]);
+    world.accepted.insert(unit(LEAF), Accepted::Nothing);
+    let second = join(&mut world, LEAF, leaf);
+    assert_eq!(status(&mut world, second).taken_over, None, "it does not report");
+    appoint(&mut world, leaf, LEAF, "2", 2);
+    world.pass(3_000);
+    let differs = status(&mut world, second).taken_over.unwrap();
+    assert_eq!((differs.term, differs.policy), (1, Some((same.hash(), policy(&other).hash()))));
+    let names: Vec<&str> = differs.not_adopted.iter().map(|it| it.as_str()).collect();
+    assert_eq!(names, ["cases"], "what the one before told is not adopted here");
+    assert_eq!(differs.sources.iter().map(|it| (it.1, it.2)).collect::<Vec<_>>(), [(1, 2)]);
+    // A restart does not make it forget; whoever sets the policy and adopts has seen to it.
+    world.restart(LEAF, "2", Some(2));
+    world.pass(3_000);
+    assert_eq!(status(&mut world, second).taken_over, Some(differs));
+    let set = Question::SetPolicy(Box::new(same));
+    assert!(matches!(world.ask(second, operator(), set), Answer::Done));
+    let proposals = match world.ask(second, operator(), Question::Adoptions) {
+        Answer::Adoptions { proposals, .. } => proposals,
+        other => panic!("{other:?}"),
+    };
+    let [proposal] = proposals.as_slice() else { panic!("{proposals:?}") };
+    let (indicator, definition) = (proposal.indicator.id.clone(), proposal.definition);
+    let adopt = Question::Adopt(Adopt::Indicator { indicator, definition }, Adopter::Alone);
+    assert!(matches!(world.ask(second, operator(), adopt), Answer::Done));
+    let left = status(&mut world, second).taken_over.unwrap();
+    assert_eq!((left.policy, left.not_adopted.len(), left.sources.len()), (None, 0, 1));
+    assert_eq!(world.total(nation, DAY), Some(2));
 }

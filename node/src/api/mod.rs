@@ -40,7 +40,8 @@ pub use situation::{
 };
 pub use status::{
     Behind, DeclarationView, EquivocationView, ForkView, PeerView, RefusedFigure, SealedView,
-    SourceView, StatusView, StorageView, SubordinateView, WitnessedView,
+    SourceView, SourcesBefore, StatusView, StorageView, SubordinateView, TakenOverView,
+    WitnessedView,
 };
 pub use twin::{EraseOrder, ExpireOrder, Removed, RemovedOfKind};
 

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use reeve_protocol::authorities::AuthorityStatus;
 use reeve_protocol::declared::Declared;
-use reeve_protocol::local::{ForkStatus, PeerStatus, SourceStatus, Status, SubordinateStatus};
+use reeve_protocol::local::{
+    ForkStatus, PeerStatus, SourceStatus, Status, SubordinateStatus, TakenOver,
+};
 use reeve_statement::cert::Followed;
+use reeve_statement::names::IndicatorId;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 use serde::{Deserialize, Serialize};
@@ -143,6 +146,51 @@ impl From<&SourceStatus> for SourceView {
             heard_at: time(source.heard),
             silent: source.is_silent,
             owes: source.owes.map(|period| period.to_string()),
+        }
+    }
+}
+
+/// In what a node that reports in another's place differs from the one before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenOverView {
+    /// The term of the node before.
+    pub term: u64,
+    /// Digest of the policy set of its last decision; none: it is the same here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_before: Option<String>,
+    /// Digest of the policy set here; none: it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Indicators that it told, and that are not adopted here.
+    pub not_adopted: Vec<String>,
+    /// Indicators of which it expected another number of sources.
+    pub sources: Vec<SourcesBefore>,
+}
+
+/// How many sources of an indicator were expected, and are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcesBefore {
+    /// The indicator.
+    pub indicator: String,
+    /// By the node before.
+    pub before: u32,
+    /// Here.
+    pub here: u32,
+}
+
+impl From<&TakenOver> for TakenOverView {
+    fn from(differs: &TakenOver) -> Self {
+        let of = |(indicator, before, here): &(IndicatorId, u32, u32)| SourcesBefore {
+            indicator: indicator.to_string(),
+            before: *before,
+            here: *here,
+        };
+        Self {
+            term: differs.term,
+            policy_before: differs.policy.map(|(before, _)| before.to_string()),
+            policy: differs.policy.map(|(_, here)| here.to_string()),
+            not_adopted: differs.not_adopted.iter().map(ToString::to_string).collect(),
+            sources: differs.sources.iter().map(of).collect(),
         }
     }
 }
@@ -311,6 +359,9 @@ pub struct StatusView {
     /// Subordinates that are proven to keep two ledgers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub equivocations: Vec<EquivocationView>,
+    /// In what it differs from the node in whose place it reports, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_over: Option<TakenOverView>,
     /// The sources of this house that report now, and what they said last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceView>,
@@ -492,6 +543,7 @@ impl StatusView {
                     found_at: found_at.to_string(),
                 })
                 .collect(),
+            taken_over: status.taken_over.as_ref().map(TakenOverView::from),
             sources: status.sources.iter().map(SourceView::from).collect(),
             sealed: status
                 .sealed

@@ -6,7 +6,7 @@ use super::asking::Node;
 use super::layout::{left, width};
 use super::texts::{Locale, Text};
 use super::{CommandError, Global, Output, Style, plain, table};
-use crate::api::{PeerView, SourceView, StatusView, SubordinateView};
+use crate::api::{PeerView, SourceView, StatusView, SubordinateView, TakenOverView};
 
 /// Days before a certificate's end from which on it is marked.
 const WARN_DAYS: i64 = 30;
@@ -242,6 +242,7 @@ fn witnessed(status: &StatusView, locale: &Locale) -> String {
 /// What somebody must see to.
 fn trouble(status: &StatusView, locale: &Locale) -> Lines {
     let mut lines = Lines::new();
+    lines.extend(status.taken_over.iter().flat_map(|it| taken_over(it, locale)));
     for proven in &status.equivocations {
         let told = [plain(&proven.unit), proven.term.to_string(), plain(&proven.found_at)];
         let told: Vec<&str> = told.iter().map(String::as_str).collect();
@@ -266,6 +267,30 @@ fn trouble(status: &StatusView, locale: &Locale) -> Lines {
         lines.push((Some(Text::LabelRefused), Style::Bad.of(&told)));
     }
     lines
+}
+
+/// In what it differs from the node in whose place it reports.
+fn taken_over(differs: &TakenOverView, locale: &Locale) -> Lines {
+    let term = differs.term.to_string();
+    let short = |digest: &String| digest.chars().take(KEY_DIGITS).collect::<String>();
+    let mut told = Vec::new();
+    if let (Some(before), Some(here)) = (&differs.policy_before, &differs.policy) {
+        told.push(locale.fill(Text::OtherPolicy, &[&term, &short(before), &short(here)]));
+    }
+    if !differs.not_adopted.is_empty() {
+        let names = shortened(&differs.not_adopted, locale);
+        told.push(locale.fill(Text::OtherAdoption, &[&term, &names]));
+    }
+    for it in &differs.sources {
+        let (before, here) = (it.before.to_string(), it.here.to_string());
+        let places = [plain(&it.indicator), term.clone(), before, here];
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        told.push(locale.fill(Text::OtherSources, &places));
+    }
+    let line = |(n, told): (usize, String)| {
+        ((n == 0).then_some(Text::LabelTakenOver), Style::Bad.of(&told))
+    };
+    told.into_iter().enumerate().map(line).collect()
 }
 
 /// The first few of many names.

@@ -33,6 +33,7 @@ mod policy;
 mod proof;
 mod records;
 mod register;
+mod reports;
 mod retention;
 mod routes;
 mod run;

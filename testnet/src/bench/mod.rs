@@ -12,6 +12,7 @@ pub mod latency;
 pub mod ledger;
 pub mod machine;
 pub mod measure;
+pub mod retention;
 
 use std::path::PathBuf;
 

@@ -47,6 +47,8 @@ enum Which {
     Italy,
     /// Ten million entries of a ledger into a store
     Ledger,
+    /// Half of a long line list out of a node, and for how long its store answers nothing
+    Retention,
     /// Checking proof bundles: a day of 3,200 jurisdictions, a year of 107 provinces
     Audit,
 }
@@ -62,6 +64,7 @@ impl Which {
                 Self::Italy,
                 Self::Ledger,
                 Self::Audit,
+                Self::Retention,
             ],
             one => vec![one],
         }
@@ -144,6 +147,7 @@ async fn measure(
             let measured = tokio::task::spawn_blocking(measuring).await;
             measured.map_err(|_| BenchError::Thread("measures the ledger"))?
         }
+        Which::Retention => bench::retention::run(folder, extent, engine).await,
         Which::Audit => {
             let (folder, leash) = (folder.to_owned(), leash.clone());
             let measuring = move || bench::audit::run(&folder, extent, &leash);

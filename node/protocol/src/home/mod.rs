@@ -5,6 +5,7 @@
 //! the state of the indicators and the log are one commit. Nothing of a record leaves this module
 //! but into the store, to nodes of this home, and to whoever the policy lets read it.
 
+pub(crate) mod before;
 mod expire;
 pub(crate) mod fork;
 mod import;
@@ -121,6 +122,8 @@ pub(crate) struct Home {
     pub(crate) served: BTreeMap<InboundId, replicate::Served>,
     /// Which epoch each shard is in, and what was removed.
     pub(crate) seals: seals::Seals,
+    /// What stood when another node's office was taken over.
+    pub(crate) before: Option<before::Before>,
     /// Who sealed, and what proves that they might.
     pub(crate) sealers: sealers::Sealers,
     /// Reporting in another node's place, and letting others report in this one's.
@@ -164,6 +167,7 @@ impl Home {
             serving: BTreeMap::new(),
             served: BTreeMap::new(),
             seals: seals::Seals::default(),
+            before: None,
             sealers: sealers::Sealers::default(),
             office: office::Office::default(),
         }

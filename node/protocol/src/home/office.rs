@@ -350,6 +350,7 @@ impl Node {
         }
         let (told, _) = self.home.office.told.unwrap_or_default();
         self.keep_office_told(told, self.settings.term.unwrap_or(0));
+        self.note_before(told);
         self.reports.windows.clear();
         self.tell_engine();
         self.publish_allow_list();

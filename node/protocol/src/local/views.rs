@@ -145,6 +145,19 @@ pub struct SourceStatus {
     pub owes: Option<Period>,
 }
 
+/// In what a node that reports in another's place differs from the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The term of the node before.
+    pub term: u64,
+    /// The policy set of its last decision, and the one here, where they differ.
+    pub policy: Option<(Digest, Digest)>,
+    /// Indicators that it told, and that are not adopted here.
+    pub not_adopted: Vec<IndicatorId>,
+    /// Indicators of which it expected another number of sources: its number, and the one here.
+    pub sources: Vec<(IndicatorId, u32, u32)>,
+}
+
 /// How the node fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -219,6 +232,8 @@ pub struct Status {
     pub auditors: Vec<(u64, UnitPath, Timestamp)>,
     /// Subordinates that are proven to keep two ledgers: unit, term, and when it was found.
     pub equivocations: Vec<(UnitPath, u64, Timestamp)>,
+    /// In what it differs from the node whose office it took over, if it does.
+    pub taken_over: Option<TakenOver>,
     /// The sources of this house that report now.
     pub sources: Vec<SourceStatus>,
     /// Up to which day the records of a kind were removed.
