@@ -107,6 +107,7 @@ impl Node {
             }
             (Standing::Home, Some(Standing::Home)) => {
                 self.admit_around(key, &chain);
+                self.hear_of_home_terms();
                 self.remember(key, node, itself)
             }
             (Standing::Home | Standing::Superior, Some(Standing::Superior)) => {

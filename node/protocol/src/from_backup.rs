@@ -77,9 +77,10 @@ impl Node {
         self.from_backup.as_ref().is_some_and(|from| !from.followed) || self.lacks_office()
     }
 
-    /// A home peer's log was followed to its end, or a page of it came.
+    /// A home peer's log was followed to its end, or a page of it came. Who was followed is asked again and
+    /// again, and its answers are no reason to wait longer for another one, which may be lost.
     pub(crate) fn note_followed(&mut self, peer: NodeKey, to_its_end: bool) {
-        if self.is_following() {
+        if self.is_following() && !self.home.followed.contains(&peer) {
             self.follow_until = None;
             if to_its_end {
                 self.home.followed.insert(peer);

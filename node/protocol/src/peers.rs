@@ -67,14 +67,24 @@ struct Early {
     bytes: Vec<u8>,
 }
 
+/// A hello under way.
+#[derive(Debug)]
+pub(crate) struct Greeting {
+    peer: NodeKey,
+    /// As the node of which term it was said.
+    term: Option<u64>,
+    /// Digest of the certificate that it showed.
+    shown: Digest,
+}
+
 /// Connections, greeted or not.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     /// Peers that are no longer believed, with the monotonic time at which they are cut off.
     pub(crate) parting: BTreeMap<NodeKey, u64>,
     pub(crate) connected: BTreeMap<NodeKey, Option<Greeted>>,
-    /// To whom hello was said that was not answered yet, and as the node of which term.
-    pub(crate) greeting: BTreeMap<RequestId, (NodeKey, Option<u64>)>,
+    /// Hellos that were not answered yet.
+    pub(crate) greeting: BTreeMap<RequestId, Greeting>,
     /// What was told to peers and is not answered yet.
     pub(crate) telling: BTreeMap<RequestId, NodeKey>,
     /// What is to be told to peers after that.
@@ -149,7 +159,7 @@ impl Node {
 
     pub(crate) fn on_disconnected(&mut self, peer: NodeKey) {
         let gone = self.peers.connected.remove(&peer).flatten();
-        self.peers.greeting.retain(|_, (other, _)| *other != peer);
+        self.peers.greeting.retain(|_, hello| hello.peer != peer);
         self.peers.parting.remove(&peer);
         self.peers.told.remove(&peer);
         self.peers.early.remove(&peer);
@@ -227,7 +237,7 @@ impl Node {
         channel: Channel,
         bytes: &[u8],
     ) -> bool {
-        let greeting = self.peers.greeting.values().any(|(other, _)| *other == peer);
+        let greeting = self.peers.greeting.values().any(|hello| hello.peer == peer);
         if !greeting || self.peers.greeted(&peer).is_some() {
             return false;
         }
@@ -310,11 +320,16 @@ impl Node {
         request: RequestId,
         result: Result<Vec<u8>, SendFailure>,
     ) {
-        let Some((peer, term)) = self.peers.greeting.remove(&request) else { return };
+        let Some(said) = self.peers.greeting.remove(&request) else { return };
+        let Greeting { peer, term, shown } = said;
         let refusal = match result.map(|bytes| decode::<HelloAnswer>(&bytes)) {
             Ok(Ok(HelloAnswer::Welcome(hello))) => match self.meet(peer, &hello) {
                 Ok(()) => {
                     self.on_greeted(peer);
+                    if shown != self.settings.chain.leaf_digest() {
+                        // This node was renewed while it was under way; the peer knows it by before.
+                        self.say_hello(peer);
+                    }
                     return self.hear_early(peer);
                 }
                 Err(refusal) => refusal,
@@ -425,7 +440,8 @@ impl Node {
     fn say_hello(&mut self, peer: NodeKey) {
         let hello = to_vec(&self.hello(peer));
         let request = self.context.send(peer, Channel::Hello, hello);
-        self.peers.greeting.insert(request, (peer, self.settings.term));
+        let (term, shown) = (self.settings.term, self.settings.chain.leaf_digest());
+        self.peers.greeting.insert(request, Greeting { peer, term, shown });
     }
 
     /// Drops peers whose chains are no longer valid; called as time goes by.

@@ -49,12 +49,16 @@ fn reported() -> Town {
 
 /// A further node of a unit, as it joins: only the first node knows it.
 fn join(world: &mut World, path: &str, first: NodeKey) -> NodeKey {
+    join_as(world, path, first, "2")
+}
+
+fn join_as(world: &mut World, path: &str, first: NodeKey, label: &str) -> NodeKey {
     let path = unit(path);
-    let mut settings = world.settings(&path, "2", None);
+    let mut settings = world.settings(&path, label, None);
     settings.dial.retain(|peer| peer.key == first);
     let chain = settings.chain.to_cbor();
     let second = world.start(settings, BTreeMap::new());
-    world.places.insert((path.clone(), "2".to_owned()), second);
+    world.places.insert((path.clone(), label.to_owned()), second);
     let first_chain = world.registry.node(&path, "1", Some(1)).to_cbor();
     for (host, chain) in [(first, chain), (second, first_chain)] {
         let admit = Question::Admit { chain, names: Titles::default(), time_zone: None };
@@ -167,6 +171,22 @@ fn a_lost_node_is_replaced_by_force_and_refused_when_it_turns_up() {
 }
 
 #[test]
+fn a_third_node_that_is_there_does_not_make_the_second_wait_for_the_lost_one() {
+    let Town { mut world, nation, leaf, .. } = reported();
+    let second = join(&mut world, LEAF, leaf);
+    let third = join_as(&mut world, LEAF, leaf, "3");
+    world.kill(leaf);
+    appoint(&mut world, second, LEAF, "2", 2);
+    // The third is asked again and again, and has nothing new.
+    world.pass(90_000);
+    assert!(world.linked(second, third));
+    assert!(!status(&mut world, second).following_home);
+    world.put_case(second, "c3", DAY, "f");
+    world.pass(2_000);
+    assert_eq!(world.total(nation, DAY), Some(3));
+}
+
+#[test]
 fn a_region_is_handed_over_with_what_its_subordinates_said() {
     let Town { mut world, nation, region, leaf } = reported();
     let other = world.add("it/03/017");
@@ -234,6 +254,20 @@ fn it_is_handed_back() {
     assert_eq!(world.total(nation, DAY), Some(4));
     assert_eq!(sent(&mut world, second, None), before);
     assert_eq!(status(&mut world, leaf).term, Some(3));
+}
+
+#[test]
+fn a_term_that_ended_before_its_node_heard_of_it_never_begins() {
+    let Town { mut world, leaf, .. } = reported();
+    let second = join(&mut world, LEAF, leaf);
+    // There and back; the second node hears of the way back first.
+    appoint(&mut world, second, LEAF, "1", 3);
+    appoint(&mut world, second, LEAF, "2", 2);
+    let status = status(&mut world, second);
+    assert_eq!((status.term, status.superseded_by), (Some(2), Some(3)));
+    world.put_case(second, "c3", DAY, "f");
+    world.pass(2_000);
+    assert_eq!(sent(&mut world, second, None), []);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use reeve_protocol::effect::Channel;
 use reeve_protocol::local::{Answer, Question, Status};
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::{HeadRow, SentRow};
-use reeve_protocol::wire::HelloAnswer;
+use reeve_protocol::wire::{Hello, HelloAnswer};
 use reeve_protocol::{NodeKey, rows};
 use reeve_statement::cbor::{from_slice, to_vec};
 use world::hostile::Hostile;
@@ -195,6 +195,25 @@ fn a_late_refusal_of_an_earlier_terms_hello_ends_no_later_term() {
     world.put_case(leaf, "c4", DAY, "f");
     world.pass(2_000);
     assert!(sent(&mut world, leaf, None).len() > before, "it signs on");
+}
+
+#[test]
+fn who_is_renewed_while_its_hello_is_under_way_says_it_again() {
+    let (mut world, _, _, leaf) = reported();
+    let other = Hostile::admit(&mut world, leaf, "it/03", 2);
+    other.is_dialled(&mut world, leaf);
+    let hello = world.caught.pop().unwrap();
+    assert!(matches!(appoint(&mut world, leaf, LEAF, 3), Answer::Done));
+    world.caught.clear();
+    let welcome = HelloAnswer::Welcome(other.says(&world, Vec::new()));
+    world.answer(&hello, to_vec(&welcome));
+    let again = world.caught.iter().find(|it| it.channel == Channel::Hello).unwrap();
+    let again: Hello = from_slice("hello", &again.bytes, again.bytes.len()).unwrap();
+    assert_eq!((decode_term(&hello.bytes), again.term), (1, 3));
+}
+
+fn decode_term(bytes: &[u8]) -> u64 {
+    from_slice::<Hello>("hello", bytes, bytes.len()).unwrap().term
 }
 
 #[test]

@@ -59,6 +59,7 @@ impl Node {
         self.ahead = None;
         if self.lacks_office() {
             self.home.followed.clear();
+            self.home.next_pull = 0;
             self.follow_until = None;
         }
         let home: Vec<_> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
@@ -66,6 +67,8 @@ impl Node {
             self.begin_office(peer);
         }
         self.superseded = self.superseded.filter(|later| *later > term);
+        // Another node of this home may have been appointed after this one, and be known already.
+        self.hear_of_home_terms();
         let reports = &mut self.reports;
         // Times go forward within a term.
         reports.last_signed = Timestamp::default();

@@ -111,7 +111,13 @@ impl Hostile {
     }
 
     pub fn hello_with(&self, world: &mut World, to: NodeKey, writers: Vec<Blob>) -> HelloAnswer {
-        let hello = Hello {
+        let hello = self.says(world, writers);
+        decode(&self.frame(world, to, Channel::Hello, to_vec(&hello))).unwrap()
+    }
+
+    /// What it says of itself.
+    pub fn says(&self, world: &World, writers: Vec<Blob>) -> Hello {
+        Hello {
             version: WIRE_VERSION,
             federation: world.registry.roots.federation(),
             chain: self.chain.to_cbor(),
@@ -120,8 +126,7 @@ impl Hostile {
             catalogue_version: 0,
             writers,
             nodes: Vec::new(),
-        };
-        decode(&self.frame(world, to, Channel::Hello, to_vec(&hello))).unwrap()
+        }
     }
 
     /// A right notice about a day.
