@@ -12,6 +12,7 @@ use reeve_statement::key::PublicKey;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use crate::bugs::Bug;
 use crate::node::Node;
 use crate::refusal::Refusal;
 use crate::rows;
@@ -89,6 +90,9 @@ impl Node {
                 Some(known) if known.key == key => continue,
                 // Who was away shows the old key until it is given its new certificates.
                 Some(known) if known.past.iter().any(|past| past.0 == key) => continue,
+                Some(_) if self.settings.bugs.has(Bug::ForgetSuccession) => {
+                    return Err(Refusal::OtherAuthority);
+                }
                 Some(known) => {
                     let known = PublicKey::from_bytes(&known.key);
                     let known = known.map_err(|_| Refusal::OtherAuthority)?;

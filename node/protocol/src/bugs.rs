@@ -85,6 +85,8 @@ pub enum Bug {
     KeepReporting,
     /// Reports in another node's place and takes nothing of its office over.
     LeaveTheOffice,
+    /// Does not believe an authority's key that the one before handed on.
+    ForgetSuccession,
     /// Expects for ever whom its register named first.
     ExpectForEver,
     /// Takes units that have ended out of its register.
@@ -103,7 +105,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -141,6 +143,7 @@ impl Bug {
         Self::TellAllTheSame,
         Self::KeepReporting,
         Self::LeaveTheOffice,
+        Self::ForgetSuccession,
         Self::ExpectForEver,
         Self::ForgetUnits,
         Self::OneSourceIsEnough,

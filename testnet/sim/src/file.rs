@@ -38,6 +38,8 @@ struct PlanFile {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     by_force: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    rekeyed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
     rounds: u32,
     trouble_ms: u64,
@@ -64,6 +66,7 @@ impl Plan {
             restored: self.restored.as_ref().map(text),
             handed: self.handed.as_ref().map(text),
             by_force: self.by_force,
+            rekeyed: self.rekeyed.as_ref().map(text),
             expires: self.expires.as_ref().map(text),
             rounds: self.rounds,
             trouble_ms: self.trouble_ms,
@@ -96,6 +99,7 @@ impl Plan {
             restored: file.restored.as_ref().map(unit).transpose()?,
             handed: file.handed.as_ref().map(unit).transpose()?,
             by_force: file.by_force,
+            rekeyed: file.rekeyed.as_ref().map(unit).transpose()?,
             expires: file.expires.as_ref().map(unit).transpose()?,
             faults: Faults {
                 delay_ms: file.faults.delay_ms.max(1),

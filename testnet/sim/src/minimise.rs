@@ -54,6 +54,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     with(&|plan| plan.expiring = None);
     with(&|plan| plan.restored = None);
     with(&|plan| plan.handed = None);
+    with(&|plan| plan.rekeyed = None);
     with(&|plan| plan.expires = None);
     let faults: &[fn(&mut Faults)] = &[
         |faults| faults.full_disks = 0,
@@ -95,6 +96,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
                 &mut plan.expiring,
                 &mut plan.restored,
                 &mut plan.handed,
+                &mut plan.rekeyed,
                 &mut plan.expires,
             ] {
                 *chosen = chosen.take().filter(|unit| unit != leaf);
@@ -115,8 +117,14 @@ mod tests {
         let mut smaller = 0;
         for seed in 0..100 {
             for plan in candidates(&Plan::of(seed, Size::SMALL)) {
-                let chosen =
-                    [&plan.revoked, &plan.expiring, &plan.restored, &plan.handed, &plan.expires];
+                let chosen = [
+                    &plan.revoked,
+                    &plan.expiring,
+                    &plan.restored,
+                    &plan.handed,
+                    &plan.rekeyed,
+                    &plan.expires,
+                ];
                 let chosen = chosen.into_iter().flatten();
                 for unit in chosen.chain(&plan.hostile).chain(plan.homes.keys()) {
                     assert!(

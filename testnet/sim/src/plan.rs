@@ -101,6 +101,8 @@ pub struct Plan {
     pub handed: Option<UnitPath>,
     /// Whether its reporting node is lost for good then.
     pub by_force: bool,
+    /// A unit whose authority gets another key, and all below it other certificates.
+    pub rekeyed: Option<UnitPath>,
     /// A unit whose home removes its oldest records at the end.
     pub expires: Option<UnitPath>,
     /// What goes wrong.
@@ -128,6 +130,7 @@ impl Plan {
             restored: None,
             handed: None,
             by_force: false,
+            rekeyed: None,
             expires: None,
             faults: draw_faults(&mut random),
             rounds: random.random_range(1..=3),
@@ -142,6 +145,7 @@ impl Plan {
         plan.draw_storage();
         plan.draw_registers();
         plan.draw_expiry();
+        plan.draw_rekeying();
         plan
     }
 
@@ -159,6 +163,7 @@ impl Plan {
             restored: None,
             handed: None,
             by_force: false,
+            rekeyed: None,
             expires: None,
             faults,
             rounds: 1,
@@ -263,6 +268,25 @@ impl Plan {
         let several = self.leaves().filter(|unit| self.homes.contains_key(*unit));
         let found = several.filter(free).find(|unit| self.is_honest(unit)).cloned();
         self.expires = found;
+    }
+
+    /// Drawn apart, too.
+    fn draw_rekeying(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x5ec7e7);
+        if random.random_bool(0.3) {
+            let unit = self.units[random.random_range(0..self.units.len())].clone();
+            self.rekey(unit);
+        }
+    }
+
+    /// Plans another key for a unit's authority, if no certificate at or below it is to end, to be revoked
+    /// or to be made for another node, and nobody lies there.
+    pub fn rekey(&mut self, unit: UnitPath) {
+        let planned = [&self.revoked, &self.expiring, &self.restored, &self.handed];
+        let below = |other: &UnitPath| other.is_within(&unit);
+        if !planned.into_iter().flatten().any(below) && !self.hostile.iter().any(below) {
+            self.rekeyed = Some(unit);
+        }
     }
 
     fn draw_storage(&mut self) {

@@ -196,6 +196,8 @@ pub struct Sim {
     pub(crate) terms_known: BTreeMap<NodeKey, u64>,
     /// Nodes that are lost for good.
     pub(crate) lost: BTreeSet<NodeKey>,
+    /// Whether the planned unit's authority has its other key.
+    pub(crate) rekeyed: bool,
     /// Whether the certificate that ends was renewed.
     pub(crate) renewed: bool,
     pub(crate) revoked_at: BTreeMap<NodeKey, u64>,
@@ -271,6 +273,7 @@ impl Sim {
             on_holiday: OnHoliday::default(),
             watched: true,
             stopped: BTreeSet::new(),
+            rekeyed: false,
             reporting: BTreeMap::new(),
             terms_known: BTreeMap::new(),
             lost: BTreeSet::new(),

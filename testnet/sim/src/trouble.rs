@@ -6,6 +6,7 @@ use reeve_protocol::effect::{Input, NodeKey};
 use reeve_protocol::from_backup::FromBackup;
 use reeve_protocol::local::Question;
 use reeve_statement::catalogue::Titles;
+use reeve_statement::cert::{Chain, hand_on};
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
@@ -31,6 +32,9 @@ const RENEWING: u32 = 150;
 
 /// Chance that the unit which runs on a backup is given a new term, of 1,000 seconds.
 const REAPPOINTING: u32 = 150;
+
+/// Chance that the planned unit's authority gets its other key, of 1,000 seconds.
+const REKEYING: u32 = 150;
 
 /// Most terms of a unit that is handed over to and fro.
 const MOST_TERMS: u64 = 3;
@@ -90,6 +94,7 @@ impl Sim {
         self.restore_planned();
         self.reappoint_planned();
         self.hand_over_planned();
+        self.rekey_planned();
         if self.plan.expiring.is_some() && self.chance(RENEWING) {
             self.renew_planned();
         }
@@ -308,6 +313,46 @@ impl Sim {
         }
         self.tell_of_renewal();
         self.tell_of_hand_over();
+        self.tell_of_rekeying();
+    }
+
+    /// The planned unit's authority gets another key, which the old one signs.
+    fn rekey_planned(&mut self) {
+        let Some(unit) = self.plan.rekeyed.clone() else { return };
+        if self.rekeyed || !self.chance(REKEYING) {
+            return;
+        }
+        self.rekeyed = true;
+        let leaf = unit.leaf().clone();
+        self.registry.rekey(&unit, |old, new| Some(hand_on(&leaf, old, new)));
+        self.trace.note(self.now, &[b"another authority key"], || {
+            format!("{unit} has another authority key")
+        });
+        self.tell_of_rekeying();
+    }
+
+    /// What the authority certified again is in its node's folder, and passed on at every start.
+    fn tell_of_rekeying(&mut self) {
+        let Some(unit) = self.plan.rekeyed.clone().filter(|_| self.rekeyed) else { return };
+        let reporter = self.reporter(&unit);
+        let home = self.places.iter().filter(|(_, place)| place.unit == unit);
+        let home: Vec<_> =
+            home.map(|(key, place)| (*key, place.label.clone(), place.term)).collect();
+        for (key, label, term) in home {
+            let node = self.registry.node(&unit, &label, term).to_cbor();
+            let writer = self.registry.writer(&unit, &label, Vec::new()).to_cbor();
+            for chain in [node, writer] {
+                self.send_ask(key, Role::Operator, Question::Renew(chain.clone()));
+                if key != reporter {
+                    self.send_ask(reporter, Role::Operator, Question::Renew(chain));
+                }
+            }
+        }
+        for below in self.plan.units.clone().iter().filter(|below| below.is_child_of(&unit)) {
+            let (authority, above) = self.registry.authority(below);
+            let chain = Chain::new(authority, above).unwrap().to_cbor();
+            self.send_ask(reporter, Role::Operator, Question::Renew(chain));
+        }
     }
 
     /// What the authority issued is in its folder, and passed on at every start.

@@ -54,6 +54,10 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.trouble_ms = plan.trouble_ms.max(30_000);
             plan.writes_per_second = 20;
         }
+        Bug::ForgetSuccession => {
+            plan.trouble_ms = plan.trouble_ms.max(25_000);
+            plan.rekey(plan.units[1].clone());
+        }
         Bug::KeepReporting | Bug::LeaveTheOffice => {
             plan.by_force = false;
             plan.trouble_ms = plan.trouble_ms.max(25_000);
@@ -147,6 +151,7 @@ found! {
     tells_all_classes_the_same TellAllTheSame,
     keeps_reporting KeepReporting,
     leaves_the_office LeaveTheOffice,
+    forgets_successions ForgetSuccession,
     expects_for_ever ExpectForEver,
     forgets_units_that_ended ForgetUnits,
     takes_one_source_for_all OneSourceIsEnough,
