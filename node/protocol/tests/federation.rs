@@ -248,6 +248,25 @@ fn what_a_superior_said_before_it_accepted_is_no_loss() {
 }
 
 #[test]
+fn what_a_clock_that_was_behind_refused_is_taken_when_it_is_right() {
+    let mut world = World::new();
+    let nation = world.add("it");
+    let leaf = world.add("it/03");
+    world.behind_ms.insert(leaf, 10 * 60_000);
+    world.publish_catalogue(nation, "it", CATALOGUE);
+    world.pass(2_000);
+    assert!(world.counter(leaf, "refused_statements", "clock_skew") > 0);
+    assert_eq!(status(&mut world, leaf).catalogue_version, 0);
+    world.behind_ms.clear();
+    world.pass(35_000);
+    let after = status(&mut world, leaf);
+    assert_eq!((after.catalogue_version, after.asked), (1, true), "nobody had to connect anew");
+    world.put_case(leaf, "c1", DAY, "f");
+    world.pass(2_000);
+    assert_eq!(world.total(nation, DAY), Some(1));
+}
+
+#[test]
 fn a_store_that_was_put_back_signs_nothing_and_says_so() {
     let (mut world, nation, leaves) = three_levels();
     world.put_case(leaves[0], "c1", DAY, "f");

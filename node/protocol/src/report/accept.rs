@@ -199,8 +199,8 @@ impl Node {
                 self.reply_taken(look.ask, Err(refusal_of_verify(&error)));
             }
             (VerifiedFor::Distributed, Ok(verified)) => {
-                if let Err(refusal) = self.take_from_above(&verified, bytes) {
-                    self.context.counters.count("refused_statements", refusal.label());
+                if let Err(refusal) = self.take_from_above(&verified, bytes.clone()) {
+                    self.set_aside(refusal, bytes);
                 }
             }
             (VerifiedFor::Published { ask, kind }, Ok(verified)) => {
@@ -227,8 +227,7 @@ impl Node {
                 self.refuse(inbound, peer, refusal_of_verify(&error));
             }
             (VerifiedFor::Distributed, Err(error)) => {
-                let refusal = refusal_of_verify(&error);
-                self.context.counters.count("refused_statements", refusal.label());
+                self.set_aside(refusal_of_verify(&error), bytes);
             }
             (VerifiedFor::Published { ask, .. }, Err(error)) => {
                 self.reply_taken(ask, Err(refusal_of_verify(&error)));

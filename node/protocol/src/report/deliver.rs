@@ -11,7 +11,7 @@ use crate::bugs::Bug;
 use crate::effect::{Channel, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
 use crate::node::Node;
 use crate::refusal::Refusal;
-use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, REFUSED_RETRY_MS};
+use crate::report::{BUSY_RETRY_MS, DELIVERIES_IN_FLIGHT, REFUSED_RETRY_MS, SET_ASIDE};
 use crate::rows;
 use crate::trust::Standing;
 use crate::wire::{Blob, ReportAnswer, Upward, decode};
@@ -183,8 +183,23 @@ impl Node {
         if dirty {
             self.mark_due(id.clone());
         }
+        self.retry_refused();
+    }
+
+    /// Something was refused that may be taken later.
+    pub(super) fn retry_refused(&mut self) {
         let at = self.context.now().monotonic.saturating_add(REFUSED_RETRY_MS);
         self.reports.retry_at = Some(self.reports.retry_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// A statement from above was refused. It is not told again on this connection, so it is kept if it may
+    /// be taken later.
+    pub(super) fn set_aside(&mut self, refusal: Refusal, bytes: Vec<u8>) {
+        self.context.counters.count("refused_statements", refusal.label());
+        if refusal.may_pass() && self.reports.set_aside.len() < SET_ASIDE {
+            self.reports.set_aside.insert(Digest::of(&bytes), bytes);
+            self.retry_refused();
+        }
     }
 
     /// An edition that was signed under a certificate which has ended since, or is not believed any
@@ -197,12 +212,17 @@ impl Node {
         self.mark_due(id);
     }
 
-    /// What was refused for a while is sent again.
+    /// What was refused for a while is sent again, asked again, or looked at again.
     pub(crate) fn review_refused(&mut self) {
         let now = self.context.now().monotonic;
         if self.reports.retry_at.is_some_and(|at| at <= now) {
             self.reports.retry_at = None;
             self.send_what_is_missing();
+            for peer in core::mem::take(&mut self.reports.ask_again) {
+                self.ask_subordinate(peer);
+            }
+            let aside = core::mem::take(&mut self.reports.set_aside).into_values();
+            self.verify_distributed(aside.map(Blob).collect());
         }
     }
 

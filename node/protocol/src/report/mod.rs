@@ -58,6 +58,10 @@ pub const BUSY_RETRY_MS: u64 = 500;
 /// How long to wait before what was refused for a passing reason is sent again, in milliseconds.
 pub const REFUSED_RETRY_MS: u64 = 30_000;
 
+/// How many statements from above are kept that were refused for a passing reason: a catalogue and the
+/// declarations of a few levels.
+pub const SET_ASIDE: usize = 16;
+
 /// How far a statement may be dated in the future, in milliseconds: five minutes of clock skew.
 pub const FUTURE_MS: i64 = 5 * 60 * 1_000;
 
@@ -166,6 +170,10 @@ pub(crate) struct Reports {
     pub(crate) accepted_by: Option<(NodeKey, BTreeSet<FigureId>)>,
     /// Figures whose statement is being loaded to be sent again.
     pub(crate) reloading: BTreeMap<crate::effect::LoadId, FigureId>,
+    /// Subordinates that refused the last request for a passing reason.
+    pub(crate) ask_again: BTreeSet<NodeKey>,
+    /// What came from above and was refused for a passing reason, by digest of its bytes.
+    pub(crate) set_aside: BTreeMap<Digest, Vec<u8>>,
     /// No delivery before this monotonic time.
     pub(crate) hold_until: u64,
     /// Statements being verified.

@@ -164,6 +164,9 @@ impl Node {
                 self.context.counters.count("requests_refused", refusal.label());
                 if matches!(refusal, Refusal::OutOfPlace | Refusal::Busy) {
                     self.give_up(peer);
+                } else if refusal.may_pass() {
+                    self.reports.ask_again.insert(peer);
+                    self.retry_refused();
                 }
             }
             Some(ReportAnswer::Chunk(_) | ReportAnswer::Statement(_)) | None => self.give_up(peer),
