@@ -49,13 +49,20 @@ fn reported() -> Town {
 
 /// A further node of a unit, as it joins: only the first node knows it.
 fn join(world: &mut World, path: &str, first: NodeKey) -> NodeKey {
-    join_as(world, path, first, "2")
+    join_as(world, path, first, "2", &[])
 }
 
-fn join_as(world: &mut World, path: &str, first: NodeKey, label: &str) -> NodeKey {
+/// The same by a label; it knows other nodes, too.
+fn join_as(
+    world: &mut World,
+    path: &str,
+    first: NodeKey,
+    label: &str,
+    others: &[NodeKey],
+) -> NodeKey {
     let path = unit(path);
     let mut settings = world.settings(&path, label, None);
-    settings.dial.retain(|peer| peer.key == first);
+    settings.dial.retain(|peer| peer.key == first || others.contains(&peer.key));
     let chain = settings.chain.to_cbor();
     let second = world.start(settings, BTreeMap::new());
     world.places.insert((path.clone(), label.to_owned()), second);
@@ -174,7 +181,7 @@ fn a_lost_node_is_replaced_by_force_and_refused_when_it_turns_up() {
 fn a_third_node_that_is_there_does_not_make_the_second_wait_for_the_lost_one() {
     let Town { mut world, nation, leaf, .. } = reported();
     let second = join(&mut world, LEAF, leaf);
-    let third = join_as(&mut world, LEAF, leaf, "3");
+    let third = join_as(&mut world, LEAF, leaf, "3", &[second]);
     world.kill(leaf);
     appoint(&mut world, second, LEAF, "2", 2);
     // The third is asked again and again, and has nothing new.
