@@ -135,7 +135,9 @@ fn attack_39_no_page_of_another_site_changes_anything() {
         let method = route.method.to_uppercase();
         let path = route.path.replace(['{', '}'], "");
         let line = format!("{method} {path}");
-        assert_eq!(route.access, Access::Token, "{line} is open to everybody");
+        // A cosignature is taken from whoever brings it: what counts is who signed it.
+        let signed = route.path == "/ledger/{term}/cosignatures";
+        assert_eq!(route.access == Access::Token, !signed, "{line} is open to everybody");
         for origin in ORIGINS {
             // Even with the token, which another site does not have.
             for shown in [operator.as_str(), ""] {
@@ -155,10 +157,12 @@ fn attack_39_no_page_of_another_site_changes_anything() {
         let basic = format!("Basic {secret}");
         let cookie = format!("token={secret}; Authorization={secret}");
         for headers in [[("Cookie", cookie.as_str())], [("Authorization", basic.as_str())]] {
-            assert_eq!(ask(to, &line, &headers, b"{}").0, 401, "{line}: {headers:?}");
+            let (status, _) = ask(to, &line, &headers, b"{}");
+            assert!(status == 401 || signed && (400..500).contains(&status), "{line}: {status}");
         }
         let address = format!("{line}?token={secret}&access_token={secret}");
-        assert_eq!(ask(to, &address, &[], b"{}").0, 401, "{line}");
+        let (status, _) = ask(to, &address, &[], b"{}");
+        assert!(status == 401 || signed && (400..500).contains(&status), "{line}: {status}");
         // A form of a page can send nothing but these.
         for media in ["application/x-www-form-urlencoded", "multipart/form-data", "text/html"] {
             let headers = [("Authorization", operator.as_str()), ("Content-Type", media)];

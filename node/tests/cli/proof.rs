@@ -17,6 +17,11 @@ fn an_auditor_adds_a_figure_again_and_sees_what_was_changed() {
     const DAY: &str = "2022-05-01";
     cases(DAY, "proof", 7);
     let federation = federation();
+    // An import may outlast a window: then it is told in two editions.
+    eventually("the nation has all of it", || {
+        let said = federation.nation.reeve(&["query", "cases", "--period", DAY, "--json"]);
+        said.json()["total"]["value"] == serde_json::json!({ "lo": 16, "hi": 20 })
+    });
     let place = |name: &str| format!("{}.bundle", federation.write(name, ""));
     let (nation, town) = (place("nation-proof"), place("town-proof"));
     let prove = |bundle: &str| ["proof", "cases", "--period", DAY, "-o", bundle].map(str::to_owned);

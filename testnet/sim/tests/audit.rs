@@ -74,8 +74,10 @@ fn what_trouble_leaves_has_no_findings() {
     let mut checked = 0;
     for seed in 0..60 {
         let plan = Plan::of(seed, Size::SMALL);
-        // Liars are found, and revoked and restored units leave gaps that are meant to be seen.
-        if !plan.hostile.is_empty() || plan.revoked.is_some() || plan.restored.is_some() {
+        // Liars are found; revoked and restored units leave gaps that are meant to be seen, and one whose
+        // certificate ended leaves what it signed before it was renewed.
+        let seen = [&plan.revoked, &plan.restored, &plan.expiring].into_iter().any(Option::is_some);
+        if !plan.hostile.is_empty() || seen {
             continue;
         }
         let (report, files) = Sim::new(plan, false).run_for_audit();
