@@ -39,6 +39,9 @@ const WRITES: u32 = 20;
 /// Status of a write that finds no space.
 const NO_SPACE: u16 = 507;
 
+/// Status of an answer by a node that stops.
+const STOPPING: u16 = 503;
+
 /// Pause between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -174,9 +177,7 @@ impl Trial<'_> {
                 self.report.refused += 1;
                 Outcome::NoSpace
             }
-            Err(ClientError::Unreachable { .. } | ClientError::Answer { .. }) => Outcome::Open,
-            // A node that stops says that it does, where it can.
-            Err(ClientError::Problem(problem)) if problem.status == 503 => Outcome::Open,
+            Err(error) if is_stopping(&error) => Outcome::Open,
             Err(error) => return Err(unit.failed(error).into()),
         })
     }
@@ -202,15 +203,28 @@ impl Trial<'_> {
             }
         }
         self.start_the_stopped()?;
-        for at in 0..UNITS.len() {
-            self.answers(at)?;
-        }
-        if !matches!(self.write_one()?, Outcome::NoSpace) {
-            return Err(broken(&self.unit()?.unit, "it took a write though the disk is full"));
+        loop {
+            for at in 0..UNITS.len() {
+                self.answers(at)?;
+            }
+            match self.write_one()? {
+                Outcome::NoSpace => break,
+                Outcome::Acknowledged => {
+                    let unit = &self.unit()?.unit;
+                    return Err(broken(unit, "it took a write though the disk is full"));
+                }
+                // A commit of its own found no space since.
+                Outcome::Open => {
+                    self.stopped_and_started()?;
+                    self.start_the_stopped()?;
+                }
+            }
+            if began.elapsed() > self.spec.within {
+                return Err(broken(&self.unit()?.unit, "it stops again and again on a full disk"));
+            }
         }
         // Everything can be read.
-        self.hold()?;
-        Ok(())
+        self.hold()
     }
 
     /// A node answers on the full disk: that it is full, and its figures. One whose commit found no space in
@@ -223,7 +237,7 @@ impl Trial<'_> {
             match full_and_figures(process) {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
-                Err(ClientError::Unreachable { .. } | ClientError::Answer { .. }) => {}
+                Err(error) if is_stopping(&error) => {}
                 Err(error) => return Err(process.failed(error).into()),
             }
             if began.elapsed() > self.spec.within {
@@ -301,6 +315,15 @@ impl Trial<'_> {
         let mut expected = Counts::new();
         add(&mut expected, &nation.unit, &unit.unit, &held);
         wait(nation, &DAYS, &expected, now(), within).map(drop)
+    }
+}
+
+/// Whether a node has stopped, or says that it does, as it may when a commit finds no space.
+fn is_stopping(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } | ClientError::Answer { .. } => true,
+        ClientError::Problem(problem) => problem.status == STOPPING,
+        _ => false,
     }
 }
 
