@@ -67,6 +67,19 @@ fn told(problem: &Problem) -> String {
     text
 }
 
+/// Asks over HTTP as this program does everywhere: whom it was told to ask and nobody else, and not for
+/// longer than an answer may take.
+pub(crate) fn agent(answer: Duration) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(answer))
+        .build()
+        .new_agent()
+}
+
 /// Where the node's API is, and whose token to show.
 #[derive(Debug)]
 pub struct Client {
@@ -82,14 +95,7 @@ impl Client {
     /// [`ClientError::Token`].
     pub fn new(address: SocketAddr, token: &Path) -> Result<Self, ClientError> {
         let secret = read_secret(token)?;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .build();
-        Ok(Self { agent: config.new_agent(), address, secret })
+        Ok(Self { agent: agent(ANSWER), address, secret })
     }
 
     /// Where the API is.

@@ -12,11 +12,10 @@ use ureq::{Agent, Body};
 
 use super::follow::ENTRY_BYTES;
 use crate::api::{CosignatureGiven, JSON, LedgerSigner, Problem, Published};
+use crate::client::agent;
 use crate::token::{Secret, TokenError, read_secret};
 
-/// Longest wait for a connection: a jurisdiction that is slow is visited again.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Longest wait for one answer.
+/// Longest wait for one answer: a jurisdiction that is slow is visited again.
 const ANSWER: Duration = Duration::from_secs(20);
 /// Hashes of a full tile (C2SP tlog-tiles).
 pub(super) const TILE: u64 = 256;
@@ -112,14 +111,7 @@ impl HttpSource {
     /// When there is no token in the file.
     pub fn new(base: &str, token: Option<&Path>) -> Result<Self, TokenError> {
         let secret = token.map(read_secret).transpose()?;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .proxy(None)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .build();
-        Ok(Self { agent: config.new_agent(), base: base.to_owned(), secret })
+        Ok(Self { agent: agent(ANSWER), base: base.to_owned(), secret })
     }
 
     fn at(&self, path: &str) -> String {

@@ -89,7 +89,7 @@ fn measures(fed: &Fed, peak_kb: Option<u64>, restart: f64) -> Vec<Measure> {
 }
 
 /// Writes the hospitals and the line list as a city's offices would.
-fn write_files(folder: &Path, cases: u32) -> Result<(PathBuf, PathBuf), BenchError> {
+pub(super) fn write_files(folder: &Path, cases: u32) -> Result<(PathBuf, PathBuf), BenchError> {
     let facilities = folder.join(FACILITIES_FILE);
     let list = folder.join(CASES_FILE);
     create(&facilities, facilities_csv)?;

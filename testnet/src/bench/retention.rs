@@ -5,14 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use reeve::config::Engine;
-use reeve_examples::epidemic::{CATALOGUE, cases_csv, facilities_csv, schema_expecting};
+use reeve_examples::epidemic::{CATALOGUE, schema_expecting};
 use reeve_policy::authz::Role;
 use reeve_protocol::local::{Answer, Question};
 use reeve_statement::names::KindId;
 use reeve_statement::unit::UnitPath;
 
 use super::feed::{feed, mapping_text};
-use super::import::{FIRST_DAY, SEED, create, parse};
+use super::import::{FIRST_DAY, parse, write_files};
 use super::measure::{Measure, count};
 use super::{BenchError, Extent};
 use crate::stopwatch::now;
@@ -20,12 +20,6 @@ use crate::town::{LONG, Town, TownSpec, unexpected};
 
 /// Cases of a full and of a quick run.
 const CASES: (u32, u32) = (100_000, 3_000);
-
-/// The file's name tells the day that it closes: one on which every case of the list is reported.
-const CASES_FILE: &str = "case-2020-12-31.csv";
-
-/// The same for hospitals.
-const FACILITIES_FILE: &str = "facility-2020-12-31.csv";
 
 /// The day before which records are removed: about half of them are older.
 const BEFORE_DAYS: i32 = 200;
@@ -47,9 +41,7 @@ pub async fn run(
 ) -> Result<Vec<Measure>, BenchError> {
     let cases = extent.choose(CASES.0, CASES.1);
     let unit: UnitPath = parse("city")?;
-    let (facilities, list) = (folder.join(FACILITIES_FILE), folder.join(CASES_FILE));
-    create(&facilities, facilities_csv)?;
-    create(&list, |file| cases_csv(file, cases, SEED, FIRST_DAY))?;
+    let (facilities, list) = write_files(folder, cases)?;
     let town = Town::raise(&TownSpec {
         folder: folder.join("nodes"),
         paths: vec![unit.clone()],
