@@ -50,7 +50,7 @@ impl Sim {
             // A catalogue may have come only now.
             self.adopt_everything();
             self.settle_calendars();
-            let moving = self.finish_moves();
+            let moving = self.finish_moves() || self.is_catalogue_under_way();
             let wrong = self.figures_wrong();
             match wrong {
                 None if !moving || self.now >= end => break,

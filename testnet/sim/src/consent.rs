@@ -140,6 +140,17 @@ impl Sim {
         }
     }
 
+    /// Whether a catalogue is still on its way: a clock that was wrong refused it, and it is looked at again
+    /// after a while.
+    pub(crate) fn is_catalogue_under_way(&self) -> bool {
+        let followed = |unit: &UnitPath| {
+            self.disks[&self.reporter(unit)].rows.get(&rows::key(rows::META, &[b"catalogue"]))
+        };
+        let mut sound = self.plan.units.iter().filter(|unit| self.is_sound_up(unit)).map(followed);
+        let first = sound.next();
+        sound.any(|other| Some(other) != first)
+    }
+
     fn adopt(&mut self, at: NodeKey, (indicator, definition): (IndicatorId, Digest)) {
         let unit = self.places[&at].unit.clone();
         self.consented.adopted.insert((unit, definition));
