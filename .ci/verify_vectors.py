@@ -28,7 +28,9 @@ STATEMENT_TYPE = "application/reeve-statement+cbor"
 CLAIMS = "1.3.6.1.4.1.32473.1.1"
 ACTION = "1.3.6.1.4.1.32473.1.2."
 # Body of a statement -> the action that its signer needs.
-ACTIONS = {0: "1", 1: "1", 2: "6", 3: "2", 4: "3", 5: "4"}
+ACTIONS = {0: "1", 1: "1", 2: "6", 3: "2", 4: "3", 5: "4", 9: "1"}
+# Those that only a reporting node signs, in its term.
+IN_TERM = {0, 1, 9}
 
 # At which step a bad vector must be refused.
 STEPS = {
@@ -38,7 +40,8 @@ STEPS = {
     "key": ["key"],
     "signature": ["altered_payload", "altered_signature"],
     "payload": ["payload_float", "payload_key_twice", "payload_long_form_integer", "version",
-                "federation", "issuer", "issued_at", "backdated"],
+                "federation", "issuer", "issued_at", "backdated", "kind", "bulletin_order",
+                "bulletin_title"],
     "right": ["not_entitled", "writer", "term"],
 }
 
@@ -380,10 +383,25 @@ def verify(cose, tools, federation):
     require(statement[6] >= tools.begins(leaf).timestamp() * 1000, "payload",
             "dated before its certificate")
     body = statement[8][0]
+    require(body in ACTIONS, "payload", "no kind of statement")
+    if body == 9:
+        bulletin(statement[8][1][0])
     require(claims[0][1] != 2, "right", "signed by a writer")
     for certificate in chain:
         require(ACTIONS[body] in tools.actions(certificate), "right", "no such action")
-    require(body > 1 or statement[3] == claims[0].get(4), "right", "another term")
+    require(body not in IN_TERM or statement[3] == claims[0].get(4), "right", "another term")
+
+
+def bulletin(found):
+    """The rules of section Bulletin."""
+    title, figures = found[0], found[1]
+    require(title.strip() and len(title.encode()) <= 512 and title.isprintable(), "payload", "no title")
+    require(1 <= len(figures) <= 256, "payload", "no figure, or too many")
+    step = lambda period: (period == "now", period.count("-") == 1 and "W" not in period, "W" in period)
+    places = [(figure[0][0], step(figure[0][1]), figure[0][1]) for figure in figures]
+    require(all(one < other for one, other in zip(places, places[1:])), "payload", "not in order")
+    require(len({figure[0][2] for figure in figures}) == 1, "payload", "more than one class")
+    require(all(figure[1] > 0 for figure in figures), "payload", "edition 0")
 
 
 def judge(path, tools, federation):

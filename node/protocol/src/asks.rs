@@ -12,6 +12,7 @@ use reeve_statement::statement::StatementKind;
 use reeve_statement::unit::UnitPath;
 
 use crate::audited::TreeFor;
+use crate::bulletin::page;
 use crate::consent::Adopt;
 use crate::effect::{AskId, InboundId, Load, LoadId, Loaded, NodeKey};
 use crate::home::{OPS_PER_ASK, QUEUED_TASKS, Task};
@@ -44,6 +45,9 @@ pub(crate) enum AskedLoad {
         limit: usize,
     },
     Issued(AskId),
+    BulletinPlaces(AskId),
+    Bulletins(AskId),
+    Bulletin(AskId),
     Statement(AskId),
     Tile {
         ask: AskId,
@@ -93,6 +97,9 @@ impl Node {
         let name = who.name.clone();
         match (self.authorise(who, &what), what) {
             (Ok(()), Question::Adopt(what, adopter)) => self.adopt(ask, name, what, adopter),
+            (Ok(()), Question::PublishBulletin(choice, publisher)) => {
+                self.publish_bulletin(ask, &name, &choice, publisher);
+            }
             (Ok(()), what) => self.answer_ask(ask, what),
             (Err(answer), _) => self.context.reply(ask, *answer),
         }
@@ -197,9 +204,11 @@ impl Node {
             }
             Question::Status => (Action::ReadStatus, node()),
             Question::Metrics => (Action::ReadMetrics, node()),
-            Question::Sent { .. } | Question::Statement(_) | Question::Chunk(_) => {
-                (Action::ReadSent, node())
-            }
+            Question::Sent { .. }
+            | Question::Statement(_)
+            | Question::Chunk(_)
+            | Question::Bulletins { .. }
+            | Question::Bulletin(_) => (Action::ReadSent, node()),
             Question::Checkpoint
             | Question::CheckpointAt(_)
             | Question::TakeCosignature(_)
@@ -216,6 +225,7 @@ impl Node {
             | Question::SetCalendar { .. } => (Action::PublishRegister, node()),
             Question::Publish(_) => (Action::PublishCatalogue, node()),
             Question::Declare(_) => (Action::DeclareResponse, node()),
+            Question::PublishBulletin(..) => (Action::PublishBulletin, node()),
             Question::TakeList(_)
             | Question::Reached(_)
             | Question::Renew(_)
@@ -445,6 +455,8 @@ impl Node {
                 let load = self.context.load(what);
                 self.asked_loads.insert(load, AskedLoad::Issued(ask));
             }
+            Question::Bulletins { before, limit } => self.load_bulletins(ask, before, limit),
+            Question::Bulletin(digest) => self.load_bulletin(ask, &digest),
             Question::Statement(digest) => {
                 let load = self.context.load(Load::Get(vec![rows::statement(&digest)]));
                 self.asked_loads.insert(load, AskedLoad::Statement(ask));
@@ -561,6 +573,16 @@ impl Node {
                     .map_or(Answer::Failed(Failure::Damaged("cosigned checkpoint")), |row| {
                         Answer::Cosigned(row.map(Box::new))
                     });
+                self.context.reply(ask, answer);
+            }
+            (AskedLoad::BulletinPlaces(ask), Loaded::Rows(places)) => {
+                self.on_bulletin_places(ask, &places);
+            }
+            (AskedLoad::Bulletins(ask), Loaded::Values(values)) => {
+                self.context.reply(ask, page(&values));
+            }
+            (AskedLoad::Bulletin(ask), Loaded::Values(values)) => {
+                let answer = self.bulletin_of(values.first().and_then(Option::as_ref));
                 self.context.reply(ask, answer);
             }
             (AskedLoad::Statement(ask), Loaded::Values(values)) => {

@@ -101,11 +101,13 @@ pub enum Bug {
     KeepBytes,
     /// Writes again what was expired or erased while it was away.
     BringBack,
+    /// Freezes in its bulletins the edition before the last.
+    FreezeOlder,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -151,6 +153,7 @@ impl Bug {
         Self::CosignUnchecked,
         Self::KeepBytes,
         Self::BringBack,
+        Self::FreezeOlder,
     ];
 }
 

@@ -29,6 +29,7 @@ mod asks;
 mod audited;
 pub mod authorities;
 pub mod bugs;
+pub mod bulletin;
 pub mod consent;
 mod context;
 pub mod counters;

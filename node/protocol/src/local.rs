@@ -21,6 +21,7 @@ use reeve_statement::release::RevisionReason;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::{UnitId, UnitPath};
 
+use crate::bulletin::{BulletinFault, BulletinRow, BulletinView, Choice};
 use crate::consent::{Act, Adopt, Adopter, Proposal};
 use crate::register::{RegisterAct, RegisterFault};
 use crate::rows::{CosignedRow, EquivocationRow, ImportRow, IssuedRow, SentRow};
@@ -244,6 +245,18 @@ pub enum Question {
     Publish(Vec<u8>),
     /// Take a declaration that an authority of this unit signed.
     Declare(Vec<u8>),
+    /// Freeze figures as they stand in a signed bulletin; whoever asks stands behind it, alone or with
+    /// another one.
+    PublishBulletin(Choice, Adopter),
+    /// Bulletins that this node published, the newest first.
+    Bulletins {
+        /// Those before this term and ledger index; none: the newest there are.
+        before: Option<(u64, u64)>,
+        /// Most that are wanted.
+        limit: usize,
+    },
+    /// One bulletin, beside its figures as they stand now.
+    Bulletin(Digest),
     /// Take a revocation list.
     TakeList(crate::wire::SignedList),
     /// Admit a node of a subordinate or of this home.
@@ -408,6 +421,10 @@ pub enum Answer {
     },
     /// A letter was taken.
     LetterTaken(Box<LetterTaken>),
+    /// A bulletin, or none.
+    Bulletin(Option<Box<BulletinView>>),
+    /// Bulletins, the newest first.
+    Bulletins(Vec<BulletinRow>),
     /// Bytes of a statement, or none.
     Statement(Option<Vec<u8>>),
     /// A tile, or none: the ledger does not have it.
@@ -616,6 +633,9 @@ pub enum Failure {
     /// The register cannot be changed so.
     #[error("the register was not changed: {0}")]
     Register(RegisterFault),
+    /// No bulletin was published.
+    #[error("{0}")]
+    Bulletin(Box<BulletinFault>),
     /// Another node of this home reports, and keeps the register.
     #[error("this node does not report for its unit; change the register at the node that does")]
     NotReporting,

@@ -94,6 +94,10 @@ pub const STATEMENT: &[u8] = b"statement/";
 pub const CHUNK: &[u8] = b"chunk/";
 /// Statements issued, by term and ledger index.
 pub const SENT: &[u8] = b"sent/";
+/// Bulletins that this node published, by the digest of the statement.
+pub const BULLETIN: &[u8] = b"bulletin/";
+/// Digests of the bulletins, the newest first.
+pub const BULLETIN_PLACE: &[u8] = b"bulletins/";
 /// Checkpoints of this node's ledgers that a witness has cosigned, by term and size.
 pub const COSIGNED: &[u8] = b"cosigned/";
 /// Nodes of the ledgers' trees, by term.
@@ -157,6 +161,18 @@ pub fn statement(digest: &Digest) -> Vec<u8> {
 #[must_use]
 pub fn chunk(digest: &Digest) -> Vec<u8> {
     key(CHUNK, &[digest.as_bytes()])
+}
+
+/// The key of a bulletin.
+#[must_use]
+pub fn bulletin(statement: &Digest) -> Vec<u8> {
+    key(BULLETIN, &[statement.as_bytes()])
+}
+
+/// The key under which a bulletin stands in the list of them: a later one's sorts first.
+#[must_use]
+pub fn bulletin_place(term: u64, index: u64) -> Vec<u8> {
+    placed(BULLETIN_PLACE, u64::MAX.saturating_sub(term), u64::MAX.saturating_sub(index))
 }
 
 /// The key of an own figure's row.
@@ -321,7 +337,7 @@ pub struct SentRow {
     /// Digest of the statement.
     #[n(1)]
     pub statement: Digest,
-    /// Release, notice, request, catalogue, register or declaration.
+    /// Release, notice, request, catalogue, register, declaration or bulletin.
     #[n(2)]
     pub kind: String,
     /// Which figure, if it is about one.

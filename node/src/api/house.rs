@@ -29,7 +29,7 @@ pub struct SentEntry {
     pub term: u64,
     /// Digest of the statement.
     pub statement: String,
-    /// release, notice, request, catalogue, register, declaration.
+    /// release, notice, request, catalogue, register, declaration, bulletin.
     pub kind: String,
     /// Which figure, if it is about one.
     pub figure: Option<String>,

@@ -6,6 +6,7 @@
 //! and periods as in DESIGN section 2. A number that is not told exactly is a pair of bounds.
 
 pub mod batch;
+mod bulletin;
 mod figure;
 mod house;
 mod letter;
@@ -16,6 +17,10 @@ mod situation;
 mod status;
 mod twin;
 
+pub use bulletin::{
+    BulletinChoice, BulletinEntry, BulletinHead, BulletinOrder, BulletinPublished, BulletinView,
+    FrozenView, PresentView,
+};
 pub use figure::{
     BoundsView, CellView, ExceptionView, Figure, HOME, Row, UnlistedRows, bounds_text, number_text,
 };

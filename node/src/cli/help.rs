@@ -9,7 +9,10 @@ pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Set up and run", &["init", "join", "request", "run", "verify", "backup", "restore"]),
     ("Records", &["import", "record", "twin", "schema"]),
     ("Figures", &["situation", "query", "catalogue"]),
-    ("What leaves the house", &["status", "sent", "report", "policy", "declare", "ledger"]),
+    (
+        "What leaves the house",
+        &["status", "sent", "report", "policy", "declare", "bulletin", "ledger"],
+    ),
     ("Evidence", &["history", "proof", "audit"]),
     ("Who takes part", &["register", "invite", "admit", "certificate", "authority", "token"]),
     ("This program", &["completions", "man"]),

@@ -13,6 +13,7 @@ mod audit_report;
 mod audit_watch;
 mod authority;
 mod backup;
+mod bulletin;
 mod catalogue;
 pub mod certificate;
 mod compare;
@@ -189,6 +190,8 @@ pub enum Command {
     Policy(policy::Arguments),
     /// Declare an emergency response level for an area, or end it
     Declare(Box<declare::Arguments>),
+    /// Publish figures frozen as they stand; show what was published
+    Bulletin(bulletin::Arguments),
     /// Show the ledger's head, or prove an entry
     Ledger(ledger::Arguments),
     /// Show the register of subordinates; enter names and populations
@@ -281,6 +284,7 @@ impl Command {
             Self::Proof(arguments) => proof::run(&arguments, global, output),
             Self::Audit(arguments) => audit::run(&arguments, global, output),
             Self::Declare(arguments) => declare::run(&arguments, global, output),
+            Self::Bulletin(arguments) => bulletin::run(&arguments, global, output),
             Self::Policy(arguments) => policy::run(&arguments, global, output),
             Self::Ledger(arguments) => ledger::run(&arguments, global, output),
             Self::Register(arguments) => register::run(&arguments, global, output),

@@ -130,7 +130,8 @@ pub struct Collected {
     pub witnessed: usize,
 }
 
-/// Asks a running node, whose house this is, for everything that it has of the figure that a statement tells.
+/// Asks a running node, whose house this is, for everything that it has of the figure that a statement tells,
+/// or of the figures that a bulletin names.
 ///
 /// # Errors
 /// [`CommandError`] if the node does not answer, or what it keeps does not verify.
@@ -218,6 +219,9 @@ impl<'c> Collecting<'c> {
                 });
                 let direct = manifest.map(|manifest| manifest.direct).unwrap_or_default();
                 wanted.extend(direct.iter().filter_map(|entry| entry.statement));
+            }
+            if let Body::Bulletin(bulletin) = &statement.body {
+                wanted.extend(bulletin.figures().iter().map(|frozen| frozen.statement));
             }
             let previous = match &statement.body {
                 Body::Release(release) => release.previous,

@@ -40,9 +40,9 @@ pub struct Arguments {
     /// Only what is for this unit, such as it/03
     #[arg(long, value_name = "UNIT")]
     to: Option<String>,
-    /// Only releases, notices, requests, catalogues, registers or declarations
+    /// Only releases, notices, requests, catalogues, registers, declarations or bulletins
     #[arg(long, value_name = "KIND")]
-    #[arg(value_parser = ["release", "notice", "request", "catalogue", "register", "declaration"])]
+    #[arg(value_parser = ["release", "notice", "request", "catalogue", "register", "declaration", "bulletin"])]
     kind: Option<String>,
     /// Only what is about this indicator
     #[arg(long)]

@@ -59,7 +59,8 @@ pub struct Config {
     /// Legal bases whose indicators are adopted as soon as a catalogue proposes them; [`EVERY_BASIS`]
     /// is every indicator.
     pub accepted_legal_bases: Vec<String>,
-    /// Whether it takes two persons to change the policy, or to adopt an indicator.
+    /// Whether it takes two persons to change the policy, adopt an indicator, remove records or publish a
+    /// bulletin.
     pub two_persons: bool,
     /// Sources that are expected to report; none for a kind: whoever ever closed a period of it.
     pub sources: Vec<Source>,

@@ -142,8 +142,8 @@ file = {policy}
 # word, are adopted without being asked about; "*" stands for every indicator.
 accepted_legal_bases = {accepted}
 
-# Whether it takes two persons to change the policy or to adopt an indicator: what one token's holder asks for
-# then waits, at most a week, until another's asks for the very same.
+# Whether it takes two persons to change the policy, adopt an indicator, remove records or publish a
+# bulletin: what one token's holder asks for then waits, at most a week, until another's asks for the very same.
 two_persons = {two_persons}
 
 # The sources that are expected to report, each in a table: departments, contributors, feeds. A figure is

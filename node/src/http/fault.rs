@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use reeve_policy::authz::Refusal as Declined;
+use reeve_protocol::bulletin::BulletinFault;
 use reeve_protocol::local::Failure;
 use reeve_protocol::refusal::Refusal;
 
@@ -285,6 +286,10 @@ fn told_failure(failure: &Failure) -> Told {
         Failure::NoSuperior => {
             (S::SERVICE_UNAVAILABLE, "no_superior", "The superior does not answer")
         }
+        Failure::Bulletin(fault) => match &**fault {
+            BulletinFault::Form(_) => (S::BAD_REQUEST, "no_bulletin", "Not a bulletin"),
+            _ => (S::CONFLICT, "not_published", "No bulletin was published"),
+        },
         Failure::NotReporting => (S::CONFLICT, "not_reporting", "Another node keeps the register"),
         Failure::Register(_) => (S::CONFLICT, "register", "The register stays as it is"),
         Failure::NoWriter => (S::CONFLICT, "no_writer", "This node may not write"),

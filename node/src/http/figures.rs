@@ -67,7 +67,7 @@ pub(super) async fn figure(
 }
 
 /// The class of recipients whose edition is asked for.
-fn class(name: &str) -> Result<RecipientClass, Fault> {
+pub(super) fn class(name: &str) -> Result<RecipientClass, Fault> {
     let found = RecipientClass::ALL.into_iter().find(|class| class.to_string() == name);
     let why = || format!("expected superior, neighbour or public, found {name:?}");
     found.ok_or_else(|| Fault::Parameter("class", why()))

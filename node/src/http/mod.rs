@@ -12,6 +12,7 @@
 //! only place that knows axum.
 
 mod body;
+mod bulletins;
 mod connections;
 mod fault;
 mod figures;

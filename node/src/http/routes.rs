@@ -7,7 +7,8 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
 use super::{
-    figures, house, imports, letters, metrics, open, records, register, situation, tiles, twin,
+    bulletins, figures, house, imports, letters, metrics, open, records, register, situation,
+    tiles, twin,
 };
 
 /// Who may call a route at all; the policy decides the rest.
@@ -70,6 +71,9 @@ routes! {
     Token get "/v1/catalogue" house::catalogue, "The catalogue, in JSON or CBOR by Accept";
     Token post "/v1/catalogue" house::publish, "Take a signed catalogue";
     Token post "/v1/declarations" house::declare, "Take a signed declaration";
+    Token get "/v1/bulletins" bulletins::list, "What was published as bulletins, the newest first: ?term=&before=&limit=";
+    Token post "/v1/bulletins" bulletins::publish, "Freeze figures as they stand in a signed bulletin";
+    Token get "/v1/bulletins/{digest}" bulletins::show, "A bulletin: its figures as frozen, and as they stand now";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
     Token put "/v1/policy" house::set_policy, "Replace the policy set";
     Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, and what was adopted";

@@ -135,6 +135,27 @@ fn two_persons_consent_and_change_the_policy() {
         let put = ["record", "put", "case", id, "--fields", &fields];
         town.reeve_as(&writer, &put).ok();
     }
+    // Nor does anybody publish a bulletin alone.
+    town.reeve(&["record", "close", "case", DAY, "--source", "office"]).ok();
+    let figure = format!("cases@{DAY}");
+    let publish =
+        ["bulletin", "publish", "--title", "Noon", "--class", "superior", "--figure", &figure];
+    let mut said = String::new();
+    eventually("there is a figure", || {
+        let first = town.reeve(&publish);
+        said = first.out;
+        first.code == 0
+    });
+    assert!(said.contains("waits for a second person"), "{said}");
+    let other =
+        ["bulletin", "publish", "--title", "Eve", "--class", "superior", "--figure", &figure];
+    town.reeve_as(&second, &other).ok();
+    let list = ["bulletin", "list", "--json"];
+    assert_eq!(town.reeve(&list).json(), serde_json::json!([]), "another title is not the same");
+    let said = town.reeve_as(&second, &publish).ok().out;
+    assert!(said.contains("Published: Noon."), "{said}");
+    assert_eq!(town.reeve(&list).json()[0]["by"], "operator, second");
+
     let erase = ["twin", "erase", "case", "two"];
     let said = town.reeve(&erase).ok().out;
     assert!(said.contains("waits for a second person"), "{said}");

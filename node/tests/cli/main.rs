@@ -15,6 +15,7 @@
 mod attacks;
 mod backup;
 mod bad_files;
+mod bulletin;
 mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]
 mod counts;

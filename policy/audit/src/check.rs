@@ -13,7 +13,7 @@ use crate::bundle::{Bundle, note_of, proof_of, receipt_of};
 use crate::figure::check_figure;
 use crate::finding::{About, Code, Finding, Verdict};
 use crate::ledger::Ledgers;
-use crate::report::{Counted, Report, Tree};
+use crate::report::{Counted, Published, Report, Tree};
 use crate::statements::{Definition, Fact, Kept, Present};
 
 /// Whom the auditor believes.
@@ -55,7 +55,9 @@ pub(crate) struct Check<'a> {
     found: BTreeSet<Finding>,
     pub(crate) ledgers: Ledgers,
     /// Statements that were looked at as parts of a figure.
-    seen: BTreeSet<Digest>,
+    pub(crate) seen: BTreeSet<Digest>,
+    /// Bulletins, and what they name, if it was not looked at for itself.
+    pub(crate) published: BTreeSet<Digest>,
 }
 
 /// Checks everything that a bundle is about.
@@ -71,13 +73,14 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
         found: BTreeSet::new(),
         ledgers: Ledgers::default(),
         seen: BTreeSet::new(),
+        published: BTreeSet::new(),
     };
     for (place, reason) in &bundle.unread {
         let text = format!("{place}: {reason}");
         check.find(Code::Unreadable, About::default(), text);
     }
     let Some(roots) = check.roots(&rules.trust) else {
-        return check.report(None, Vec::new());
+        return check.report(None, Vec::new(), Vec::new());
     };
     let federation = roots.federation();
     let verifier = Arc::new(Verifier::new(roots, CrlSet::new(StaleRule::default())));
@@ -87,6 +90,9 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
     check.editions();
     let mut trees = Vec::new();
     for digest in &bundle.figures {
+        if check.is_bulletin(digest) {
+            continue;
+        }
         if let Some(tree) = check.tree(*digest, None) {
             trees.push(tree);
         } else if !check.present.has(digest) {
@@ -103,12 +109,16 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
     let mut parts = BTreeSet::new();
     trees.iter().flat_map(|tree| &tree.parts).for_each(|part| part.gather(&mut parts));
     trees.retain(|tree| !parts.contains(&tree.statement));
+    let mut published = check.bulletins();
     check.proofs();
     check.witnesses(rules.require_witness);
     for tree in &mut trees {
         check.ledgers.tell_witnesses(tree);
     }
-    check.report(Some(federation), trees)
+    for bulletin in &mut published {
+        bulletin.witnessed = check.ledgers.witnessed_of(&bulletin.statement);
+    }
+    check.report(Some(federation), trees, published)
 }
 
 impl Check<'_> {
@@ -187,16 +197,21 @@ impl Check<'_> {
         }
     }
 
+    /// Whether a statement was looked at, for itself or by a bulletin.
+    fn is_seen(&self, digest: &Digest) -> bool {
+        self.seen.contains(digest) || self.published.contains(digest)
+    }
+
     /// Proofs of statements that were not looked at are read all the same.
     fn proofs(&mut self) {
         let Bundle { proofs, receipts, .. } = self.bundle;
-        let unseen: Vec<&Digest> = proofs.keys().filter(|it| !self.seen.contains(it)).collect();
+        let unseen: Vec<&Digest> = proofs.keys().filter(|it| !self.is_seen(it)).collect();
         for source in unseen.into_iter().filter_map(|it| proofs.get(it)).flatten() {
             if let Err(reason) = proof_of(source) {
                 self.unreadable(source, &reason);
             }
         }
-        let unseen: Vec<&Digest> = receipts.keys().filter(|it| !self.seen.contains(it)).collect();
+        let unseen: Vec<&Digest> = receipts.keys().filter(|it| !self.is_seen(it)).collect();
         for source in unseen.into_iter().filter_map(|it| receipts.get(it)).flatten() {
             if let Err(reason) = receipt_of(source) {
                 self.unreadable(source, &reason);
@@ -210,15 +225,17 @@ impl Check<'_> {
             let about = self.known.get(&digest).map(Fact::about).unwrap_or_default();
             self.find(code, about, text);
         }
-        let alone: Vec<&Digest> =
-            self.seen.iter().filter(|it| !self.ledgers.is_witnessed(it)).collect();
-        let Some(first) = alone.first().and_then(|digest| self.known.get(digest)) else { return };
+        let looked_at: BTreeSet<&Digest> = self.seen.union(&self.published).collect();
+        let alone: Vec<&&Digest> =
+            looked_at.iter().filter(|it| !self.ledgers.is_witnessed(it)).collect();
+        let Some(first) = alone.first().and_then(|digest| self.known.get(**digest)) else { return };
         let about = first.about();
+        let what = if self.published.is_empty() { "figures" } else { "figures and bulletins" };
         let text = format!(
-            "{} of {} figures are in no checkpoint that a witness has cosigned, such as this one: when \
+            "{} of {} {what} are in no checkpoint that a witness has cosigned, such as this one: when \
              they were signed, and that nobody was shown another ledger, stands on their issuers' word",
             alone.len(),
-            self.seen.len()
+            looked_at.len()
         );
         let code = if required { Code::WitnessRequired } else { Code::NotWitnessed };
         self.find(code, about, text);
@@ -244,7 +261,12 @@ impl Check<'_> {
         Some(Tree { parts: parts.collect(), ..tree })
     }
 
-    fn report(mut self, federation: Option<FederationId>, trees: Vec<Tree>) -> Report {
+    fn report(
+        mut self,
+        federation: Option<FederationId>,
+        trees: Vec<Tree>,
+        bulletins: Vec<Published>,
+    ) -> Report {
         let ledgers = core::mem::take(&mut self.ledgers);
         let (in_ledger, witnessed) = (ledgers.proven(), ledgers.witnessed());
         let checkpoints = ledgers.notes();
@@ -265,7 +287,16 @@ impl Check<'_> {
         let federation = federation.map(|id| id.to_string());
         let verdict = worst.unwrap_or(Verdict::Pass);
         let (findings, figures) = (found, trees);
-        Report { verdict, federation, counted, findings, figures, equivocations, checkpoints }
+        Report {
+            verdict,
+            federation,
+            counted,
+            findings,
+            figures,
+            bulletins,
+            equivocations,
+            checkpoints,
+        }
     }
 }
 

@@ -51,6 +51,17 @@ pub(crate) fn check_figure(check: &mut Check<'_>, known: &Known) {
     }
 }
 
+/// Checks that a statement is in its issuer's ledger, and nothing else.
+pub(crate) fn check_place(check: &mut Check<'_>, known: &Known) {
+    let mut faults = Faults::new();
+    let statement = known.verified.statement();
+    let about = about(statement, known.verified.digest());
+    Look { check, known, statement, about, faults: &mut faults }.prove();
+    for (code, about, text) in faults {
+        check.find(code, about, text);
+    }
+}
+
 /// One figure under the lens.
 struct Look<'c, 'b, 'k> {
     check: &'c mut Check<'b>,

@@ -95,6 +95,8 @@ codes! {
     RegisterShrank = "register_shrank" Findings,
     /// The statement named as an input is of another unit, figure, term or edition.
     OtherInput = "other_input" Findings,
+    /// A bulletin names another figure than it says, or one that did not stand last at its moment.
+    BadBulletin = "bad_bulletin" Findings,
     /// The edition does not follow the one that it names.
     EditionGap = "edition_gap" Findings,
     /// Two statements as one edition of one figure: told differently to two recipients.
@@ -119,6 +121,8 @@ codes! {
     NoChain = "no_chain" CannotTell,
     /// An input is not in the bundle.
     NoInput = "no_input" CannotTell,
+    /// A statement that a bulletin names is not in the bundle.
+    NoFrozen = "no_frozen" CannotTell,
     /// A chunk of a statement is not in the bundle.
     NoChunk = "no_chunk" CannotTell,
     /// The register that says who was expected is not in the bundle.

@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use crate::finding::Verdict;
-use crate::report::{Report, Tree};
+use crate::report::{Published, Report, Tree};
 
 /// How the page looks.
 const STYLE: &str = "body{font:16px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;\
@@ -52,7 +52,12 @@ impl Report {
             let _ = write!(page, "<p>Federation <code>{}</code></p>", escape(federation));
         }
         self.findings_table(&mut page);
-        page.push_str("<h2>Figures</h2>");
+        for bulletin in &self.bulletins {
+            publication(&mut page, bulletin);
+        }
+        if !self.figures.is_empty() || self.bulletins.is_empty() {
+            page.push_str("<h2>Figures</h2>");
+        }
         for figure in &self.figures {
             branch(&mut page, figure, true);
         }
@@ -83,6 +88,23 @@ impl Report {
         }
         page.push_str("</table>");
     }
+}
+
+fn publication(page: &mut String, bulletin: &Published) {
+    let _ = write!(
+        page,
+        "<h2>Bulletin: {}</h2><p>{}, for {}, signed {}<br><code>{}</code></p><ul>",
+        escape(&bulletin.title),
+        escape(&bulletin.unit),
+        escape(&bulletin.class),
+        escape(&bulletin.issued_at),
+        escape(&bulletin.statement)
+    );
+    for figure in &bulletin.figures {
+        let line = escape(&figure.line());
+        let _ = write!(page, "<li>{line}<br><code>{}</code></li>", escape(&figure.statement));
+    }
+    page.push_str("</ul>");
 }
 
 fn branch(page: &mut String, tree: &Tree, open: bool) {

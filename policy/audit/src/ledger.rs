@@ -340,13 +340,22 @@ impl Ledgers {
         self.placed.get(digest).is_some_and(|placed| !self.witnesses_of(placed).is_empty())
     }
 
-    /// Puts into a figure, and all that it is made of, who has witnessed it.
-    pub(crate) fn tell_witnesses(&self, tree: &mut Tree) {
-        let digest = tree.statement.parse::<Digest>().ok();
+    /// The place of a statement in its issuer's ledger, if that was proven.
+    pub(crate) fn place_of(&self, digest: &Digest) -> Option<u64> {
+        self.placed.get(digest).map(|placed| placed.index)
+    }
+
+    /// Who has witnessed a statement of this digest.
+    pub(crate) fn witnessed_of(&self, digest: &str) -> Vec<Witnessed> {
+        let digest = digest.parse::<Digest>().ok();
         let placed = digest.and_then(|digest| self.placed.get(&digest));
         let witnessed = placed.into_iter().flat_map(|placed| self.witnesses_of(placed));
-        tree.witnessed =
-            witnessed.map(|(at, by)| Witnessed { at: at.to_string(), by: by.to_owned() }).collect();
+        witnessed.map(|(at, by)| Witnessed { at: at.to_string(), by: by.to_owned() }).collect()
+    }
+
+    /// Puts into a figure, and all that it is made of, who has witnessed it.
+    pub(crate) fn tell_witnesses(&self, tree: &mut Tree) {
+        tree.witnessed = self.witnessed_of(&tree.statement);
         tree.parts.iter_mut().for_each(|part| self.tell_witnesses(part));
     }
 

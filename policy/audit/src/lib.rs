@@ -5,6 +5,7 @@
 //! [`Report`]. The sums are added by code of this crate, not by the code that added them first. It
 //! knows neither twins, policies, stores nor the network, and reads no clock.
 
+mod bulletin;
 mod bundle;
 mod check;
 mod equivocation;
@@ -33,5 +34,5 @@ pub use equivocation::{
 pub use finding::{About, Code, Finding, Verdict};
 pub use folder::FolderError;
 pub use proof::{LedgerProof, ProofTextError};
-pub use report::{Counted, Report, Tree, Witnessed};
+pub use report::{Counted, FrozenFigure, Published, Report, Tree, Witnessed};
 pub use sum::{Adding, holds, roots, sum};

@@ -24,6 +24,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The figures that the bundle is about, with what they are made of.
     pub figures: Vec<Tree>,
+    /// The bulletins that the bundle is about, with what they name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bulletins: Vec<Published>,
     /// Proofs that units keep two ledgers, for whoever has not got the bundles.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub equivocations: Vec<EquivocationFile>,
@@ -76,6 +79,63 @@ pub struct Tree {
     /// What it is made of, as far as it is at hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Tree>,
+}
+
+/// A bulletin: figures frozen as they stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// Who published it.
+    pub unit: String,
+    /// Digest of the statement.
+    pub statement: String,
+    /// What it is called.
+    pub title: String,
+    /// The class of recipients that it is for.
+    pub class: String,
+    /// The reporting term.
+    pub term: u64,
+    /// When it was signed, by the issuer's clock.
+    pub issued_at: String,
+    /// Which units cosigned a ledger with it in it, and when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnessed: Vec<Witnessed>,
+    /// What it names.
+    pub figures: Vec<FrozenFigure>,
+}
+
+/// A figure that a bulletin names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FrozenFigure {
+    /// The indicator.
+    pub indicator: String,
+    /// The period.
+    pub period: String,
+    /// The edition.
+    pub edition: u64,
+    /// Digest of the statement with it.
+    pub statement: String,
+    /// The total as it was told; none: the statement is not at hand, or not what the bulletin says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+    /// Completeness in words; none: as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// The last edition that the bundle holds, if that is a later one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revised: Option<u64>,
+}
+
+impl FrozenFigure {
+    /// In a line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self { indicator, period, edition, total, state, revised, .. } = self;
+        let total = total.as_deref().unwrap_or("not shown");
+        let state = state.as_ref().map(|state| format!("{state}; ")).unwrap_or_default();
+        let revised = revised.map(|later| format!("; revised since by edition {later}"));
+        let revised = revised.unwrap_or_default();
+        format!("{indicator} {period}  {total}  ({state}edition {edition}{revised})")
+    }
 }
 
 /// That another unit has seen a ledger with a statement in it.
@@ -139,7 +199,10 @@ impl Report {
         for figure in &self.figures {
             write_tree(&mut text, figure, 0);
         }
-        if !self.figures.is_empty() {
+        for bulletin in &self.bulletins {
+            write_bulletin(&mut text, bulletin);
+        }
+        if !self.figures.is_empty() || !self.bulletins.is_empty() {
             text.push('\n');
         }
         let mut shown: BTreeMap<Code, usize> = BTreeMap::new();
@@ -183,6 +246,11 @@ impl Report {
         let count =
             |verdict| self.findings.iter().filter(|found| found.code.verdict() == verdict).count();
         match self.verdict {
+            Verdict::Pass if self.figures.is_empty() && !self.bulletins.is_empty() => {
+                "every bulletin names what stood last in its issuer's ledger when it was published, as \
+                 far as the bundle shows it"
+                    .to_owned()
+            }
             Verdict::Pass => "every figure is the sum of what was signed below it, as far down as \
                               the units that report"
                 .to_owned(),
@@ -198,6 +266,17 @@ impl Report {
                 many => format!("{many} things are wrong"),
             },
         }
+    }
+}
+
+fn write_bulletin(text: &mut String, bulletin: &Published) {
+    let Published { unit, title, class, issued_at, term, witnessed, figures, .. } = bulletin;
+    let later = if *term > 1 { format!(", term {term}") } else { String::new() };
+    let seen = witnessed.first().map(|it| format!("; witnessed by {} at {}", it.by, it.at));
+    let seen = seen.unwrap_or_default();
+    let _ = writeln!(text, "{unit}  bulletin {title:?}, {issued_at}  (for {class}{later}{seen})");
+    for figure in figures {
+        let _ = writeln!(text, "  {}", figure.line());
     }
 }
 

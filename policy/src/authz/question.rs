@@ -189,6 +189,7 @@ actions! {
     PublishCatalogue = "publish_catalogue", "Sign a catalogue and send it down.";
     PublishRegister = "publish_register", "Sign a register of subordinates.";
     DeclareResponse = "declare_response", "Sign a declaration of an emergency response level.";
+    PublishBulletin = "publish_bulletin", "Freeze figures as they stand in a signed bulletin.";
     ManageTokens = "manage_tokens", "Make and revoke access tokens.";
     ManageCertificates = "manage_certificates", "Issue, renew and revoke certificates.";
     ManagePeers = "manage_peers", "Invite, admit and drop peers.";

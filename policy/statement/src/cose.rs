@@ -275,7 +275,7 @@ fn check_right(signer: &VerifiedChain, statement: &Statement) -> Result<(), Veri
 #[must_use]
 pub const fn action_for(kind: StatementKind) -> Action {
     match kind {
-        StatementKind::Release | StatementKind::Notice => Action::Report,
+        StatementKind::Release | StatementKind::Notice | StatementKind::Bulletin => Action::Report,
         StatementKind::Request => Action::Query,
         StatementKind::Catalogue => Action::Catalogue,
         StatementKind::Register => Action::Register,

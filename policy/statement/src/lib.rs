@@ -8,6 +8,7 @@
 
 pub mod adoption;
 pub mod bounds;
+pub mod bulletin;
 pub mod calendar;
 pub mod catalogue;
 pub mod cbor;

@@ -41,5 +41,8 @@ pub const SUBORDINATES: usize = 2_000;
 /// Most exceptions (units that did not report) that a manifest names; the rest is counted.
 pub const EXCEPTIONS: usize = 1_000;
 
+/// Most figures of one bulletin: it is read by people.
+pub const BULLETIN_FIGURES: usize = 256;
+
 /// Longest free text in a statement (title, purpose, legal basis, reason), in bytes.
 pub const TEXT_BYTES: usize = 512;

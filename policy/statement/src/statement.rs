@@ -4,6 +4,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::bulletin::Bulletin;
 use crate::catalogue::{Catalogue, RecipientClass};
 use crate::digest::{Digest, FederationId};
 use crate::names::IndicatorId;
@@ -34,6 +35,8 @@ pub enum StatementKind {
     Register,
     /// An emergency response level.
     Declaration,
+    /// Figures frozen as they stood.
+    Bulletin,
 }
 
 impl core::fmt::Display for StatementKind {
@@ -45,6 +48,7 @@ impl core::fmt::Display for StatementKind {
             Self::Catalogue => "catalogue",
             Self::Register => "register",
             Self::Declaration => "declaration",
+            Self::Bulletin => "bulletin",
         })
     }
 }
@@ -70,6 +74,9 @@ pub enum Body {
     /// An emergency response level.
     #[n(5)]
     Declaration(#[n(0)] Declaration),
+    /// Figures frozen as they stood.
+    #[n(9)]
+    Bulletin(#[n(0)] Bulletin),
 }
 
 impl Body {
@@ -83,6 +90,7 @@ impl Body {
             Self::Catalogue(_) => StatementKind::Catalogue,
             Self::Register(_) => StatementKind::Register,
             Self::Declaration(_) => StatementKind::Declaration,
+            Self::Bulletin(_) => StatementKind::Bulletin,
         }
     }
 }

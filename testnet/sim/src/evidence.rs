@@ -24,11 +24,19 @@ fn place((folder, ending): (&str, &str), name: impl core::fmt::Display) -> Strin
 }
 
 impl Sim {
-    /// Everything on all disks, and the last of each of the top's figures as what it is about.
+    /// Everything on all disks, and the last of each of the top's figures, and its bulletins, as what it is
+    /// about.
     pub(crate) fn evidence(&self) -> Vec<(String, Vec<u8>)> {
         let top = self.plan.units[0].clone();
         let told = self.seen.last.iter().filter(|((unit, _), _)| *unit == top);
-        let figures: String = told.map(|(_, known)| format!("{}\n", known.digest)).collect();
+        let told = told.map(|(_, known)| known.digest);
+        let prefix = rows::BULLETIN;
+        let disk = &self.disks[&self.reporter(&top)].rows;
+        let bulletins =
+            disk.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        let bulletins =
+            bulletins.map(|(key, _)| Digest::from_bytes(key[prefix.len()..].try_into().unwrap()));
+        let figures: String = told.chain(bulletins).map(|it| format!("{it}\n")).collect();
         let mut files = BTreeMap::from([
             (FIGURE.to_owned(), figures.into_bytes()),
             (ROOTS.to_owned(), self.registry.roots.encode()),

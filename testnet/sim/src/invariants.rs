@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use reeve_protocol::NodeKey;
 use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::bulletin::Bulletin;
 use reeve_statement::completeness::{ManifestEntry, UnitState};
 use reeve_statement::digest::Digest;
 use reeve_statement::register::Register;
@@ -22,6 +23,9 @@ use crate::registers::expects;
 
 /// Names an edition: issuer, figure, term, number.
 pub(crate) type EditionName = (UnitPath, FigureId, u64, u64);
+
+/// An edition of a figure: its number, and the digest of its statement.
+pub(crate) type Edition = (u64, Digest);
 
 /// Nothing wrong, or what.
 pub(crate) type Found = Result<(), String>;
@@ -111,6 +115,24 @@ pub(crate) fn invariant_an_edition_names_the_one_before(
             "edition {edition} of {figure} of {unit} follows {previous:?}, told was {told_before}"
         ))
     }
+}
+
+/// A bulletin names editions that were issued and are kept, each the last one before it in the ledger.
+pub(crate) fn invariant_a_bulletin_freezes_the_last_editions(
+    bulletin: &Bulletin,
+    last: &[Option<Edition>],
+    unit: &UnitPath,
+) -> Found {
+    for (frozen, last) in bulletin.figures().iter().zip(last) {
+        let named = (frozen.edition, frozen.statement);
+        if *last != Some(named) {
+            let figure = &frozen.figure;
+            return Err(format!(
+                "{unit} froze {named:?} of {figure}; its last edition was {last:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Nothing is spoken that is not durable.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reeve_protocol::NodeKey;
 use reeve_statement::bounds::{Bounds, Cell};
+use reeve_statement::bulletin::{Bulletin, Frozen};
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
@@ -55,6 +56,20 @@ fn an_edition_that_follows_another_one_is_found() {
     assert!(follows(1, None) && follows(2, Some(digest("a"))));
     assert!(follows(5, Some(digest("never told"))));
     assert!(!follows(2, Some(digest("b"))) && !follows(2, None));
+}
+
+#[test]
+fn a_bulletin_of_another_edition_is_found() {
+    let frozen = Frozen { figure: figure(), edition: 2, statement: digest("second") };
+    let bulletin = Bulletin::new("Noon".to_owned(), vec![frozen]).unwrap();
+    let found = |last| {
+        let last = [last];
+        invariant_a_bulletin_freezes_the_last_editions(&bulletin, &last, &unit())
+    };
+    assert!(found(Some((2, digest("second")))).is_ok());
+    assert!(found(Some((3, digest("third")))).is_err());
+    assert!(found(Some((2, digest("other")))).is_err());
+    assert!(found(None).is_err());
 }
 
 #[test]

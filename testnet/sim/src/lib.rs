@@ -17,6 +17,7 @@
 )]
 
 pub mod attack;
+mod bulletins;
 mod calendars;
 mod check;
 mod consent;

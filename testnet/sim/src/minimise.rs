@@ -77,6 +77,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         |faults| faults.begins_anew = 0,
         |faults| faults.registers = 0,
         |faults| faults.sources = 0,
+        |faults| faults.bulletins = 0,
         |faults| faults.delay_ms = faults.delay_ms.min(5),
     ];
     for fault in faults {

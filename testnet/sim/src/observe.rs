@@ -232,6 +232,9 @@ impl Sim {
         let later = self.later_term_known_at(at, known);
         let found = invariant_an_ended_term_signs_nothing(known.statement.term, later, unit);
         self.violated("an_ended_term_signs_nothing", found);
+        if let Body::Bulletin(bulletin) = &known.statement.body {
+            self.observe_bulletin(at, known, bulletin);
+        }
         let Some(release) = known.release() else { return };
         let found = {
             // What reached another node of the home may have been told here.

@@ -78,6 +78,8 @@ pub struct Faults {
     pub registers: u32,
     /// Closures that say why they are said again, of 1,000; 0: each home has one source and says nothing.
     pub sources: u32,
+    /// Bulletins that somebody publishes, of 1,000 seconds.
+    pub bulletins: u32,
 }
 
 /// A run, drawn from a seed.
@@ -146,6 +148,7 @@ impl Plan {
         plan.draw_registers();
         plan.draw_expiry();
         plan.draw_rekeying();
+        plan.draw_bulletins();
         plan
     }
 
@@ -222,6 +225,14 @@ impl Plan {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0x4e61_57e4);
         if random.random_bool(0.5) {
             self.faults.registers = random.random_range(1..=200);
+        }
+    }
+
+    /// Drawn apart, too.
+    fn draw_bulletins(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xb011_e714);
+        if random.random_bool(0.3) {
+            self.faults.bulletins = random.random_range(1..=800);
         }
     }
 

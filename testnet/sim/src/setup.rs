@@ -226,7 +226,10 @@ impl Sim {
         None
     }
 
-    pub(crate) fn reply(&mut self, _from: NodeKey, ask: AskId, answer: Answer) {
+    pub(crate) fn reply(&mut self, from: NodeKey, ask: AskId, answer: Answer) {
+        if let Answer::Bulletin(Some(view)) = &answer {
+            self.observe_published(from, &view.row.statement);
+        }
         match answer {
             Answer::Written(_) if self.model.acknowledge(ask) => {}
             other => {

@@ -63,6 +63,8 @@ pub struct Report {
     pub frames: u64,
     /// Statements that honest nodes told.
     pub statements: u64,
+    /// Bulletins published, and answered.
+    pub bulletins: u64,
     /// Records written, changed or deleted, and acknowledged.
     pub acknowledged: u64,
     /// Crashes.
@@ -218,6 +220,7 @@ pub struct Sim {
     pub(crate) statements: u64,
     /// Statements whose issue became durable.
     pub(crate) issued: u64,
+    pub(crate) bulletins: u64,
     pub(crate) crashes: u64,
 }
 
@@ -291,6 +294,7 @@ impl Sim {
             frames: 0,
             statements: 0,
             issued: 0,
+            bulletins: 0,
             crashes: 0,
         }
     }
@@ -332,6 +336,7 @@ impl Sim {
             events: self.trace.events(),
             frames: self.frames,
             statements: self.statements,
+            bulletins: self.bulletins,
             acknowledged: self.model.acknowledged,
             crashes: self.crashes,
             virtual_ms: self.now,

@@ -114,6 +114,7 @@ impl Sim {
         self.declare_something();
         self.change_some_calendar();
         self.change_some_register();
+        self.publish_something();
     }
 
     /// One direction between two nodes is cut, or both.

@@ -19,6 +19,7 @@ use reeve_audit::{
 use reeve_sim::registry::{Registry, node_key};
 use reeve_sim::{Plan, Sim, Size};
 use reeve_statement::bounds::Bounds;
+use reeve_statement::bulletin::{Bulletin, Frozen};
 use reeve_statement::cert::{RootList, dns_name};
 use reeve_statement::completeness::UnitState;
 use reeve_statement::cose::{Signed, Verified, Verifier, sign};
@@ -477,4 +478,94 @@ fn needed(files: &Files) -> BTreeSet<Digest> {
     let mut all = BTreeSet::new();
     check(files).figures.iter().for_each(|tree| below(tree, &mut all));
     all
+}
+
+/// A calm federation in which somebody publishes all the time, and the newest bulletin of its top.
+fn publishing() -> (Files, Digest, Statement, Bulletin) {
+    let mut plan = Plan::calm(3, units());
+    plan.faults.bulletins = 1_000;
+    plan.trouble_ms = 60_000;
+    let (report, files) = Sim::new(plan, false).run_for_audit();
+    assert_eq!(report.violation, None);
+    let (_, text) = files.iter().find(|(place, _)| place == FIGURE).unwrap();
+    let digests =
+        core::str::from_utf8(text).unwrap().lines().map(|it| it.parse::<Digest>().unwrap());
+    let opened = digests.map(|digest| (digest, opened(&files, digest).0.into_statement()));
+    let bulletins = opened.filter(|(_, it)| matches!(it.body, Body::Bulletin(_)));
+    let (digest, statement) = bulletins.max_by_key(|(_, it)| it.issued_at).expect("a bulletin");
+    let Body::Bulletin(bulletin) = statement.body.clone() else { panic!("a bulletin") };
+    (files, digest, statement, bulletin)
+}
+
+/// The top publishes something else later: what is found?
+fn top_publishes(change: impl Fn(&Files, &mut Frozen)) -> BTreeSet<Code> {
+    let (mut files, digest, mut statement, bulletin) = publishing();
+    let mut figures = bulletin.figures().to_vec();
+    change(&files, &mut figures[0]);
+    statement.body = Body::Bulletin(Bulletin::new("Another".to_owned(), figures).unwrap());
+    statement.issued_at = statement.issued_at.plus_millis(1);
+    let (changed, bytes) = signed(&files, digest, &statement);
+    files.push((format!("statements/{changed}.cose"), bytes));
+    files.retain(|(place, _)| place != FIGURE);
+    files.push((FIGURE.to_owned(), changed.to_string().into_bytes()));
+    codes(&files)
+}
+
+#[test]
+fn a_bulletin_is_what_its_issuer_had_signed_last() {
+    let (mut files, digest, _, bulletin) = publishing();
+    let report = check(&files);
+    assert_eq!(report.verdict, Verdict::Pass, "{:#?}", report.findings);
+    assert!(!report.bulletins.is_empty() && !report.figures.is_empty());
+    let shown = report.bulletins.iter().find(|it| it.statement == digest.to_string()).unwrap();
+    assert_eq!(shown.figures.len(), bulletin.figures().len());
+    assert!(shown.figures.iter().all(|it| it.total.is_some()), "{shown:?}");
+    let revised = |it: &reeve_audit::Published| it.figures.iter().any(|it| it.revised.is_some());
+    assert!(report.bulletins.iter().any(revised), "some figure was revised since");
+    let (text, page) = (report.text(), report.html());
+    assert!(text.contains(&format!("bulletin {:?}", bulletin.title())), "{text}");
+    assert!(
+        text.contains("revised since by edition") && page.contains("<h2>Bulletin: At "),
+        "{text}"
+    );
+
+    // What it names, and its place in the ledger, are asked for if they are not there.
+    let named = bulletin.figures()[0].statement;
+    files.retain(|(place, _)| place != FIGURE && !place.contains(&named.to_string()));
+    files.retain(|(place, _)| *place != format!("ledger/{digest}.tlog-proof"));
+    files.push((FIGURE.to_owned(), digest.to_string().into_bytes()));
+    let report = check(&files);
+    let found: BTreeSet<Code> = report.findings.iter().map(|it| it.code).collect();
+    assert_eq!(report.verdict, Verdict::CannotTell);
+    assert!(found.contains(&Code::NoFrozen) && found.contains(&Code::NoLedgerProof), "{found:?}");
+}
+
+#[test]
+fn a_bulletin_that_names_something_else_is_named() {
+    assert_eq!(top_publishes(|_, _| ()), BTreeSet::new(), "what is frozen again is right");
+    let wrong = BTreeSet::from([Code::BadBulletin]);
+    assert_eq!(top_publishes(|_, frozen| frozen.edition += 1), wrong, "another edition");
+    let day = |frozen: &mut Frozen| frozen.figure.period = Some("2019-01-01".parse().unwrap());
+    assert_eq!(top_publishes(|_, frozen| day(frozen)), wrong, "another day");
+    // A unit's own word and the nation's are two things.
+    let below = top_publishes(|files, frozen| {
+        let (verified, _) = opened(files, frozen.statement);
+        let Body::Release(release) = &verified.statement().body else { panic!("a release") };
+        let inputs = inline(release).1.direct.iter().filter_map(|entry| entry.statement);
+        frozen.statement = inputs.min().expect("an input");
+    });
+    assert!(below.contains(&Code::BadBulletin), "{below:?}");
+}
+
+#[test]
+fn a_bulletin_of_figures_that_had_been_revised_is_named() {
+    let found = top_publishes(|files, frozen| {
+        // The edition before the one that stood last.
+        let (verified, _) = opened(files, frozen.statement);
+        let Body::Release(release) = &verified.statement().body else { panic!("a release") };
+        let before = release.previous.expect("an edition before");
+        let edition = frozen.edition - 1;
+        *frozen = Frozen { figure: frozen.figure.clone(), edition, statement: before };
+    });
+    assert_eq!(found, BTreeSet::from([Code::BadBulletin]));
 }

@@ -80,6 +80,10 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.expires = last;
             plan.rounds = 1;
         }
+        Bug::FreezeOlder => {
+            plan.faults.bulletins = 1_000;
+            plan.trouble_ms = plan.trouble_ms.max(10_000);
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -159,4 +163,5 @@ found! {
     cosigns_unchecked CosignUnchecked,
     keeps_bytes KeepBytes,
     brings_back BringBack,
+    freezes_an_older_edition FreezeOlder,
 }

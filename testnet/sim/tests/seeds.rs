@@ -59,7 +59,7 @@ fn a_seed_is_the_same_run_in_another_process() {
 
 #[test]
 fn no_invariant_breaks() {
-    let next = AtomicU64::new(0);
+    let (next, bulletins) = (AtomicU64::new(0), AtomicU64::new(0));
     let failed = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -70,7 +70,9 @@ fn no_invariant_breaks() {
                     if seed >= SEEDS {
                         return;
                     }
-                    if let Some(violation) = run(seed).violation {
+                    let report = run(seed);
+                    bulletins.fetch_add(report.bulletins, Ordering::Relaxed);
+                    if let Some(violation) = report.violation {
                         failed.lock().unwrap().push((seed, violation));
                     }
                 }
@@ -83,6 +85,9 @@ fn no_invariant_breaks() {
         let last = lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default();
         panic!("{} failed; seed {seed}: {violation}\n{}", failed.len(), last.join("\n"));
     }
+    let bulletins = bulletins.into_inner();
+    println!("{bulletins} bulletins");
+    assert!(bulletins > 0, "somebody published");
 }
 
 #[test]

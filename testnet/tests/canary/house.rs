@@ -140,6 +140,8 @@ fn paths(sent: &[SentEntry]) -> Vec<String> {
                 paths
                     .extend(sent.iter().map(|entry| format!("/v1/statements/{}", entry.statement)));
             }
+            // Nobody published one here.
+            "/v1/bulletins/{digest}" => paths.push(format!("/v1/bulletins/{}", "0".repeat(64))),
             // What a statement's table travels in, where it is large: here they are all inside.
             "/v1/chunks/{digest}" => paths.push(format!("/v1/chunks/{}", "0".repeat(64))),
             "/ledger/{term}/checkpoint" => paths.push("/ledger/1/checkpoint".to_owned()),

@@ -162,7 +162,7 @@ const SHELL: [(&str, &[&str]); 16] = [
     ("house", &["config", "clock"]),
     ("enrol", &["net", "house", "config", "clock"]),
     ("backup", &["config", "house", "store"]),
-    ("watch", &["api", "house", "token"]),
+    ("watch", &["api", "client", "house", "token"]),
     (
         "cli",
         &[

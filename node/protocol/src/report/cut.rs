@@ -165,7 +165,7 @@ impl Node {
     }
 
     /// To whom figures go: the superior that asked; at the top, the unit itself.
-    pub(super) fn recipient(&self) -> UnitPath {
+    pub(crate) fn recipient(&self) -> UnitPath {
         self.settings.unit.parent().unwrap_or_else(|| self.settings.unit.clone())
     }
 

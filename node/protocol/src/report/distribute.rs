@@ -376,5 +376,6 @@ const fn kind_label(kind: reeve_statement::statement::StatementKind) -> &'static
         Kind::Catalogue => "catalogue",
         Kind::Register => "register",
         Kind::Declaration => "declaration",
+        Kind::Bulletin => "bulletin",
     }
 }

@@ -306,6 +306,8 @@ texts! {
     ProblemNoWriter "problem.no_writer": "This node may not write", "本节点不得写入", "Questo nodo non può scrivere", "Dieser Knoten darf nicht schreiben";
     ProblemRegister "problem.register": "The register stays as it is", "名册未作更改", "Il registro resta com'è", "Das Verzeichnis bleibt, wie es ist";
     ProblemNotReporting "problem.not_reporting": "Another node keeps the register", "名册由另一节点保管", "Un altro nodo tiene il registro delle unità", "Ein anderer Knoten führt das Verzeichnis";
+    ProblemNoBulletin "problem.no_bulletin": "Not a bulletin", "不是公报", "Non è un bollettino", "Kein Bulletin";
+    ProblemNotPublished "problem.not_published": "No bulletin was published", "未发布公报", "Nessun bollettino pubblicato", "Kein Bulletin veröffentlicht";
     ProblemExists "problem.exists": "Here already with other content", "已存在且内容不同", "C'è già, con altro contenuto", "Schon da, mit anderem Inhalt";
     ProblemSealed "problem.sealed": "The records of that time are gone", "该时段的记录已删除", "I dati di quel periodo non ci sono più", "Die Datensätze dieser Zeit sind entfernt";
     ProblemAhead "problem.ahead": "That day has not come", "该日期尚未到来", "Quel giorno non è ancora arrivato", "Dieser Tag ist noch nicht gekommen";
@@ -354,6 +356,23 @@ texts! {
     // Declarations.
     DeclaredLevel "declare.declared": "{0} declares level {1} for {2} from {3} until {4}, and goes down.", "{0}：在 {2} 宣布 {1} 级，自 {3} 至 {4}，并向下传达。", "{0} dichiara il livello {1} per {2} dal {3} al {4}, e scende.", "{0} erklärt Stufe {1} für {2} von {3} bis {4} und geht nach unten.";
     DeclarationEnded "declare.ended": "{0} is ended; the end goes down.", "{0} 已结束；结束通知向下传达。", "{0} è terminata; la fine scende.", "{0} ist beendet; das Ende geht nach unten.";
+
+    // Bulletins.
+    BulletinPublished "bulletin.published": "Published: {0}. Statement {1}, entry {2} of the ledger.", "已发布：{0}。声明 {1}，台账第 {2} 条。", "Pubblicato: {0}. Dichiarazione {1}, voce {2} del registro.", "Veröffentlicht: {0}. Erklärung {1}, Eintrag {2} des Hauptbuchs.";
+    BulletinNone "bulletin.none": "No bulletin was published here.", "此处未发布过公报。", "Qui non è stato pubblicato alcun bollettino.", "Hier wurde kein Bulletin veröffentlicht.";
+    BulletinOf "bulletin.of": "As it stood on {0}, for {1}; published by {2}; statement {3}", "截至 {0} 的数据，面向{1}；由 {2} 发布；声明 {3}", "Come stava il {0}, per: {1}; pubblicato da {2}; dichiarazione {3}", "Stand {0}, für: {1}; veröffentlicht von {2}; Erklärung {3}";
+    BulletinRevised "bulletin.revised": "Revised since: {0} of {1} figures.", "此后修订：{1} 项数据中的 {0} 项。", "Rivisti da allora: {0} dati su {1}.", "Seither revidiert: {0} von {1} Zahlen.";
+    BulletinNow "bulletin.now": "REVISED: {0}, edition {1}", "已修订：{0}，第 {1} 版", "RIVISTO: {0}, edizione {1}", "REVIDIERT: {0}, Ausgabe {1}";
+    BulletinSame "bulletin.same": "as published", "与发布时相同", "come pubblicato", "wie veröffentlicht";
+    BulletinGone "bulletin.gone": "NO FIGURE ANY MORE: {0}", "已无数据：{0}", "NESSUN DATO PIÙ: {0}", "KEINE ZAHL MEHR: {0}";
+    BulletinUnknown "bulletin.unknown": "not known here", "此处未知", "qui non noto", "hier nicht bekannt";
+    HeadMoment "bulletin.moment": "published", "发布时间", "pubblicato", "veröffentlicht";
+    HeadClass "bulletin.class": "for", "面向", "per", "für";
+    HeadFigures "bulletin.figures": "figures", "数据项", "dati", "Zahlen";
+    HeadBy "bulletin.by": "by", "发布者", "da", "von";
+    HeadPeriod "bulletin.period": "period", "期间", "periodo", "Zeitraum";
+    HeadEdition "bulletin.edition": "edition", "版次", "edizione", "Ausgabe";
+    HeadNow "bulletin.head_now": "now", "现在", "ora", "jetzt";
 
     // Removing records.
     TwinErased "twin.erased": "One record of {0} was erased; nothing says whose it was", "已抹除一条 {0} 记录；没有任何内容说明其属于谁", "Un record di {0} è stato cancellato; nulla dice di chi era", "Ein Datensatz von {0} wurde gelöscht; nichts sagt, wessen er war";

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::samples::{
-    catalogue, declaration, notice, register, release, request, sign_anyway, statement,
+    bulletin, catalogue, declaration, notice, register, release, request, sign_anyway, statement,
 };
 use super::{Envelope, STATEMENT_TYPE, Signed, Verifier, VerifyError, sign, sign_bytes};
 use crate::cbor;
@@ -91,12 +91,13 @@ fn good(bench: &Bench) -> Vec<(&'static str, Vec<u8>)> {
         ("good_catalogue", bench.signed(catalogue())),
         ("good_register", bench.signed(register())),
         ("good_declaration", bench.signed(declaration())),
+        ("good_bulletin", bench.signed(bulletin())),
     ]
 }
 
 /// Name, bytes, and how the refusal begins (its variants, outermost first).
 fn bad(bench: &Bench) -> Vec<(&'static str, Vec<u8>, &'static str)> {
-    [bad_envelopes(bench), bad_statements(bench), bad_signers(bench)].concat()
+    [bad_envelopes(bench), bad_statements(bench), bad_bulletins(bench), bad_signers(bench)].concat()
 }
 
 fn bad_envelopes(bench: &Bench) -> Vec<(&'static str, Vec<u8>, &'static str)> {
@@ -152,6 +153,33 @@ fn bad_statements(bench: &Bench) -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("bad_payload_float", bench.payload(float), "Payload(Malformed"),
         ("bad_payload_long_form_integer", bench.payload(long), "Payload(NotCanonical"),
         ("bad_payload_key_twice", bench.payload(twice), "Payload(NotCanonical"),
+    ]
+}
+
+/// What breaks the rules of a bulletin, or is of a kind that this version does not know, is no statement.
+fn bad_bulletins(bench: &Bench) -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let signed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let statement = bench.statement(bulletin());
+        let mut payload = cbor::to_vec(&statement);
+        change(&mut payload);
+        let (issuer, at) = (&statement.issuer, statement.issued_at);
+        let leaf = bench.chain.leaf_digest();
+        let envelope = Envelope::sign(STATEMENT_TYPE, payload, issuer, at, &bench.node, leaf);
+        envelope.with_chain(&bench.chain).to_bytes()
+    };
+    let replace = |payload: &mut Vec<u8>, what: &[u8], by: &[u8]| {
+        let place = payload.windows(what.len()).position(|part| part == what).unwrap();
+        payload.splice(place..place + what.len(), by.iter().copied());
+    };
+    // The body's code and the array around the bulletin; its first figure's name, which sorts first.
+    let unknown =
+        signed(&|payload| replace(payload, &[0x82, 9, 0x81, 0xa2], &[0x82, 6, 0x81, 0xa2]));
+    let order = signed(&|payload| replace(payload, b"beds_free", b"zeds_free"));
+    let title = signed(&|payload| replace(payload, b"\x64Noon", b"\x60"));
+    vec![
+        ("bad_kind", unknown, "Payload(Malformed"),
+        ("bad_bulletin_order", order, "Payload(Malformed"),
+        ("bad_bulletin_title", title, "Payload(Malformed"),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 use super::{Envelope, STATEMENT_TYPE, Signed, Verifier};
 use crate::bounds::{Bounds, Cell};
+use crate::bulletin::{Bulletin, Frozen};
 use crate::catalogue::{Catalogue, RecipientClass, Titles};
 use crate::cbor;
 use crate::cert::testing::{DAY_MILLIS, Line, NOW};
@@ -16,7 +17,7 @@ use crate::notice::{Notice, NoticeCode};
 use crate::register::{Day, Declaration, Population, Register, RegisterEntry};
 use crate::release::{Conditions, Decision, Release, Sources};
 use crate::request::Request;
-use crate::statement::{Audience, Body, Onward, Statement, VERSION};
+use crate::statement::{Audience, Body, FigureId, Onward, Statement, VERSION};
 use crate::table::{Area, RowKey, Table};
 
 /// A small release of `it/03/016`, with all that a release carries.
@@ -127,6 +128,20 @@ pub(super) fn declaration() -> Body {
         until: NOW.plus_millis(DAY_MILLIS),
         ended: false,
     })
+}
+
+pub(super) fn frozen(indicator: &str, edition: u64) -> Frozen {
+    let figure = FigureId {
+        indicator: IndicatorId::new(indicator).unwrap(),
+        period: Some("2026-02-28".parse().unwrap()),
+        class: RecipientClass::Public,
+    };
+    Frozen { figure, edition, statement: Digest::of(indicator.as_bytes()) }
+}
+
+pub(super) fn bulletin() -> Body {
+    let figures = vec![frozen("confirmed_by_day", 2), frozen("beds_free", 1)];
+    Body::Bulletin(Bulletin::new("Noon".to_owned(), figures).unwrap())
 }
 
 pub(super) fn statement(line: &Line, body: Body) -> Statement {
