@@ -354,7 +354,8 @@ impl Node {
                 self.restore_catalogue(value);
             }
             b"request" => self.restored_request = Some(Digest::from_bytes(value.try_into().ok()?)),
-            b"register" => self.restore_register(value)?,
+            rows::REGISTER => self.restore_register(value)?,
+            rows::REGISTER_SIGNER => self.restore_register_signer(value)?,
             _ if key.starts_with(rows::IN_FORCE) => {
                 self.restore_in_force(key.strip_prefix(rows::IN_FORCE)?, value)?;
             }

@@ -488,6 +488,7 @@ impl Node {
         let mut register = draft.register;
         if (&register.entries, &register.calendar) == (&before.entries, &before.calendar)
             && let Some(digest) = previous
+            && (self.signed_register(digest) || !self.may_sign())
         {
             return Ok(digest);
         }
@@ -544,8 +545,12 @@ impl Node {
         let issued = self.issue(Audience::Federation, Onward::Anyone, body, None);
         let (digest, _) = issued.ok_or(Refusal::ClockSkew)?;
         let row = to_vec(&(digest, &register));
-        self.context.persist(rows::key(rows::META, &[b"register"]), Some(row));
+        self.context.persist(rows::key(rows::META, &[rows::REGISTER]), Some(row));
         self.reports.register = Some((digest, register));
+        let signer = (digest, self.settings.chain.leaf_digest());
+        self.context
+            .persist(rows::key(rows::META, &[rows::REGISTER_SIGNER]), Some(to_vec(&signer)));
+        self.reports.register_signer = Some(signer);
         self.mark_everything_due();
         self.expect_periods();
         // Who is expected for other periods now, or works on other days, is asked so.
@@ -562,6 +567,18 @@ impl Node {
                 self.context.counters.count("not_entered", refusal.label());
             }
         }
+    }
+
+    /// Whether this node signed a register under the certificate that it has now. One that was signed under
+    /// another is of no use to whoever is handed it once that one has ended: it is signed anew when it is
+    /// asked for.
+    fn signed_register(&self, digest: Digest) -> bool {
+        self.reports.register_signer == Some((digest, self.settings.chain.leaf_digest()))
+    }
+
+    pub(crate) fn restore_register_signer(&mut self, value: &[u8]) -> Option<()> {
+        self.reports.register_signer = Some(from_slice("register", value, value.len()).ok()?);
+        Some(())
     }
 
     pub(crate) fn restore_register(&mut self, value: &[u8]) -> Option<()> {

@@ -39,6 +39,11 @@ pub const REBUILDING: &[u8] = b"rebuilding";
 pub const DECLARATION: &[u8] = b"declared/";
 /// Under [`META`]: a subordinate that is to enter the register, by its unit.
 pub const NEWCOMER: &[u8] = b"newcomer/";
+/// Under [`META`]: the register of subordinates, with the digest of its statement.
+pub const REGISTER: &[u8] = b"register";
+/// Under [`META`]: the digest of the last register's statement that this node signed, and of the certificate
+/// that it signed it under.
+pub const REGISTER_SIGNER: &[u8] = b"signer-of-register";
 /// Under [`META`]: the newest of this node's own checkpoints that a witness has cosigned.
 pub const NEWEST_COSIGNED: &[u8] = b"cosigned";
 /// Under [`META`]: the newest of this node's own checkpoints that an auditor has cosigned, by its unit.

@@ -83,8 +83,8 @@ impl Sim {
 
     /// The register that a unit's disk holds, and the digest of its statement.
     fn register_of(&self, unit: &UnitPath) -> Option<(Digest, Register)> {
-        let disk = &self.disks[&self.key_of(unit, REPORTING)];
-        let row = disk.rows.get(&rows::key(rows::META, &[b"register"]))?;
+        let disk = &self.disks[&self.reporter(unit)];
+        let row = disk.rows.get(&rows::key(rows::META, &[rows::REGISTER]))?;
         Some(from_slice("register", row, row.len()).unwrap())
     }
 
@@ -96,16 +96,20 @@ impl Sim {
         let mut moving = false;
         for superior in self.superiors() {
             let Some((digest, register)) = self.register_of(&superior) else { continue };
-            let key = self.key_of(&superior, REPORTING);
-            let Some(statement) = self.disks[&key].rows.get(&rows::statement(&digest)) else {
-                continue;
-            };
-            let statement = statement.clone();
+            let key = self.reporter(&superior);
+            let statement = self.disks[&key].rows.get(&rows::statement(&digest)).cloned();
             for (unit, to) in self.on_their_way(&superior, &register) {
                 moving = true;
-                let at = self.key_of(&to, REPORTING);
-                let statement = statement.clone();
-                self.send_ask(at, Role::Operator, Question::ReceiveUnit { unit, statement });
+                // The paper may have been signed under a certificate that has ended: it is asked for again.
+                let last = register.last_of(&unit).and_then(|entry| entry.valid_to);
+                if let Some(from) = last.and_then(|last| last.0.tomorrow().ok()) {
+                    let act = RegisterAct::Move { unit: unit.clone(), to: to.clone(), from };
+                    self.send_ask(key, Role::Operator, Question::ChangeRegister(act));
+                }
+                if let Some(statement) = statement.clone() {
+                    let at = self.reporter(&to);
+                    self.send_ask(at, Role::Operator, Question::ReceiveUnit { unit, statement });
+                }
             }
         }
         moving

@@ -128,6 +128,8 @@ pub(crate) struct Reports {
     pub(crate) definitions: BTreeMap<IndicatorId, Digest>,
     /// The register of subordinates, with the digest of its statement.
     pub(crate) register: Option<(Digest, Register)>,
+    /// The last register's statement that this node signed, and the certificate that it signed it under.
+    pub(crate) register_signer: Option<(Digest, Digest)>,
     /// Own figures.
     pub(crate) figures: BTreeMap<FigureId, FigureRow>,
     /// Disclosure state, by indicator and period: it belongs to the data.
@@ -205,6 +207,9 @@ pub(crate) struct Reports {
     pub(crate) inventories: BTreeMap<(NodeKey, bool), Inventory>,
     /// Requests sent down, to know their answers by.
     pub(crate) asked: BTreeMap<RequestId, NodeKey>,
+    /// Subordinates that were asked and have not answered, and whether they are to be asked again then: of
+    /// two requests under way the earlier one could come last.
+    pub(crate) asking: BTreeMap<NodeKey, bool>,
 }
 
 impl Reports {
