@@ -168,6 +168,8 @@ impl Node {
         self.peers.untold.remove(&peer);
         self.reports.inventories.remove(&(peer, false));
         self.reports.asks_held.remove(&peer);
+        self.reports.asked.retain(|_, other| *other != peer);
+        self.reports.asking.remove(&peer);
         if let Some(gone) = gone {
             if gone.standing == Standing::Subordinate {
                 self.note_parted(gone.unit.leaf());

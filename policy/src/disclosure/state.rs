@@ -103,6 +103,12 @@ impl DisclosureState {
         self.classes.get(&class)
     }
 
+    /// The term and number of the edition that any class was told last; none: nothing was told.
+    #[must_use]
+    pub fn last(&self) -> Option<(u64, u64)> {
+        self.classes.values().map(|told| (told.term, told.edition)).max()
+    }
+
     /// What the own table may be told as since the last window closed; none: no window has closed.
     #[must_use]
     pub const fn steps(&self) -> Option<&Steps> {

@@ -11,7 +11,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reeve_policy::disclosure::DisclosureState;
 use reeve_statement::cbor::{from_slice, to_vec};
+use reeve_statement::digest::Digest;
+use reeve_statement::register::Register;
 
 use crate::bugs::Bug;
 use crate::effect::{Channel, InboundId, Load, LoadId, Loaded, NodeKey, RequestId, SendFailure};
@@ -38,7 +41,7 @@ const OFFICE: [&[u8]; 11] = [
 ];
 
 /// What of [`rows::META`] belongs to it.
-const OFFICE_META: [&[u8]; 4] = [b"register", b"authority/", rows::IN_FORCE, rows::NEWCOMER];
+const OFFICE_META: [&[u8]; 4] = [rows::REGISTER, b"authority/", rows::IN_FORCE, rows::NEWCOMER];
 
 /// Under [`rows::META`]: the term of the node whose office this store was told last, and the term in which
 /// it was taken over; both eight bytes.
@@ -105,8 +108,10 @@ impl Node {
         let office = &mut self.home.office;
         office.sent.retain(|_, other| *other != peer);
         office.loads.retain(|_, load| load.peer() != peer);
-        if self.settings.term.is_none() {
-            office.telling.remove(&peer);
+        // A node that was passed over before it took an office over has none: what it kept of an earlier one
+        // of its own would be news from long ago.
+        if self.settings.term.is_none() || self.lacks_office() {
+            self.home.office.telling.remove(&peer);
             return self.expect_office(peer);
         }
         self.context.watch_rows(true);
@@ -355,6 +360,10 @@ impl Node {
         self.tell_engine();
         self.publish_allow_list();
         self.end_following();
+        let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
+        for peer in home {
+            self.begin_office(peer);
+        }
         let below: Vec<NodeKey> =
             self.peers.of(Standing::Subordinate).map(|(key, _)| *key).collect();
         for peer in below {
@@ -381,9 +390,24 @@ impl Node {
             }
             if self.settings.unit.depth() > 1 && row.accepted < row.edition {
                 // What was never accepted is signed again, in this term.
-                row.content = reeve_statement::digest::Digest::ZERO;
+                row.content = Digest::ZERO;
             }
             value = to_vec(&row);
+        } else if key.starts_with(rows::DISCLOSURE) {
+            let Ok(row) = from_slice::<DisclosureState>("row", &value, value.len()) else { return };
+            let figure = (row.indicator().clone(), row.period());
+            let held = self.reports.disclosure.get(&figure);
+            if held.is_some_and(|held| held.last() >= row.last()) {
+                return;
+            }
+        } else if key == rows::key(rows::META, &[rows::REGISTER]) {
+            let Ok(row) = from_slice::<(Digest, Register)>("row", &value, value.len()) else {
+                return;
+            };
+            let held = self.reports.register.as_ref().map(|(_, held)| held.version);
+            if held >= Some(row.1.version) {
+                return;
+            }
         } else if key.starts_with(rows::HEARD) {
             let Ok(row) = from_slice::<HeardRow>("row", &value, value.len()) else { return };
             let held = self.reports.heard.get(&row.id).and_then(|units| units.get(&row.unit));

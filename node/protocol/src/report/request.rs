@@ -69,6 +69,11 @@ impl Node {
     }
 
     fn send_ask(&mut self, peer: NodeKey, bytes: Vec<u8>) {
+        if let Some(again) = self.reports.asking.get_mut(&peer) {
+            *again = true;
+            return;
+        }
+        self.reports.asking.insert(peer, false);
         let sent = self.context.send(peer, Channel::Report, to_vec(&Downward::Ask(Blob(bytes))));
         self.reports.asked.insert(sent, peer);
     }
@@ -158,6 +163,7 @@ impl Node {
 
     /// The answer to a request: a refusal is shown in the status, and tried again at the next hello.
     pub(crate) fn on_asked(&mut self, peer: NodeKey, answer: Option<ReportAnswer>) {
+        let again = self.reports.asking.remove(&peer) == Some(true);
         match answer {
             Some(ReportAnswer::Accepted) => self.context.counters.count("requests", "accepted"),
             Some(ReportAnswer::Refused(refusal)) => {
@@ -170,6 +176,9 @@ impl Node {
                 }
             }
             Some(ReportAnswer::Chunk(_) | ReportAnswer::Statement(_)) | None => self.give_up(peer),
+        }
+        if again {
+            self.ask_subordinate(peer);
         }
     }
 }
