@@ -700,7 +700,7 @@ impl Node {
 
     /// A new policy set: every figure is looked at again under it.
     fn set_policy(&mut self, policy: PolicySet) {
-        self.policy = policy;
+        self.policy = policy.into();
         self.settle_policy();
         self.mark_everything_due();
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use reeve_crdt::twin::{Author, HomeId, ShardId};
-use reeve_policy::authz::PolicySet;
+use reeve_policy::authz::Decider;
 use reeve_statement::cbor::from_slice;
 use reeve_statement::cert::Chain;
 use reeve_statement::digest::{Digest, FederationId};
@@ -58,7 +58,7 @@ pub struct Node {
     pub(crate) key: NodeKey,
     pub(crate) federation: FederationId,
     pub(crate) own_not_after: Timestamp,
-    pub(crate) policy: PolicySet,
+    pub(crate) policy: Decider,
     pub(crate) context: Context,
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
@@ -184,7 +184,7 @@ impl Node {
             key,
             federation,
             own_not_after: own.not_after(),
-            policy: settings.policy.clone(),
+            policy: settings.policy.clone().into(),
             context,
             trust,
             peers: Peers::default(),

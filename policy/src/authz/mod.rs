@@ -4,10 +4,11 @@
 //! - [`set`]: a policy file, parsed and strictly validated against `reeve.cedarschema`;
 //! - [`conditions`]: what the annotations of determining permits demand;
 //! - [`decide`]: the answer, a [`Permit`] or a [`Refusal`];
+//! - [`recent`]: a set that remembers its last answers;
 //! - [`check`] and [`explain`]: what people ask before they trust a policy.
 //!
 //! This is the only place that knows Cedar (language version 4, <https://docs.cedarpolicy.com>). It
-//! never sees a record or a table, keeps no state, and answers alike on every surface.
+//! never sees a record or a table, keeps nothing but its last answers, and answers alike on every surface.
 
 mod ask;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod conditions;
 pub mod decide;
 pub mod explain;
 pub mod question;
+pub mod recent;
 pub mod set;
 mod source;
 
@@ -33,5 +35,6 @@ pub use explain::{Difference, Explanation, Fired, FloorGrounds};
 pub use question::{
     Action, Circumstances, Peer, Person, Principal, Question, Relation, Resource, Role, Scope,
 };
+pub use recent::Decider;
 pub use set::{DEFAULT_POLICY, PolicyFault, PolicyFaults, PolicySet, SCHEMA};
 pub use source::Place;

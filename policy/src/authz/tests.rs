@@ -331,3 +331,27 @@ fn preview_tells_only_what_changes() {
     assert!(differences.iter().all(|d| d.before.question.contains("it/03/015")));
     assert_eq!(old.preview(&old, &questions), []);
 }
+
+#[test]
+fn a_remembered_answer_is_the_one_that_would_be_given() {
+    let set = PolicySet::of_new_node().unwrap();
+    let decider = Decider::new(set.clone());
+    let mut questions = Vec::new();
+    for path in ["it", "it/03", "it/03/015", "fr/11"] {
+        for indicator in [cases(), beds()] {
+            for floor in 1..=6 {
+                let mut indicator = indicator.clone();
+                indicator.floors.superior = floor;
+                questions.push(pull(path, indicator));
+            }
+        }
+    }
+    // More than are remembered; near and far repetitions, and back to the first.
+    assert_eq!(questions.len(), 48);
+    let order = (0..48).chain((0..48).flat_map(|at| [at, at / 2, at])).chain((0..48).rev());
+    for at in order {
+        assert_eq!(decider.decide(&questions[at]), set.decide(&questions[at]), "{}", questions[at]);
+    }
+    let permitted = questions.iter().filter(|it| set.decide(it).into_result().is_ok()).count();
+    assert!(permitted > 0 && permitted < questions.len());
+}
