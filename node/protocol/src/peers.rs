@@ -30,8 +30,8 @@ pub(crate) struct Greeted {
     pub(crate) chain: VerifiedChain,
     pub(crate) presented: Chain,
     pub(crate) clock_offset: i64,
-    /// Term and size of its ledger that this node knew of at the hello; of that term it shows none
-    /// smaller afterwards.
+    /// Term and size of its ledger that this node knew of at its first hello on this connection; of that term
+    /// it shows none smaller afterwards.
     pub(crate) ledger_floor: (u64, u64),
     /// List generation that its chain was last verified under.
     pub(crate) judged: u64,
@@ -378,7 +378,10 @@ impl Node {
             self.take_writers(&hello.writers);
         }
         let clock_offset = hello.clock.since(now);
-        let ledger_floor = self.judge_term(standing, &chain)?;
+        let known = self.judge_term(standing, &chain)?;
+        // Said again on the same connection, a hello may have overtaken what was told before it.
+        let before = self.peers.greeted(&peer).map(|greeted| greeted.ledger_floor);
+        let ledger_floor = before.filter(|(term, _)| *term == known.0).unwrap_or(known);
         // It says now what it holds.
         self.reports.accepted_by.take_if(|(by, _)| *by == peer);
         let (judged, nodes) = (self.trust.generation(), digest_of(hello));
