@@ -262,8 +262,10 @@ impl Sim {
         for (invariant, found) in found {
             self.violated(invariant, found);
         }
-        // A liar's node goes on after editions that were forged in its name, and knows only their number.
-        if !self.lies(unit) {
+        // A liar's node goes on after editions that were forged in its name, and a node below a liar after
+        // those that its superior says it holds: they know only their number.
+        let below_a_liar = unit.parent().is_some_and(|superior| self.lies(&superior));
+        if !self.lies(unit) && !below_a_liar {
             let before = release.previous.and_then(|digest| self.seen.known(&digest));
             let input = |digest: &Digest| self.seen.known(digest)?.release()?.reason;
             let found = invariant_a_revision_says_why(known, before.as_deref(), input);
