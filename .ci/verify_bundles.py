@@ -30,6 +30,8 @@ STATEMENTS = {
     "forged_certificate": "chain",
     "stale_certificate": "chain",
     "revoked_certificate": "chain",
+    # These programs know no witnesses: what was ever revoked counts for nothing to them.
+    "exposed_before_witness": "chain",
     "other_federation": "chain",
     "altered_statement": "signature",
 }

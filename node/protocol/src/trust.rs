@@ -214,14 +214,14 @@ impl Trust {
         verify_chain(chain, &self.roots, &CrlSet::default(), at).map_err(|e| refusal_of(&e))
     }
 
-    /// Since when the first certificate of a chain is revoked, if one is.
+    /// From when on what was signed under a chain counts for nothing, if a certificate of it is revoked.
     pub(crate) fn revoked_at(&self, chain: &Chain) -> Option<Timestamp> {
         let certificates: Vec<&Certificate> = chain.certificates().collect();
         let top = certificates.last().and_then(|top| self.root_with_key(&top.authority_key_id()));
         let issuers = certificates.iter().skip(1).copied().chain(top);
         let revoked = |(certificate, issuer): (&&Certificate, &Certificate)| {
             let list = self.crls.list_of(issuer.key())?;
-            Some(list.revoked().get(certificate.serial())?.at)
+            Some(list.revoked().get(certificate.serial())?.begins())
         };
         certificates.iter().zip(issuers).filter_map(revoked).min()
     }

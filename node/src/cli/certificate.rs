@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use reeve_statement::cert::{Certificate, Chain, Reason, Serial};
 use reeve_statement::key::KeyId;
+use reeve_statement::time::Timestamp;
 use serde_json::json;
 
 use super::identity::{PassphraseArguments, failed, now, quoted};
@@ -12,7 +13,8 @@ use super::running::{NotDone, RunningNode, taken};
 use super::{CommandError, Global, Output, Style, plain, table};
 use crate::api::IssuedEntry;
 use crate::house::{
-    Authority, CertificateReport, CertificateView, Clerk, Entropy, HeldList, House, HouseError,
+    Authority, CertificateReport, CertificateView, Clerk, Entropy, Grounds, HeldList, House,
+    HouseError,
 };
 
 /// A certificate that ends within so many days is marked.
@@ -60,6 +62,7 @@ All certificates of the same key are revoked, also those before a renewal; with 
 
 Examples:
   reeve certificate revoke 016 --reason key-compromise
+  reeve certificate revoke 016 --reason key-compromise --since 2026-11-03T02:00:00Z
   reeve certificate revoke 5f0c9a... --reason superseded
   reeve certificate revoke it --reason key-compromise --root-key /media/safe/root.key")]
 pub struct Revoke {
@@ -69,6 +72,10 @@ pub struct Revoke {
     /// Why
     #[arg(long, value_enum)]
     reason: Why,
+    /// Since when others may have had the key (a day, or a moment such as 2026-11-03T02:00:00Z); may be moved
+    /// back later by revoking again
+    #[arg(long, value_name = "TIME", value_parser = super::sent::moment)]
+    since: Option<Timestamp>,
     /// Sign with the federation's root key from this file: revokes the first unit's authority
     #[arg(long, value_name = "FILE")]
     root_key: Option<PathBuf>,
@@ -270,6 +277,11 @@ fn days(left: i64) -> String {
     }
 }
 
+/// Lists tell whole seconds; the second in which it began is in other hands too.
+const fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.as_seconds())
+}
+
 fn revoke(
     arguments: &Revoke,
     house: &House,
@@ -280,6 +292,17 @@ fn revoke(
     let clerk = Clerk::new(now(), &mut entropy);
     let passphrase = arguments.passphrase.read()?;
     let (reason, what) = (arguments.reason.reason(), &arguments.what);
+    let grounds = Grounds { reason, since: arguments.since.map(whole_second) };
+    if let Some(since) = arguments.since {
+        if reason != Reason::KeyCompromise {
+            let text = "--since says since when others may have had the key: expected --reason key-compromise";
+            return Err(CommandError::Usage(text.to_owned()));
+        }
+        if since > now() {
+            let text = format!("expected a moment that has been, found --since {since}");
+            return Err(CommandError::Usage(text));
+        }
+    }
     // One that a newer certificate of the same key replaces is revoked alone.
     let alone = Serial::from_hex(what).filter(|_| reason == Reason::Superseded);
     let chosen = |mut found: Vec<Certificate>| {
@@ -294,14 +317,14 @@ fn revoke(
             let root = house.root(path, &passphrase).map_err(failed)?;
             let issuer = root.certificate().key().key_id();
             let found = chosen(house.issued_to(&issuer, what).map_err(failed)?);
-            let held = house.revoke_by_root(&root, &serials(&found), reason, &clerk);
+            let held = house.revoke_by_root(&root, &serials(&found), grounds, &clerk);
             (found, held.map_err(failed)?)
         }
         None => {
             let authority = house.authority(&passphrase).map_err(failed)?;
             let issuer = authority.key().public().key_id();
             let found = chosen(house.issued_to(&issuer, what).map_err(failed)?);
-            let held = house.revoke(&authority, &serials(&found), reason, &clerk);
+            let held = house.revoke(&authority, &serials(&found), grounds, &clerk);
             (found, held.map_err(failed)?)
         }
     };

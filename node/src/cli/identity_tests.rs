@@ -226,6 +226,26 @@ fn a_unit_is_revoked_and_the_running_node_is_told() {
 }
 
 #[test]
+fn since_when_others_had_a_key_is_told() {
+    let bench = Bench::new();
+    bench.subordinate("03");
+    let file = bench.text("passphrase");
+    let revoke = |reason: &str, since: &str| {
+        let words = ["revoke", "03", "--reason", reason, "--since", since];
+        bench.certificate(&[&words[..], &["--passphrase-file", &file]].concat(), &Node::default())
+    };
+    let error = revoke("superseded", "2026-01-01").unwrap_err();
+    assert!(error.to_string().contains("--reason key-compromise"), "{error}");
+    let error = revoke("key-compromise", "2999-01-01").unwrap_err();
+    assert!(error.to_string().contains("a moment that has been"), "{error}");
+    assert!(bench.house().lists().unwrap().is_empty(), "nothing was done so far");
+    revoke("key-compromise", "2026-01-01T02:00:00.9Z").unwrap();
+    let held = bench.house().lists().unwrap();
+    let told = held.first().unwrap().list.revoked().values().next().unwrap();
+    assert_eq!(told.since.unwrap().to_string(), "2026-01-01T02:00:00.000Z");
+}
+
+#[test]
 fn a_certificate_is_renewed_with_its_key_and_term() {
     let bench = Bench::new();
     let before = bench.house().identity().unwrap().clone();

@@ -96,7 +96,7 @@ fn page(
 }
 
 /// A day (its first moment in UTC), or a moment (RFC 3339).
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let day = text.parse::<jiff::civil::Date>().ok();
     let start = day.and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC).ok());
     let found = text.parse::<jiff::Timestamp>().ok().or(start.map(|start| start.timestamp()));

@@ -26,6 +26,21 @@ pub struct HeldList {
     pub list: Crl,
 }
 
+/// Why something is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grounds {
+    /// The reason.
+    pub reason: Reason,
+    /// Since when others have the key, or may have it; none: nothing is said.
+    pub since: Option<Timestamp>,
+}
+
+impl From<Reason> for Grounds {
+    fn from(reason: Reason) -> Self {
+        Self { reason, since: None }
+    }
+}
+
 impl HeldList {
     /// The key that it must be signed with.
     ///
@@ -98,10 +113,11 @@ impl House {
         &self,
         authority: &Authority,
         serials: &[Serial],
-        reason: Reason,
+        grounds: impl Into<Grounds>,
         clerk: &Clerk<'_>,
     ) -> Result<HeldList, HouseError> {
-        let next = self.next_list(&authority.key().public().key_id(), serials, reason, clerk)?;
+        let next =
+            self.next_list(&authority.key().public().key_id(), serials, grounds.into(), clerk)?;
         let list = authority.revocation_list(next.0, &next.1, clerk)?;
         let held = HeldList { chain: Some(authority.chain().clone()), list };
         self.keep_list(&held)?;
@@ -117,10 +133,10 @@ impl House {
         &self,
         root: &Root,
         serials: &[Serial],
-        reason: Reason,
+        grounds: impl Into<Grounds>,
         clerk: &Clerk<'_>,
     ) -> Result<HeldList, HouseError> {
-        let next = self.next_list(&root.key().public().key_id(), serials, reason, clerk)?;
+        let next = self.next_list(&root.key().public().key_id(), serials, grounds.into(), clerk)?;
         let list = root.revocation_list(next.0, &next.1, clerk)?;
         let held = HeldList { chain: None, list };
         self.keep_list(&held)?;
@@ -140,13 +156,18 @@ impl House {
         &self,
         issuer: &KeyId,
         serials: &[Serial],
-        reason: Reason,
+        Grounds { reason, since }: Grounds,
         clerk: &Clerk<'_>,
     ) -> Result<(u64, BTreeMap<Serial, Revocation>), HouseError> {
         let last = self.list_of(issuer)?.map(|held| held.list);
         let mut revoked = last.as_ref().map(|list| list.revoked().clone()).unwrap_or_default();
         for serial in serials {
-            revoked.entry(serial.clone()).or_insert(Revocation { at: clerk.second(), reason });
+            let new = Revocation { at: clerk.second(), reason, since };
+            let held = revoked.entry(serial.clone()).or_insert(new);
+            // That the key was in other hands, and for how long, may turn out after it was revoked.
+            if new.exposes_key() && (!held.exposes_key() || new.begins() < held.begins()) {
+                *held = Revocation { at: held.at, ..new };
+            }
         }
         Ok((last.map_or(1, |list| list.number().saturating_add(1)), revoked))
     }

@@ -63,7 +63,7 @@ pub use found::{
 };
 pub use identity::Identity;
 pub use kept::{Kept, is_key, put_kept, put_keys};
-pub use lists::HeldList;
+pub use lists::{Grounds, HeldList};
 pub use passphrase::{
     CREDENTIAL, Passphrase, PassphraseError, PassphraseSource, new_passphrase, read_passphrase,
 };

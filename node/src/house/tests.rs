@@ -202,9 +202,19 @@ fn a_revoked_unit_is_refused_and_openssl_agrees() {
     let lists = region.checked_lists(NOW).unwrap();
     let error = leaf.identity().unwrap().verify(&lists, NOW).unwrap_err();
     assert!(matches!(error, HouseError::Chain(ChainError::Revoked { .. })), "{error}");
-    // The next list keeps what the first one said.
+    // That others had the key before is told by the next list, that they had it later is not.
+    let hour = |n: i64| Grounds {
+        reason: Reason::KeyCompromise,
+        since: Some(NOW.plus_millis(n * -3_600_000)),
+    };
+    for (since, told) in [(hour(2), hour(2)), (hour(1), hour(2)), (hour(3), hour(3))] {
+        let next = region.revoke(authority, &serials, since, &clerk).unwrap();
+        let revocation = next.list.revoked().values().next().unwrap();
+        assert_eq!((revocation.at, revocation.since), (NOW, told.since));
+    }
+    // The next list keeps what those before it said.
     let next = region.revoke(authority, &[], Reason::Unspecified, &clerk).unwrap();
-    assert_eq!((next.list.number(), next.list.revoked().len()), (2, 1));
+    assert_eq!((next.list.number(), next.list.revoked().len()), (5, 1));
     assert!(matches!(
         region.issued_to(&issuer, "017").unwrap_err(),
         HouseError::NeverIssued { .. }

@@ -14,7 +14,7 @@ use crate::figure::check_figure;
 use crate::finding::{About, Code, Finding, Verdict};
 use crate::ledger::Ledgers;
 use crate::report::{Counted, Published, Report, Tree};
-use crate::statements::{Definition, Fact, Kept, Present};
+use crate::statements::{Definition, Doubt, Fact, Kept, Present};
 
 /// Whom the auditor believes.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub(crate) struct Check<'a> {
     pub(crate) registers: BTreeMap<UnitPath, BTreeSet<Digest>>,
     found: BTreeSet<Finding>,
     pub(crate) ledgers: Ledgers,
+    /// Statements whose signers' keys came into other hands later, by their own dates.
+    pub(crate) doubts: Vec<Doubt>,
     /// Statements that were looked at as parts of a figure.
     pub(crate) seen: BTreeSet<Digest>,
     /// Bulletins, and what they name, if it was not looked at for itself.
@@ -72,6 +74,7 @@ pub fn verify(bundle: &Bundle, rules: &Rules) -> Report {
         registers: BTreeMap::new(),
         found: BTreeSet::new(),
         ledgers: Ledgers::default(),
+        doubts: Vec::new(),
         seen: BTreeSet::new(),
         published: BTreeSet::new(),
     };
@@ -223,6 +226,24 @@ impl Check<'_> {
     fn witnesses(&mut self, required: bool) {
         for (code, digest, text) in self.ledgers.judge_times() {
             let about = self.known.get(&digest).map(Fact::about).unwrap_or_default();
+            self.find(code, about, text);
+        }
+        for Doubt { digest, since, text } in core::mem::take(&mut self.doubts) {
+            let about = self.known.get(&digest).map(Fact::about).unwrap_or_default();
+            let before = self.ledgers.first_witness(&digest).filter(|(at, _)| *at < since);
+            let (code, text) = match before {
+                Some((at, by)) => (
+                    Code::RevokedLater,
+                    format!("{text}, and {by} saw it in its issuer's ledger at {at}, before that"),
+                ),
+                None => (
+                    Code::NotBeforeCompromise,
+                    format!(
+                        "{text}, but no witness is known to have seen it in its issuer's ledger before that: \
+                         whoever had the key can have signed it later"
+                    ),
+                ),
+            };
             self.find(code, about, text);
         }
         let looked_at: BTreeSet<&Digest> = self.seen.union(&self.published).collect();

@@ -69,6 +69,8 @@ codes! {
     StaleCertificate = "stale_certificate" Findings,
     /// The certificate had been revoked when the statement was signed.
     Revoked = "revoked" Findings,
+    /// The signer's key came into other hands, and nobody saw the statement before that.
+    NotBeforeCompromise = "not_before_compromise" Findings,
     /// Signed before its certificate began.
     Backdated = "backdated" Findings,
     /// Of another federation.
@@ -141,7 +143,7 @@ codes! {
     NotWitnessed = "not_witnessed" Pass,
     /// Revocation lists are not in the bundle.
     NoRevocationList = "no_revocation_list" Pass,
-    /// Signed before its certificate was revoked, by its own date.
+    /// Signed before its certificate was revoked: by its own date, or where others had the key by a witness.
     RevokedLater = "revoked_later" Pass,
     /// A unit's figure was set aside by its superior.
     SetAside = "set_aside" Pass,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reeve_statement::cert::{Action, Chain, Crl, Role, VerifiedChain, dns_name};
+use reeve_statement::cert::{Action, Chain, Crl, Revocation, Role, VerifiedChain, dns_name};
 use reeve_statement::cose::{Verified, Verifier};
 use reeve_statement::digest::Digest;
 use reeve_statement::key::{KeyId, PublicKey};
@@ -286,8 +286,13 @@ impl Ledgers {
         for certificate in chain.certificates() {
             let lists = self.lists.get(&certificate.authority_key_id()).into_iter().flatten();
             let mut revoked = lists.filter_map(|list| list.revoked().get(certificate.serial()));
-            if let Some(revoked) = revoked.find(|revoked| revoked.at <= at) {
-                let since = revoked.at;
+            let ended = |revoked: &&Revocation| revoked.begins() <= at || revoked.exposes_key();
+            if let Some(revoked) = revoked.find(ended) {
+                let since = revoked.begins();
+                if since > at {
+                    // Whoever has the key writes any time: it vouches for none any more.
+                    return Ok(None);
+                }
                 return Err(format!("the certificate of {name} was revoked at {since}, before it"));
             }
         }
@@ -333,6 +338,12 @@ impl Ledgers {
         let checked = placed.notes.iter().filter_map(|note| self.checked.get(note));
         let witnessed = checked.filter_map(|it| it.witnessed.as_ref().ok()).flatten();
         witnessed.map(|(at, by)| (*at, by.as_str())).collect()
+    }
+
+    /// Who first cosigned a checkpoint with a statement in it, and when.
+    pub(crate) fn first_witness(&self, digest: &Digest) -> Option<(Timestamp, String)> {
+        let placed = self.placed.get(digest)?;
+        self.witnesses_of(placed).first().map(|(at, by)| (*at, (*by).to_owned()))
     }
 
     /// Whether another unit has cosigned a checkpoint with a statement in it.

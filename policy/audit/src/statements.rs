@@ -2,10 +2,11 @@
 //! needs it. So a check holds a little of every statement, and all of few.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use reeve_statement::catalogue::{Indicator, Measure};
-use reeve_statement::cert::{Certificate, Chain, CrlSet, RootList, StaleRule};
+use reeve_statement::cert::{Certificate, Chain, CrlSet, Revocation, RootList, StaleRule};
 use reeve_statement::chunk::ChunkError;
 use reeve_statement::completeness::Manifest;
 use reeve_statement::cose::{Remembered, Signed, Verified, Verifier, VerifyError};
@@ -363,17 +364,38 @@ impl Check<'_> {
         for found in trouble {
             match found {
                 Trouble::BadList(reason) => self.find(Code::BadChain, about(), reason.clone()),
-                Trouble::Revoked { subject, at: since, reason } => {
-                    let code = if at < *since { Code::RevokedLater } else { Code::Revoked };
-                    let text = format!(
-                        "the certificate of {subject} was revoked at {since}: {reason}; the statement \
-                         is dated {at}"
+                Trouble::Revoked { subject, revocation } => {
+                    let (since, reason) = (revocation.begins(), revocation.reason);
+                    let mut text = format!(
+                        "the certificate of {subject} was revoked at {}: {reason}",
+                        revocation.at
                     );
-                    self.find(code, about(), text);
+                    if since < revocation.at {
+                        let _ = write!(text, ", in other hands from {since} on");
+                    }
+                    let _ = write!(text, "; the statement is dated {at}");
+                    if at >= since {
+                        self.find(Code::Revoked, about(), text);
+                    } else if revocation.exposes_key() {
+                        // Whoever has the key writes any date: what others saw counts.
+                        self.doubts.push(Doubt { digest: verified.digest(), since, text });
+                    } else {
+                        self.find(Code::RevokedLater, about(), text);
+                    }
                 }
             }
         }
     }
+}
+
+/// A statement that is dated before its signer's key came into other hands.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) digest: Digest,
+    /// From when on others had the key.
+    pub(crate) since: Timestamp,
+    /// What was revoked, when and why.
+    pub(crate) text: String,
 }
 
 /// Revocation lists by the key that must have signed them.
@@ -391,7 +413,7 @@ struct Revocations<'a> {
 /// Why a chain may not count.
 enum Trouble {
     BadList(String),
-    Revoked { subject: String, at: Timestamp, reason: String },
+    Revoked { subject: String, revocation: Revocation },
 }
 
 impl<'a> Revocations<'a> {
@@ -437,8 +459,7 @@ impl<'a> Revocations<'a> {
             self.missing.insert(certificate.issuer().to_owned());
             return None;
         };
-        let found = list.revoked().get(certificate.serial())?;
-        let (subject, reason) = (certificate.subject().to_owned(), found.reason.to_string());
-        Some(Trouble::Revoked { subject, at: found.at, reason })
+        let revocation = *list.revoked().get(certificate.serial())?;
+        Some(Trouble::Revoked { subject: certificate.subject().to_owned(), revocation })
     }
 }

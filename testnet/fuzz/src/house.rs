@@ -198,7 +198,7 @@ impl House {
     pub fn list(&self, unit: &UnitPath, revoked: &str, number: u64) -> Vec<u8> {
         let signer = key(&format!("authority {unit}"));
         let issuer = Issuer::new(self.authority(unit), &signer).unwrap();
-        let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise };
+        let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since: None };
         let revoked = [(stamp(revoked).serial, revocation)].into();
         let next = NOW.plus_millis(30 * DAY_MS);
         issuer.crl(number, NOW, next, &revoked).unwrap().der().to_vec()

@@ -387,7 +387,7 @@ fn list_by(
 ) -> Vec<u8> {
     let at = Timestamp::from_millis(at);
     let issuer = Issuer::new(certificate, signer).unwrap();
-    let revocation = Revocation { at, reason: Reason::KeyCompromise };
+    let revocation = Revocation { at, reason: Reason::KeyCompromise, since: None };
     let revoked = BTreeMap::from([(stamp(name).serial, revocation)]);
     let next = at.plus_millis(30 * DAY_MS);
     issuer.crl(number, at, next, &revoked).unwrap().der().to_vec()

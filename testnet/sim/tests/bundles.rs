@@ -27,6 +27,7 @@ use reeve_statement::cert::{
 };
 use reeve_statement::chunk::Part;
 use reeve_statement::completeness::{Counts, Manifest, UnitState};
+use reeve_statement::cose::Signed;
 use reeve_statement::digest::{Digest, FederationId};
 use reeve_statement::period::Period;
 use reeve_statement::release::Release;
@@ -192,9 +193,23 @@ fn stale_certificate() -> Files {
 
 /// A province's node was revoked before it signed.
 fn revoked_certificate() -> Files {
+    revoked_at(|_| NOON)
+}
+
+/// Others had the key of a province's node from the second on after it signed by its own date, and before
+/// anybody saw what it had signed.
+fn exposed_before_witness() -> Files {
+    revoked_at(|dated| dated + 1_000)
+}
+
+/// The key of a province's node comes into other hands, at a time by the date of what it signed, and is revoked.
+fn revoked_at(at: impl FnOnce(i64) -> i64) -> Files {
     let (paper, about) = told(nation(), |_| {});
     let province = unit("it/03/016");
-    let list = paper.registry.clone().revoke(&province, "1", 2, NOON);
+    let signed = place(STATEMENTS, paper.ledger(&province)[0]);
+    let signed = Signed::decode(&paper.bundle(&about)[&signed]).unwrap();
+    let at = at(signed.unverified_issued_at().as_millis());
+    let list = paper.registry.clone().revoke(&province, "1", 2, at);
     let list = Crl::from_der(&list.list).unwrap().to_pem().into_bytes();
     let mut files = paper.bundle(&about);
     let issuer = Crl::from_pem(core::str::from_utf8(&list).unwrap()).unwrap().issuer_key_id();
@@ -337,6 +352,7 @@ fn bundles() -> Vec<(&'static str, Files, &'static [Code])> {
         ("bad_forged_certificate", forged_certificate(), &[Code::OutOfArea]),
         ("bad_stale_certificate", stale_certificate(), &[Code::StaleCertificate]),
         ("bad_revoked_certificate", revoked_certificate(), &[Code::Revoked]),
+        ("bad_exposed_before_witness", exposed_before_witness(), &[Code::NotBeforeCompromise]),
         ("bad_forked_ledger", forked_ledger(), &[Code::LedgerForked]),
         ("bad_moved_entry", moved_entry(), &[Code::NotInLedger, Code::BadReceipt]),
         ("bad_altered_receipt", altered_receipt(), &[Code::BadReceipt]),
@@ -439,8 +455,12 @@ fn count(folder: &Path) -> usize {
 }
 
 fn check(name: &str, federation: FederationId) -> Report {
+    check_folder(&folder().join(name), federation)
+}
+
+fn check_folder(folder: &Path, federation: FederationId) -> Report {
     let mut bundle = Bundle::default();
-    bundle.read_folder(&folder().join(name)).unwrap();
+    bundle.read_folder(folder).unwrap();
     let trust = Trust::Federation(federation);
     verify(&bundle, &Rules { trust, require_lists: true, require_witness: false })
 }
@@ -477,5 +497,26 @@ fn each_published_bundle_is_judged_as_its_name_says() {
             assert_eq!(found, wanted, "{name}: {:#?}", report.findings);
             assert_ne!(report.verdict, Verdict::Pass, "{name}");
         }
+    }
+}
+
+/// What others saw before the key came into other hands stays as it was signed.
+#[test]
+fn what_was_witnessed_before_a_key_was_exposed_stays() {
+    let roots = fs::read(folder().join("good_day").join(ROOTS)).unwrap();
+    let federation = RootList::decode(&roots).unwrap().federation();
+    for (later, stays) in [(0, false), (1_000, false), (DAY_MS, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        for (place, bytes) in revoked_at(|dated| dated + later) {
+            let path = folder.path().join(place);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        let report = check_folder(folder.path(), federation);
+        assert_eq!(report.verdict == Verdict::Pass, stays, "{later} ms later: {}", report.text());
+        let notes = report.findings.iter().filter(|it| it.code == Code::RevokedLater);
+        let texts: Vec<&str> = notes.map(|it| it.text.as_str()).collect();
+        assert_eq!(!texts.is_empty(), stays, "{texts:?}");
+        assert!(texts.iter().all(|text| text.contains("it/03 saw it")), "{texts:?}");
     }
 }

@@ -67,8 +67,12 @@ pub(super) fn key_info(key: &PublicKey) -> Result<SubjectPublicKeyInfoOwned, der
 }
 
 pub(super) fn time(at: Timestamp) -> Result<Time, der::Error> {
+    date_time(at).map(Time::from)
+}
+
+pub(super) fn date_time(at: Timestamp) -> Result<DateTime, der::Error> {
     let seconds = u64::try_from(at.as_seconds()).map_err(|_| der::ErrorKind::DateTime)?;
-    DateTime::from_unix_duration(Duration::from_secs(seconds)).map(Time::from)
+    DateTime::from_unix_duration(Duration::from_secs(seconds))
 }
 
 pub(super) fn timestamp(time: Time) -> Timestamp {

@@ -109,11 +109,18 @@ fn openssl_reads_our_revocation_lists() {
     let check = ["-crl_check_all", "-CRLfile", &none];
     let (accepted, printed) = bench.verify(&line, &chain, &check);
     assert!(accepted, "{printed}");
-    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise };
+    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since: None };
     let revoked = BTreeMap::from([(chain.leaf().serial().clone(), revocation)]);
     let one = bench.file("one.pem", &lists(&line, &revoked));
     let (accepted, printed) = bench.verify(&line, &chain, &["-crl_check_all", "-CRLfile", &one]);
     assert!(!accepted && printed.contains("certificate revoked"), "{printed}");
+    let since = Some(NOW.plus_millis(-3_600_000));
+    let revoked =
+        BTreeMap::from([(chain.leaf().serial().clone(), Revocation { since, ..revocation })]);
+    let list = line.issuer().crl(2, NOW, NOW.plus_millis(DAY_MILLIS), &revoked).unwrap();
+    let dated = bench.file("dated.pem", &list.to_pem());
+    let (_, printed) = bench.openssl(&["crl", "-in", &dated, "-noout", "-text"]);
+    assert!(printed.contains("Invalidity Date"), "{printed}");
 }
 
 #[test]

@@ -5,13 +5,15 @@
 //! When lists cannot be refreshed, [`StaleRule`] says for how long an overdue one still counts; there
 //! is no silent stop and no silent trust.
 //!
-//! Specification: RFC 5280 section 5 (version 2 lists with number, next update and reasons).
+//! Specification: RFC 5280 section 5 (version 2 lists with number, next update, reasons and invalidity
+//! dates).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use der::asn1::Uint;
+use der::asn1::{GeneralizedTime, Uint};
 use der::oid::AssociatedOid as _;
+use der::oid::db::rfc5280::ID_CE_INVALIDITY_DATE;
 use der::pem::LineEnding;
 use der::{Decode as _, Encode as _};
 use x509_cert::Version;
@@ -100,10 +102,27 @@ impl fmt::Display for Reason {
 /// When and why one certificate was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Since when, in whole seconds.
+    /// When, in whole seconds.
     pub at: Timestamp,
     /// Why.
     pub reason: Reason,
+    /// Since when the key is known or feared to have been in other hands, in whole seconds (RFC 5280 section
+    /// 5.3.2); none: nothing is said.
+    pub since: Option<Timestamp>,
+}
+
+impl Revocation {
+    /// From when on what the key signed counts for nothing: since it was in other hands, or was revoked.
+    #[must_use]
+    pub fn begins(&self) -> Timestamp {
+        self.since.map_or(self.at, |since| since.min(self.at))
+    }
+
+    /// Whether others may have signed with the key, with any date that they liked.
+    #[must_use]
+    pub const fn exposes_key(&self) -> bool {
+        matches!(self.reason, Reason::KeyCompromise | Reason::AuthorityCompromise)
+    }
 }
 
 /// One authority's list, in right form. Its signature is checked when it joins a [`CrlSet`].
@@ -260,15 +279,18 @@ fn small(number: &Uint) -> Option<u64> {
 fn read_entries(entries: &[RevokedCert]) -> Result<BTreeMap<Serial, Revocation>, CrlError> {
     let mut revoked = BTreeMap::new();
     for entry in entries {
-        let mut reason = Reason::Unspecified;
+        let (mut reason, mut since) = (Reason::Unspecified, None);
         for extension in entry.crl_entry_extensions.as_deref().unwrap_or(&[]) {
             if extension.extn_id == CrlReason::OID {
                 reason = Reason::of(CrlReason::from_der(extension.extn_value.as_bytes())?);
+            } else if extension.extn_id == ID_CE_INVALIDITY_DATE {
+                let date = GeneralizedTime::from_der(extension.extn_value.as_bytes())?;
+                since = Some(build::timestamp(date.into()));
             } else if extension.critical {
                 return Err(CrlError::Profile("an entry has an extension that is not understood"));
             }
         }
-        let revocation = Revocation { at: build::timestamp(entry.revocation_date), reason };
+        let revocation = Revocation { at: build::timestamp(entry.revocation_date), reason, since };
         let serial = Serial::trimmed(entry.serial_number.as_bytes());
         if revoked.insert(serial, revocation).is_some() {
             return Err(CrlError::Profile("a serial number occurs twice"));
@@ -313,14 +335,18 @@ impl Issuer<'_> {
 
 fn entry((serial, revocation): (&Serial, &Revocation)) -> Result<RevokedCert, IssueError> {
     // RFC 5280 section 5.3.1: "unspecified" is said by saying nothing.
-    let extensions = match revocation.reason {
-        Reason::Unspecified => None,
-        reason => Some(vec![build::extension(CrlReason::OID, false, &reason.code())?]),
-    };
+    let mut extensions = Vec::new();
+    if revocation.reason != Reason::Unspecified {
+        extensions.push(build::extension(CrlReason::OID, false, &revocation.reason.code())?);
+    }
+    if let Some(since) = revocation.since {
+        let date = GeneralizedTime::from_date_time(build::date_time(since)?);
+        extensions.push(build::extension(ID_CE_INVALIDITY_DATE, false, &date)?);
+    }
     Ok(RevokedCert {
         serial_number: SerialNumber::new(serial.as_bytes())?,
         revocation_date: build::time(revocation.at)?,
-        crl_entry_extensions: extensions,
+        crl_entry_extensions: (!extensions.is_empty()).then_some(extensions),
     })
 }
 

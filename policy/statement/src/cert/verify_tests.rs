@@ -12,7 +12,6 @@ use std::str::FromStr as _;
 use x509_cert::name::Name;
 
 use super::*;
-use crate::cert::CertificateError;
 use crate::cert::testing::{
     DAY_MILLIS, DOMAIN, Line, NOW, forge, key, line, line_in, replace, stamp, with_authority_key,
 };
@@ -20,6 +19,7 @@ use crate::cert::{
     Action, Actions, AuthorityGrant, Claims, Issuer, NodeGrant, Reason, Revocation, StaleRule,
     build,
 };
+use crate::cert::{CertificateError, Crl};
 
 fn check(line: &Line, chain: &Chain) -> Result<VerifiedChain, ChainError> {
     verify_chain(chain, &line.roots, &CrlSet::default(), NOW)
@@ -333,7 +333,7 @@ fn revoked_certificates_are_refused_with_reason_and_date() {
     let line = line("it/03");
     let (_, chain) = line.node("1");
     let serial = chain.leaf().serial().clone();
-    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise };
+    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since: None };
     let revoked = BTreeMap::from([(serial.clone(), revocation)]);
     let next = NOW.plus_millis(DAY_MILLIS);
     let list = line.issuer().crl(2, NOW, next, &revoked).unwrap();
@@ -382,7 +382,7 @@ fn lists_only_move_forward_and_only_by_their_issuer() {
     lists.insert(list(2, BTreeMap::new()), &issuer).unwrap();
     let error = lists.insert(list(1, BTreeMap::new()), &issuer).unwrap_err();
     assert_eq!(error, crate::cert::CrlError::Older { held: 2, found: 1 });
-    let revocation = Revocation { at: NOW, reason: Reason::Unspecified };
+    let revocation = Revocation { at: NOW, reason: Reason::Unspecified, since: None };
     let other = BTreeMap::from([(stamp("x").serial, revocation)]);
     let error = lists.insert(list(2, other), &issuer).unwrap_err();
     assert!(matches!(error, crate::cert::CrlError::Equivocation { .. }));
@@ -480,5 +480,21 @@ proptest::proptest! {
             let expected = genuine.iter().any(shares_top);
             proptest::prop_assert_eq!(check(&own, &chain).is_ok(), expected, "{:?}", picks);
         }
+    }
+}
+
+#[test]
+fn a_list_tells_since_when_a_key_was_in_other_hands() {
+    let line = line("it/03");
+    let (_, chain) = line.node("1");
+    let serial = chain.leaf().serial().clone();
+    let hour = NOW.plus_millis(-3_600_000);
+    for (since, begins) in [(None, NOW), (Some(hour), hour), (Some(NOW.plus_millis(1_000)), NOW)] {
+        let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since };
+        let revoked = BTreeMap::from([(serial.clone(), revocation)]);
+        let list = line.issuer().crl(2, NOW, NOW.plus_millis(DAY_MILLIS), &revoked).unwrap();
+        let read = Crl::from_der(list.der()).unwrap();
+        assert_eq!(read.revoked(), &revoked);
+        assert_eq!(read.revoked()[&serial].begins(), begins);
     }
 }

@@ -77,7 +77,7 @@ impl Bench {
 
     fn list(&self) -> Crl {
         let serial = self.revoked_chain().1.leaf().serial().clone();
-        let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise };
+        let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since: None };
         let revoked = BTreeMap::from([(serial, revocation)]);
         self.line.issuer().crl(1, NOW, NOW.plus_millis(30 * DAY_MILLIS), &revoked).unwrap()
     }

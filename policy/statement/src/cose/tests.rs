@@ -238,7 +238,7 @@ fn a_revoked_signer_is_refused_by_the_next_verifier() {
     let line = line("it/03/016");
     let (secret, chain) = line.node("1");
     let signed = sign(&statement(&line, release()), &secret, &chain).unwrap();
-    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise };
+    let revocation = Revocation { at: NOW, reason: Reason::KeyCompromise, since: None };
     let revoked = [(chain.leaf().serial().clone(), revocation)].into();
     let list = line.issuer().crl(1, NOW, NOW.plus_millis(DAY_MILLIS), &revoked).unwrap();
     let mut crls = CrlSet::default();
