@@ -18,9 +18,10 @@ use reeve_policy::authz::PolicySet;
 use reeve_protocol::NodeKey;
 use reeve_protocol::consent::{Accepted, Adopt, Adopter};
 use reeve_protocol::local::{Answer, Question, Status};
+use reeve_protocol::register::RegisterAct;
 use reeve_protocol::rows::SentRow;
 use reeve_statement::catalogue::Titles;
-use world::{CATALOGUE, World, operator, unit};
+use world::{CATALOGUE, World, operator, subordinate, unit};
 
 const DAY: &str = "2026-03-01";
 const LEAF: &str = "it/03/016";
@@ -275,6 +276,36 @@ fn a_term_that_ended_before_its_node_heard_of_it_never_begins() {
     world.put_case(second, "c3", DAY, "f");
     world.pass(2_000);
     assert_eq!(sent(&mut world, second, None), []);
+}
+
+#[test]
+fn a_node_that_was_passed_over_tells_nothing_of_an_office_that_it_had_before() {
+    let Town { mut world, region, .. } = reported();
+    let path = "it/03";
+    let second = join(&mut world, path, region);
+    let third = join_as(&mut world, path, region, "3", &[second]);
+    appoint(&mut world, region, path, "2", 2);
+    world.pass(3_000);
+    let name = |world: &mut World, at: NodeKey| match world.ask(at, operator(), Question::Register)
+    {
+        Answer::Register(entries) => entries.first().map(|it| it.names.0.clone()),
+        other => panic!("{other:?}"),
+    };
+    let names = vec![("en".to_owned(), "New name".to_owned())];
+    let rename = RegisterAct::Rename { unit: subordinate("016"), names: names.clone(), from: None };
+    let answer = world.ask(second, operator(), Question::ChangeRegister(rename));
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+    world.pass(2_000);
+    // Back to the first, which cannot take over what the second kept, and on to the third.
+    world.set_down(second, true);
+    appoint(&mut world, region, path, "1", 3);
+    world.pass(1_000);
+    assert!(status(&mut world, region).following_home);
+    appoint(&mut world, third, path, "3", 4);
+    world.pass(90_000);
+    assert_eq!(status(&mut world, third).term, Some(4));
+    assert!(!status(&mut world, third).following_home);
+    assert_eq!(name(&mut world, third), Some(names));
 }
 
 #[test]

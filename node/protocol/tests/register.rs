@@ -14,11 +14,14 @@ use jiff::civil::Date;
 use reeve_protocol::NodeKey;
 use reeve_protocol::local::{Answer, Failure, FigureView, Question};
 use reeve_protocol::register::{RegisterAct, RegisterFault};
+use reeve_protocol::wire::{Blob, Downward, ReportAnswer, decode};
 use reeve_statement::catalogue::Titles;
+use reeve_statement::cbor::to_vec;
 use reeve_statement::completeness::UnitState;
 use reeve_statement::digest::Digest;
 use reeve_statement::names::IndicatorId;
 use reeve_statement::register::RegisterEntry;
+use world::hostile::Hostile;
 use world::{CATALOGUE, World, operator, subordinate, unit};
 
 /// By day and by week; the week of all days here ends with 1 March.
@@ -360,6 +363,62 @@ fn a_district_that_moves_in_the_middle_of_a_week_is_expected_by_one_and_counted_
         other => panic!("{other:?}"),
     };
     assert_eq!((status.unsent, status.unit), (0, unit("it/05/a")));
+}
+
+#[test]
+fn the_word_is_given_again_under_the_certificate_of_today() {
+    let mut it = districts();
+    let (first, _) = let_go(&mut it);
+    let before = it.register(it.regions[0]);
+    let chain = it.world.registry.node(&unit("it/03"), "1", Some(2));
+    let renew = Question::Renew(chain.to_cbor());
+    assert!(matches!(it.world.ask(it.regions[0], operator(), renew), Answer::Done));
+    it.world.pass(2_000);
+    let (again, statement) = let_go(&mut it);
+    assert_ne!(again, first, "the first paper is signed under a certificate that has had its day");
+    assert_eq!(it.register(it.regions[0]), before, "and nothing else has changed");
+    it.regions[0] = it.world.restart("it/03", "1", Some(2));
+    it.world.pass(2_000);
+    assert_eq!(let_go(&mut it).0, again, "once is enough");
+    let answer = receive(&mut it, statement);
+    assert!(matches!(answer, Answer::Registered(_)), "{answer:?}");
+}
+
+#[test]
+fn a_subordinate_is_asked_again_when_it_has_answered() {
+    let mut it = districts();
+    let host = it.regions[0];
+    let peer = Hostile::admit(&mut it.world, host, "it/03/x", 1);
+    peer.connect(&mut it.world, host);
+    peer.hello(&mut it.world, host);
+    it.world.pass(1_000);
+    let asked = |world: &World| -> Vec<(usize, Vec<u8>)> {
+        let caught = world.caught.iter().enumerate().filter(|(_, it)| it.to == peer.key());
+        let asks = caught.filter_map(|(at, it)| match decode(&it.bytes) {
+            Ok(Downward::Ask(Blob(bytes))) => Some((at, bytes)),
+            _ => None,
+        });
+        asks.collect()
+    };
+    let first = asked(&it.world);
+    assert_eq!(first.len(), 1);
+    // It is to be asked for less, and for something else again, before it has said a word.
+    for from in [FRIDAY, WEDNESDAY] {
+        it.acts(host, RegisterAct::End { unit: subordinate("x"), from: day(from) });
+        it.acts(host, RegisterAct::Reopen { unit: subordinate("x") });
+    }
+    it.acts(host, RegisterAct::End { unit: subordinate("x"), from: day(FRIDAY) });
+    assert_eq!(asked(&it.world), first, "of two requests the first could come last");
+    for wanted in [2, 2] {
+        let (at, _) = asked(&it.world).pop().unwrap();
+        let caught = it.world.caught.swap_remove(at);
+        it.world.answer(&caught, to_vec(&ReportAnswer::Accepted));
+        it.world.caught.push(caught);
+        it.world.pass(1_000);
+        assert_eq!(asked(&it.world).len(), wanted);
+    }
+    let [(_, before), (_, after)] = asked(&it.world).try_into().unwrap();
+    assert_ne!(before, after);
 }
 
 #[test]

@@ -43,8 +43,8 @@ const OFFICE: [&[u8]; 11] = [
 /// What of [`rows::META`] belongs to it.
 const OFFICE_META: [&[u8]; 4] = [rows::REGISTER, b"authority/", rows::IN_FORCE, rows::NEWCOMER];
 
-/// Under [`rows::META`]: the term of the node whose office this store was told last, and the term in which
-/// it was taken over; both eight bytes.
+/// Under [`rows::META`]: the term of the node whose office this store was told last, the term in which it was
+/// taken over, and, if there is one, the last that ended before it was; each eight bytes.
 pub(crate) const OFFICE_TOLD: &[u8] = b"office";
 
 /// What is known of another node's office.
@@ -56,6 +56,8 @@ pub(crate) struct Office {
     sent: BTreeMap<RequestId, NodeKey>,
     /// The term of the node whose office was told here last, and the one in which it was taken over.
     told: Option<(u64, u64)>,
+    /// The last term of this node that ended before it took the office over.
+    passed_over: Option<u64>,
     /// Whether that node has told everything.
     pub(crate) complete: bool,
     /// The last row that was taken over, while they are.
@@ -108,9 +110,7 @@ impl Node {
         let office = &mut self.home.office;
         office.sent.retain(|_, other| *other != peer);
         office.loads.retain(|_, load| load.peer() != peer);
-        // A node that was passed over before it took an office over has none: what it kept of an earlier one
-        // of its own would be news from long ago.
-        if self.settings.term.is_none() || self.lacks_office() {
+        if !self.has_office() {
             self.home.office.telling.remove(&peer);
             return self.expect_office(peer);
         }
@@ -266,8 +266,12 @@ impl Node {
         let term = self.peers.greeted(&peer).and_then(|greeted| greeted.chain.term());
         let Some(term) = term else { return };
         let (told, taken) = self.home.office.told.unwrap_or((0, 0));
-        let reports = self.settings.term.is_some_and(|own| own > term) && !self.lacks_office();
+        let lacks = self.lacks_office();
+        let reports = self.settings.term.is_some_and(|own| own > term) && !lacks;
         if term > told && !reports {
+            if lacks && self.settings.term < Some(term) {
+                self.home.office.passed_over = self.settings.term;
+            }
             self.home.office.complete = false;
             self.keep_office_told(term, taken);
         }
@@ -277,13 +281,18 @@ impl Node {
         self.home.office.told = Some((term, taken));
         let mut row = term.to_be_bytes().to_vec();
         row.extend_from_slice(&taken.to_be_bytes());
+        row.extend(self.home.office.passed_over.into_iter().flat_map(u64::to_be_bytes));
         self.context.persist(rows::key(rows::META, &[OFFICE_TOLD]), Some(row));
     }
 
     pub(crate) fn restore_office_told(&mut self, value: &[u8]) -> Option<()> {
         let (term, taken) = value.split_at_checked(8)?;
-        let term = u64::from_be_bytes(term.try_into().ok()?);
-        self.home.office.told = Some((term, u64::from_be_bytes(taken.try_into().ok()?)));
+        let (taken, passed_over) = taken.split_at_checked(8)?;
+        let number = |bytes: &[u8]| bytes.try_into().ok().map(u64::from_be_bytes);
+        self.home.office.told = Some((number(term)?, number(taken)?));
+        if !passed_over.is_empty() {
+            self.home.office.passed_over = Some(number(passed_over)?);
+        }
         Some(())
     }
 
@@ -323,6 +332,13 @@ impl Node {
             return false;
         };
         own > told && taken <= told
+    }
+
+    /// Whether there is an office here to be told of. A node that was passed over before it took one over has
+    /// none: what it kept of an earlier one of its own would be news from long ago.
+    fn has_office(&self) -> bool {
+        let own = self.settings.term;
+        own.is_some() && !self.lacks_office() && self.home.office.passed_over != own
     }
 
     /// Begins to take the office over: rows become this node's own, page by page.
