@@ -1,7 +1,7 @@
 //! Local asks: each is decided by the policy, then answered or declined.
 
 use reeve_policy::authz::{
-    Action, Circumstances, Decision, Person, PolicySet, Principal, Question as Asked, Resource,
+    Action, Circumstances, Decision, Person, Principal, Question as Asked, Resource,
 };
 use reeve_statement::catalogue::RecipientClass;
 use reeve_statement::cbor::to_vec;
@@ -97,6 +97,9 @@ impl Node {
         let name = who.name.clone();
         match (self.authorise(who, &what), what) {
             (Ok(()), Question::Adopt(what, adopter)) => self.adopt(ask, name, what, adopter),
+            (Ok(()), Question::SetPolicy(policy, adopter)) => {
+                self.set_policy(ask, name, *policy, adopter);
+            }
             (Ok(()), Question::PublishBulletin(choice, publisher)) => {
                 self.publish_bulletin(ask, &name, &choice, publisher);
             }
@@ -239,14 +242,15 @@ impl Node {
             | Question::TakeLetter(_) => (Action::ManagePeers, node()),
             Question::Expire { .. } | Question::Erase { .. } => (Action::ManageStore, node()),
             Question::Permission(action) => (*action, node()),
-            Question::SetPolicy(_)
+            Question::SetPolicy(..)
             | Question::Adopt(Adopt::LegalBasis(_) | Adopt::WithdrawLegalBasis(_), _) => {
                 (Action::ChangePolicy, node())
             }
             Question::Adopt(Adopt::Indicator { indicator, .. } | Adopt::Withdraw(indicator), _) => {
                 (Action::AdoptIndicator, self.indicator_resource(indicator)?)
             }
-            Question::Adoptions => (Action::ReadPolicy, node()),
+            Question::Adoptions | Question::PolicySet(_) => (Action::ReadPolicy, node()),
+            Question::Asked(_) => (Action::ReadDecisions, node()),
         })
     }
 
@@ -420,10 +424,6 @@ impl Node {
             }
             // Only permitted asks come here.
             Question::Permission(_) => Answer::Done,
-            Question::SetPolicy(policy) => {
-                self.set_policy(*policy);
-                Answer::Done
-            }
             Question::Renew(chain) => match self.renew(&chain, "certificate renew") {
                 Ok(()) => Answer::Done,
                 Err(refusal) => Answer::Failed(Failure::Refused(refusal)),
@@ -465,6 +465,8 @@ impl Node {
                 let load = self.context.load(Load::Get(vec![rows::chunk(&digest)]));
                 self.asked_loads.insert(load, AskedLoad::Statement(ask));
             }
+            Question::PolicySet(digest) => self.load_kept(ask, rows::policy(&digest)),
+            Question::Asked(digest) => self.load_kept(ask, rows::asked(&digest)),
             Question::Inclusion { term, index, size } => {
                 let term = term.unwrap_or(self.ledger.term());
                 self.load_proof(ProofFor::Ask(ask), term, index, size);
@@ -696,13 +698,6 @@ impl Node {
         };
         self.context.respond(inbound, to_vec(&LedgerAnswer::Refused(refused)));
         self.note_fault(peer, refused);
-    }
-
-    /// A new policy set: every figure is looked at again under it.
-    fn set_policy(&mut self, policy: PolicySet) {
-        self.policy = policy.into();
-        self.settle_policy();
-        self.mark_everything_due();
     }
 }
 

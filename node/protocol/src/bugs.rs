@@ -103,11 +103,15 @@ pub enum Bug {
     BringBack,
     /// Freezes in its bulletins the edition before the last.
     FreezeOlder,
+    /// Enters no change of its policy into its ledger.
+    ChangeInSilence,
+    /// Keeps no policy set behind what it decided.
+    ForgetPolicies,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 48] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -154,6 +158,8 @@ impl Bug {
         Self::KeepBytes,
         Self::BringBack,
         Self::FreezeOlder,
+        Self::ChangeInSilence,
+        Self::ForgetPolicies,
     ];
 }
 

@@ -10,6 +10,8 @@
 //! settings accept beforehand. A consent is withdrawn by an act, which also binds against these two.
 //! From then on notices are sent in place of figures; of a period that had ended before, the figure that
 //! was told stands, and nothing more is said.
+//!
+//! Changes of the policy are acts as well, of one node and not of its home: see `policies`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -331,9 +333,7 @@ impl Node {
     }
 
     fn act(&self, by: String, what: Adopt) -> Result<Adoption, Failure> {
-        if self.short {
-            return Err(Failure::NoSpace);
-        }
+        self.may_act()?;
         let what = match what {
             Adopt::Indicator { indicator, definition } => {
                 let found = self.reports.definitions.get(&indicator).copied();
@@ -357,14 +357,25 @@ impl Node {
             Adopt::LegalBasis(basis) => Adopted::LegalBasis(basis),
             Adopt::WithdrawLegalBasis(basis) => Adopted::WithdrawnBasis(basis),
         };
+        let (by, at) = (name_of(&by), self.time_of_act());
+        Ok(Adoption { unit: self.settings.unit.clone(), what, by, at })
+    }
+
+    /// Whether there is room for another act.
+    pub(crate) fn may_act(&self) -> Result<(), Failure> {
+        if self.short {
+            return Err(Failure::NoSpace);
+        }
         if self.acts.all.len() >= ACTS {
             return Err(Failure::TooMany { limit: ACTS, found: self.acts.all.len() });
         }
-        let by = by.chars().take(TEXT_BYTES / 4).collect();
-        // Whoever acts has seen the acts before: theirs comes after, whatever the clocks say.
+        Ok(())
+    }
+
+    /// Whoever acts has seen the acts before: theirs comes after, whatever the clocks say.
+    pub(crate) fn time_of_act(&self) -> Timestamp {
         let after = self.acts.newest().map(|newest| newest.plus_millis(1));
-        let at = after.map_or(self.context.now().wall, |after| after.max(self.context.now().wall));
-        Ok(Adoption { unit: self.settings.unit.clone(), what, by, at })
+        after.map_or(self.context.now().wall, |after| after.max(self.context.now().wall))
     }
 
     /// Whether an act says nothing that is not so already.
@@ -383,8 +394,9 @@ impl Node {
     }
 
     /// Keeps an act, unless the same was said here before; `from` is the node that told of it.
-    fn take_act(&mut self, act: Adoption, from: Option<NodeKey>) {
-        if from.is_none() && self.is_no_news(&act) {
+    pub(crate) fn take_act(&mut self, act: Adoption, from: Option<NodeKey>) {
+        let of_home = is_of_home(&act);
+        if from.is_none() && of_home && self.is_no_news(&act) {
             return;
         }
         let entry = act.entry();
@@ -397,6 +409,9 @@ impl Node {
         self.context.persist(adoption_key(&entry), Some(row.clone()));
         self.context.counters.count("adoptions", "taken");
         self.enter_acts();
+        if !of_home {
+            return;
+        }
         let message = to_vec(&HomeMessage::Adoptions(vec![Blob(row)]));
         let home: Vec<NodeKey> = self.peers.of(Standing::Home).map(|(key, _)| *key).collect();
         for peer in home.into_iter().filter(|peer| Some(*peer) != from) {
@@ -417,6 +432,10 @@ impl Node {
             if act.unit.leaf() != self.settings.unit.leaf() {
                 return Err(Refusal::OutOfArea);
             }
+            // Under which policy set another node decides is its own to say.
+            if !is_of_home(&act) {
+                return Err(Refusal::OutOfPlace);
+            }
             if self.short || self.acts.all.len() >= ACTS {
                 return Err(Refusal::Busy);
             }
@@ -427,7 +446,8 @@ impl Node {
 
     /// A node of this home said hello: it hears of every act.
     pub(crate) fn tell_acts(&mut self, peer: NodeKey) {
-        let acts: Vec<Blob> = self.acts.all.values().map(|act| Blob(to_vec(act))).collect();
+        let acts = self.acts.all.values().filter(|act| is_of_home(act));
+        let acts: Vec<Blob> = acts.map(|act| Blob(to_vec(act))).collect();
         for page in acts.chunks(DISTRIBUTED) {
             let message = to_vec(&HomeMessage::Adoptions(page.to_vec()));
             self.tell(peer, Channel::Home, message);
@@ -475,6 +495,16 @@ impl Node {
     pub(crate) fn note_proposer(&mut self, issuer: UnitPath) {
         self.reports.proposer = Some(issuer);
     }
+}
+
+/// Whether an act holds for every node of a home.
+const fn is_of_home(act: &Adoption) -> bool {
+    !matches!(act.what, Adopted::Policy { .. })
+}
+
+/// Names of tokens as an act has them.
+pub(crate) fn name_of(by: &str) -> String {
+    by.chars().take(TEXT_BYTES / 4).collect()
 }
 
 fn adoption_key(entry: &Digest) -> Vec<u8> {

@@ -46,6 +46,7 @@ pub mod local;
 mod members;
 mod node;
 mod peers;
+mod policies;
 pub mod refusal;
 pub mod register;
 mod renewal;

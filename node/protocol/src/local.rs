@@ -278,7 +278,11 @@ pub enum Question {
     /// What the catalogue proposes, and how it stands here; and every act of adoption.
     Adoptions,
     /// Replace the policy set.
-    SetPolicy(Box<reeve_policy::authz::PolicySet>),
+    SetPolicy(Box<reeve_policy::authz::PolicySet>, Adopter),
+    /// A policy set that decided here, or the schema that it was read under, by its digest.
+    PolicySet(Digest),
+    /// What a policy set was asked about a figure that was told, by the digest that the decision names.
+    Asked(Digest),
     /// Take a renewed chain: of this node, another node or a writer of this home, of this unit's
     /// authority, or of a subordinate's. It goes to whoever it is for.
     Renew(Vec<u8>),
@@ -425,7 +429,7 @@ pub enum Answer {
     Bulletin(Option<Box<BulletinView>>),
     /// Bulletins, the newest first.
     Bulletins(Vec<BulletinRow>),
-    /// Bytes of a statement, or none.
+    /// Bytes of a statement, or of what else is kept by its digest, or none.
     Statement(Option<Vec<u8>>),
     /// A tile, or none: the ledger does not have it.
     Tile(Option<Vec<u8>>),

@@ -32,6 +32,7 @@ use crate::job::JobResult;
 use crate::ledger::{Ledger, frontier_of};
 use crate::letters::{HEARD_MARK, Letters, MARK};
 use crate::peers::Peers;
+use crate::policies::{DECIDES, Decides};
 use crate::refusal::Refusal;
 use crate::report::term::ledger_of;
 use crate::report::{Newcomer, Reports, SWEEP_MS};
@@ -59,6 +60,8 @@ pub struct Node {
     pub(crate) federation: FederationId,
     pub(crate) own_not_after: Timestamp,
     pub(crate) policy: Decider,
+    /// What decided last, as far as the store says.
+    pub(crate) decided: Option<Decides>,
     pub(crate) context: Context,
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
@@ -185,6 +188,7 @@ impl Node {
             federation,
             own_not_after: own.not_after(),
             policy: settings.policy.clone().into(),
+            decided: None,
             context,
             trust,
             peers: Peers::default(),
@@ -365,6 +369,7 @@ impl Node {
             _ if key == rows::REBUILDING => self.stale_pages = true,
             UNERASED => self.restore_unerased(),
             BEFORE => self.restore_before(value)?,
+            DECIDES => self.restore_decides(value)?,
             _ if key.starts_with(SEALER) => self.restore_sealer(value)?,
             _ if key.starts_with(b"authority/") => {
                 let chain = Chain::from_cbor(value).ok()?;
@@ -438,6 +443,7 @@ impl Node {
         self.follow_own_authorities();
         self.hear_of_home_terms();
         self.resume_by_letter();
+        self.note_policy();
         self.enter_found();
         self.begin_writing();
         self.begin_sealed();

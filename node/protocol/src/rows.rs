@@ -97,6 +97,10 @@ pub const DISCLOSURE: &[u8] = b"disclosure/";
 pub const STATEMENT: &[u8] = b"statement/";
 /// Chunks of tables and manifests, by digest.
 pub const CHUNK: &[u8] = b"chunk/";
+/// Policy sets that decided here, and the schemas that they were read under, by their digests.
+pub const POLICY: &[u8] = b"policy/";
+/// What policy sets were asked about figures that were told, by digest.
+pub const ASKED: &[u8] = b"asked/";
 /// Statements issued, by term and ledger index.
 pub const SENT: &[u8] = b"sent/";
 /// Bulletins that this node published, by the digest of the statement.
@@ -166,6 +170,18 @@ pub fn statement(digest: &Digest) -> Vec<u8> {
 #[must_use]
 pub fn chunk(digest: &Digest) -> Vec<u8> {
     key(CHUNK, &[digest.as_bytes()])
+}
+
+/// The key of a policy set, or of a schema.
+#[must_use]
+pub fn policy(digest: &Digest) -> Vec<u8> {
+    key(POLICY, &[digest.as_bytes()])
+}
+
+/// The key of what was asked about a figure.
+#[must_use]
+pub fn asked(digest: &Digest) -> Vec<u8> {
+    key(ASKED, &[digest.as_bytes()])
 }
 
 /// The key of a bulletin.
@@ -369,6 +385,9 @@ pub struct SentRow {
     /// In which term's ledger.
     #[n(10)]
     pub term: u64,
+    /// Digest of what the policy set was asked.
+    #[n(11)]
+    pub asked: Option<Digest>,
 }
 
 /// A fork of a writer.

@@ -191,7 +191,7 @@ fn nothing_is_frozen_that_nobody_was_told() {
     // What is withheld is not frozen: the leaf's home declines from now on.
     let strict = world::quick_policy().replace(r#"Relation::"superior""#, r#"Relation::"above""#);
     let strict = reeve_policy::authz::PolicySet::parse(&strict, "policy.cedar").unwrap();
-    let set = Question::SetPolicy(Box::new(strict));
+    let set = Question::SetPolicy(Box::new(strict), Adopter::Alone);
     assert!(matches!(trial.world.ask(leaf, operator(), set), Answer::Done));
     trial.world.pass(2_000);
     let withheld = trial.fault(leaf, choice("Noon", &[DAY]));

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::PolicySet;
 use reeve_protocol::NodeKey;
+use reeve_protocol::consent::Adopter;
 use reeve_protocol::local::{Answer, Failure, FigureView, Question};
 use reeve_protocol::refusal::Refusal;
 use reeve_protocol::rows::{self, SentRow};
@@ -247,7 +248,7 @@ fn a_floor_that_is_raised_counts_what_was_told_exactly_before() {
     trial.put(LEAF, "f", 2);
     let policy = PolicySet::parse(&stricter, "policy.cedar").unwrap();
     // Both come before anything is told of the two.
-    let set = Question::SetPolicy(Box::new(policy));
+    let set = Question::SetPolicy(Box::new(policy), Adopter::Alone);
     assert!(matches!(trial.world.ask(leaf, operator(), set), Answer::Done));
     trial.put(LEAF, "f", 1);
     trial.world.pass(5_000);
@@ -305,7 +306,7 @@ fn a_subordinate_that_asks_its_superior_gets_the_edition_of_its_class() {
     assert!(matches!(none, Answer::Figure(None)), "{none:?}");
     let region = trial.at("it/03");
     let closed = PolicySet::parse(&quick_policy(), "policy.cedar").unwrap();
-    trial.world.ask(region, operator(), Question::SetPolicy(Box::new(closed)));
+    trial.world.ask(region, operator(), Question::SetPolicy(Box::new(closed), Adopter::Alone));
     let declined = ask_superior(&mut trial, LEAF);
     assert!(matches!(declined, Answer::Failed(Failure::Refused(Refusal::NoRight))), "{declined:?}");
 }
@@ -321,7 +322,7 @@ fn a_subordinate_that_does_not_open_a_class_looks_like_that_and_not_late() {
     let mut trial = Trial::new(floors, &(quick_policy() + OTHERS));
     let closed = PolicySet::parse(&quick_policy(), "policy.cedar").unwrap();
     let other = trial.at("it/03/015");
-    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(closed)));
+    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(closed), Adopter::Alone));
     for path in [LEAF, "it/03/015"] {
         trial.put(path, "f", 9);
         trial.close(path);
@@ -339,7 +340,7 @@ fn a_subordinate_that_does_not_open_a_class_looks_like_that_and_not_late() {
     assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Late), 0);
     // It opens the class after all.
     let open = PolicySet::parse(&(quick_policy() + OTHERS), "policy.cedar").unwrap();
-    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(open)));
+    trial.world.ask(other, operator(), Question::SetPolicy(Box::new(open), Adopter::Alone));
     trial.world.pass(10_000);
     assert_eq!(in_state(&mut trial, NEIGHBOUR, UnitState::Reported), 2);
 }

@@ -20,6 +20,7 @@ use reeve_protocol::consent::{Accepted, Adopt, Adopter};
 use reeve_protocol::local::{Answer, Question, Status};
 use reeve_protocol::register::RegisterAct;
 use reeve_protocol::rows::SentRow;
+use reeve_statement::adoption::Adopted;
 use reeve_statement::catalogue::Titles;
 use world::{CATALOGUE, World, operator, subordinate, unit};
 
@@ -355,11 +356,17 @@ fn a_node_that_takes_over_says_where_it_differs_from_the_one_before() {
     let names: Vec<&str> = differs.not_adopted.iter().map(|it| it.as_str()).collect();
     assert_eq!(names, ["cases"], "what the one before told is not adopted here");
     assert_eq!(differs.sources.iter().map(|it| (it.1, it.2)).collect::<Vec<_>>(), [(1, 2)]);
+    let Answer::Adoptions { acts, .. } = world.ask(second, operator(), Question::Adoptions) else {
+        panic!("no acts");
+    };
+    let what = Adopted::Policy { before: same.hash(), after: policy(&other).hash() };
+    assert_eq!((&acts[0].adoption.what, acts[0].adoption.by.as_str()), (&what, ""));
+    assert!(acts[0].index.is_some(), "the unit's policy changed with the node: its ledger says so");
     // A restart does not make it forget; whoever sets the policy and adopts has seen to it.
     world.restart(LEAF, "2", Some(2));
     world.pass(3_000);
     assert_eq!(status(&mut world, second).taken_over, Some(differs));
-    let set = Question::SetPolicy(Box::new(same));
+    let set = Question::SetPolicy(Box::new(same), Adopter::Alone);
     assert!(matches!(world.ask(second, operator(), set), Answer::Done));
     let proposals = match world.ask(second, operator(), Question::Adoptions) {
         Answer::Adoptions { proposals, .. } => proposals,

@@ -17,6 +17,7 @@ use reeve_crdt::schema::Schema;
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{PolicySet, Role};
 use reeve_protocol::NodeKey;
+use reeve_protocol::consent::Adopter;
 use reeve_protocol::local::{Answer, Failure, ImportMode, Question, Status, Sweep};
 use reeve_protocol::rows::ImportRow;
 use reeve_statement::completeness::UnitState;
@@ -228,7 +229,7 @@ fn what_policy_declines_is_declined_three_levels_up() {
     world.pass(2_000);
     assert_eq!(world.total(nation, DAY), Some(2));
     let policy = PolicySet::parse("", "policy.cedar").unwrap();
-    let answer = world.ask(leaf, operator(), Question::SetPolicy(Box::new(policy)));
+    let answer = world.ask(leaf, operator(), Question::SetPolicy(Box::new(policy), Adopter::Alone));
     assert!(matches!(answer, Answer::Done), "{answer:?}");
     world.pass(2_000);
     let view = world.figure(nation, DAY).unwrap();

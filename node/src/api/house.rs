@@ -45,6 +45,9 @@ pub struct SentEntry {
     pub policy_set: Option<String>,
     /// Ids of the policies that determined it.
     pub determining: Vec<String>,
+    /// Digest of what the policy set was asked.
+    #[serde(default)]
+    pub asked: Option<String>,
 }
 
 impl From<&SentRow> for SentEntry {
@@ -61,6 +64,7 @@ impl From<&SentRow> for SentEntry {
             bytes: row.bytes,
             policy_set: row.policy_set.map(|digest| digest.to_string()),
             determining: row.determining.clone(),
+            asked: row.asked.map(|digest| digest.to_string()),
         }
     }
 }
@@ -412,7 +416,10 @@ pub struct ActView {
     /// Whether it withdraws the consent to it.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub withdraws: bool,
-    /// The token by which it was done.
+    /// The policy set that it put in force, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyChange>,
+    /// The token by which it was done, or two; empty: a policy set was found in place of the one before.
     pub who: String,
     /// When.
     pub at: String,
@@ -420,6 +427,15 @@ pub struct ActView {
     pub entry: String,
     /// Where in the present term's ledger; none: this node keeps none.
     pub index: Option<u64>,
+}
+
+/// That another policy set is in force: digests of both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyChange {
+    /// Of the one before.
+    pub before: String,
+    /// Of the one that holds from then on.
+    pub after: String,
 }
 
 /// What a catalogue proposes, and what this home consented to.
@@ -473,11 +489,19 @@ impl From<&Act> for ActView {
             Adopted::LegalBasis(basis) | Adopted::WithdrawnBasis(basis) => {
                 (None, None, Some(basis.clone()))
             }
+            Adopted::Policy { .. } => (None, None, None),
+        };
+        let policy = match &act.adoption.what {
+            Adopted::Policy { before, after } => {
+                Some(PolicyChange { before: before.to_string(), after: after.to_string() })
+            }
+            _ => None,
         };
         Self {
             indicator,
             definition,
             legal_basis,
+            policy,
             withdraws: matches!(
                 act.adoption.what,
                 Adopted::Withdrawn(_) | Adopted::WithdrawnBasis(_)

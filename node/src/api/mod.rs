@@ -27,7 +27,7 @@ pub use figure::{
 pub use house::{
     ActView, AdoptRequest, Adoptions, CatalogueView, Consented, CosignatureGiven, Cosigned,
     CosignerView, Evidence, IndicatorView, IssuedEntry, LedgerSigner, MemberRequest, Periods,
-    PolicyState, Proof, ProposalView, Published, SentEntry, equivocation_file,
+    PolicyChange, PolicyState, Proof, ProposalView, Published, SentEntry, equivocation_file,
 };
 pub use letter::{Due, LetterPage, LetterTaken, RefusedMessages};
 pub use problem::{FieldProblem, Problem};

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::policy::waits;
 use super::texts::{Locale, Text};
 use super::{CommandError, Output, plain, table};
-use crate::api::{AdoptRequest, Adoptions, Consented, ProposalView};
+use crate::api::{AdoptRequest, Adoptions, Consented, PolicyChange, ProposalView};
 use crate::client::Client;
 
 /// Digits of a definition's digest that the text shows; `--json` has all.
@@ -155,6 +155,33 @@ pub(super) fn list(list: &List, client: &Client, output: &Output) -> Result<(), 
 }
 
 fn describe(known: &Adoptions, missing: bool, locale: &Locale) -> String {
+    let mut text = proposals(known, missing, locale);
+    for act in &known.acts {
+        let (who, at) = (plain(&act.who), &act.at);
+        let told = match (&act.legal_basis, &act.policy) {
+            (Some(basis), _) => {
+                let what = if act.withdraws { Text::BasisWithdrawn } else { Text::BasisAdopted };
+                locale.fill(what, &[&format!("{:?}", plain(basis)), &who, at])
+            }
+            (None, Some(PolicyChange { before, after })) if who.is_empty() => {
+                locale.fill(Text::PolicyFound, &[&short(after), &short(before), at])
+            }
+            (None, Some(PolicyChange { before, after })) => {
+                locale.fill(Text::PolicyChanged, &[&short(after), &short(before), &who, at])
+            }
+            (None, None) => continue,
+        };
+        text.push_str(&format!("\n{told}"));
+    }
+    text
+}
+
+/// How a digest begins.
+fn short(digest: &str) -> String {
+    digest.chars().take(DIGITS).collect()
+}
+
+fn proposals(known: &Adoptions, missing: bool, locale: &Locale) -> String {
     if known.proposals.is_empty() {
         let none = if missing { Text::EverythingAdopted } else { Text::NothingProposed };
         return locale.say(none).to_owned();
@@ -168,14 +195,7 @@ fn describe(known: &Adoptions, missing: bool, locale: &Locale) -> String {
         Text::HeadLegalBasis,
         Text::HeadTitle,
     ];
-    let mut text = table(&headings.map(|heading| locale.say(heading)), &[], &rows);
-    for act in known.acts.iter().filter(|act| act.legal_basis.is_some()) {
-        let basis = act.legal_basis.as_deref().map(plain).unwrap_or_default();
-        let what = if act.withdraws { Text::BasisWithdrawn } else { Text::BasisAdopted };
-        let told = locale.fill(what, &[&format!("{basis:?}"), &plain(&act.who), &act.at]);
-        text.push_str(&format!("\n{told}"));
-    }
-    text
+    table(&headings.map(|heading| locale.say(heading)), &[], &rows)
 }
 
 fn row(proposal: &ProposalView, locale: &Locale) -> Vec<String> {
@@ -200,7 +220,7 @@ fn row(proposal: &ProposalView, locale: &Locale) -> Vec<String> {
         proposal.indicator.clone(),
         adopted,
         floor,
-        proposal.definition.chars().take(DIGITS).collect(),
+        short(&proposal.definition),
         proposal.legal_basis.clone().unwrap_or_else(|| "-".to_owned()),
         locale.pick(&proposal.titles).unwrap_or_default().to_owned(),
     ]

@@ -4,7 +4,7 @@
 use reeve_audit::Verdict;
 use reeve_audit::program::{self, AuditCommand};
 
-use super::{CommandError, Global, Output, audit_watch};
+use super::{CommandError, Global, Output, audit_decision, audit_watch};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,8 @@ To verify, no node, no store and no network are needed: `reeve-audit` is the sam
 
 Examples:
   reeve audit verify nation/ region-03/ --federation ID --html report.html
-  reeve --home auditor audit watch --once")]
+  reeve --home auditor audit watch --once
+  reeve audit decision 5f0c13d2 -o decision/")]
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -26,6 +27,9 @@ pub enum Action {
     Offline(AuditCommand),
     /// Follow the ledgers of jurisdictions, hold them against what was seen before, and cosign them
     Watch(audit_watch::Arguments),
+    /// Decide again what a statement says was decided: fetch the policy set and what it was asked, or read
+    /// them from files
+    Decision(audit_decision::Arguments),
 }
 
 pub(super) fn run(
@@ -36,6 +40,7 @@ pub(super) fn run(
     let command = match &arguments.action {
         Action::Offline(command) => command,
         Action::Watch(arguments) => return audit_watch::run(arguments, global, output),
+        Action::Decision(arguments) => return audit_decision::run(arguments, global, output),
     };
     let done = program::run(command).map_err(|error| CommandError::Failed(error.to_string()))?;
     output.raw_by(|out| done.print(out))?;

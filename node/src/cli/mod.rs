@@ -9,6 +9,7 @@ pub mod admit;
 mod adopt;
 mod asking;
 mod audit;
+mod audit_decision;
 mod audit_report;
 mod audit_watch;
 mod authority;

@@ -56,7 +56,11 @@ pub struct Arguments {
 }
 
 /// The digest that begins so, among those of what was sent; a whole one may be of what was received.
-fn whole(client: &Client, term: Option<u64>, digest: &str) -> Result<String, CommandError> {
+pub(super) fn whole(
+    client: &Client,
+    term: Option<u64>,
+    digest: &str,
+) -> Result<String, CommandError> {
     if digest.len() >= WHOLE_DIGITS {
         return Ok(digest.to_owned());
     }

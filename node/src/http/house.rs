@@ -33,7 +33,7 @@ type Shared = State<Arc<Service>>;
 
 /// Media type of a statement (RFC 9052 section 11.3.1).
 const COSE: &str = "application/cose; cose-type=\"cose-sign1\"";
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Entries of what left the house unless asked otherwise.
 const SENT: usize = 100;
@@ -64,7 +64,7 @@ pub(super) async fn schema(State(service): Shared, Who(who): Who) -> Result<Resp
     Ok(typed(TOML, schema.text.to_string()))
 }
 
-fn typed(media: &'static str, body: impl IntoResponse) -> Response {
+pub(super) fn typed(media: &'static str, body: impl IntoResponse) -> Response {
     ([(header::CONTENT_TYPE, media)], body).into_response()
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn set_policy(
         .map_err(|_| Fault::Malformed("expected text in UTF-8".to_owned()))?;
     let set =
         PolicySet::parse(&text, "policy").map_err(|faults| Fault::Malformed(faults.to_string()))?;
-    let (waits_until, _) =
+    let (waits_until, first) =
         service.second(&who, &[b"policy", text.as_bytes()])?.map_or((None, None), parted);
     let state = PolicyState {
         policies: set.ids().map(str::to_owned).collect(),
@@ -145,7 +145,8 @@ pub(super) async fn set_policy(
     if state.waits_until.is_some() {
         return Ok(Document(state));
     }
-    service.ask_done(&who, Question::SetPolicy(Box::new(set))).await?;
+    let adopter = first.map_or(Adopter::Alone, Adopter::SecondAfter);
+    service.ask_done(&who, Question::SetPolicy(Box::new(set), adopter)).await?;
     keep(service.settings.policy.clone(), text).await.map_err(Fault::NotKept)?;
     Ok(Document(state))
 }

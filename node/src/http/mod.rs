@@ -14,6 +14,7 @@
 mod body;
 mod bulletins;
 mod connections;
+mod decisions;
 mod fault;
 mod figures;
 mod guard;

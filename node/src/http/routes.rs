@@ -7,8 +7,8 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::service::Service;
 use super::{
-    bulletins, figures, house, imports, letters, metrics, open, records, register, situation,
-    tiles, twin,
+    bulletins, decisions, figures, house, imports, letters, metrics, open, records, register,
+    situation, tiles, twin,
 };
 
 /// Who may call a route at all; the policy decides the rest.
@@ -76,7 +76,9 @@ routes! {
     Token get "/v1/bulletins/{digest}" bulletins::show, "A bulletin: its figures as frozen, and as they stand now";
     Token get "/v1/policy" house::policy, "The policy set in force, in Cedar";
     Token put "/v1/policy" house::set_policy, "Replace the policy set";
-    Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, and what was adopted";
+    Token get "/v1/policies/{digest}" decisions::policy_set, "A policy set that decided here, or the schema that it was read under";
+    Token get "/v1/asked/{digest}" decisions::asked, "What the policy was asked about a figure that was told, in Cedar's JSON";
+    Token get "/v1/adoptions" house::adoptions, "What the catalogue proposes, what was adopted, and changes of the policy";
     Token post "/v1/adoptions" house::adopt, "Adopt an indicator, or all of a legal basis";
     Token get "/v1/figures/{indicator}" figures::figure, "A figure: ?period=&area=, or &own=true: the own table as it is";
     Token get "/v1/situation" situation::situation, "Every indicator at a glance, trouble first: ?day=";

@@ -77,7 +77,7 @@ impl Fake {
             | Question::Evidence => (Action::ReadLedger, node),
             Question::Register => (Action::ReadRegister, node),
             Question::Permission(action) => (*action, node),
-            Question::SetPolicy(_) => (Action::ChangePolicy, node),
+            Question::SetPolicy(..) => (Action::ChangePolicy, node),
             _ => (Action::ReadCatalogue, node),
         };
         let circumstances = Circumstances::default();

@@ -510,6 +510,7 @@ mod tests {
                 conditions: Conditions::default(),
                 declarations: Vec::new(),
                 adoption: None,
+                asked: None,
             },
             commitment: None,
             register: None,

@@ -19,6 +19,7 @@ mod bulletin;
 mod consent;
 #[path = "../../../testnet/tests/counts/mod.rs"]
 mod counts;
+mod decisions;
 mod declare;
 mod drill;
 mod federation;

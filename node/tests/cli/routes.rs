@@ -65,6 +65,8 @@ const CASES: &[Case] = &[
     get("/v1/bulletins/{digest}", AUDITOR, ""),
     get("/v1/policy", AUDITOR, ""),
     send("put", "/v1/policy", OPERATOR, "", "text/plain", b"permit ("),
+    get("/v1/policies/{digest}", AUDITOR, ""),
+    get("/v1/asked/{digest}", AUDITOR, ""),
     get("/v1/adoptions", AUDITOR, ""),
     send("post", "/v1/adoptions", OPERATOR, "", JSON, br#"{"legal_basis": "Matrix Act"}"#),
     get("/v1/figures/{indicator}", &["operator", "viewer"], "?period=2021-01-01"),

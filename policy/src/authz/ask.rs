@@ -54,7 +54,7 @@ static TYPES: LazyLock<BTreeMap<&str, EntityTypeName>> = LazyLock::new(|| {
         .collect()
 });
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, QuestionFault> {
+pub(super) fn uid(kind: &str, id: &str) -> Result<EntityUid, QuestionFault> {
     let kind = match TYPES.get(kind) {
         Some(known) => known.clone(),
         None => EntityTypeName::from_str(kind).map_err(fault)?,

@@ -4,6 +4,7 @@
 //! determining permit states unclearly declines too, and the strictest of all stated ones binds.
 
 use core::fmt;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use cedar_policy::{Authorizer, PolicyId};
@@ -171,6 +172,7 @@ fn decided(
         conditions,
         declarations: Vec::new(),
         adoption: None,
+        asked: None,
     }
 }
 
@@ -323,7 +325,7 @@ impl fmt::Display for Decision {
 }
 
 /// What Cedar said, in an order that does not depend on its hash maps.
-struct Verdict {
+pub(super) struct Verdict {
     allowed: bool,
     determining: Vec<String>,
     errors: Vec<String>,
@@ -346,7 +348,53 @@ impl Verdict {
 impl PolicySet {
     /// Answers a question. Same set and question, same answer.
     pub fn decide(&self, question: &Question) -> Decision {
-        match self.verdict(question) {
+        self.settle(question, self.verdict(question))
+    }
+
+    fn decline(&self, reason: Reason, determining: Vec<String>) -> Decision {
+        Decision::Decline(Refusal { reason, determining, policy_set: self.hash() })
+    }
+
+    fn verdict(&self, question: &Question) -> Result<Verdict, QuestionFault> {
+        let asked = ask(question, &self.schema)?;
+        Ok(self.evaluate(&asked, question.circumstances.response_level).1)
+    }
+
+    /// The policies that take part, and what Cedar says by them.
+    pub(super) fn evaluate(
+        &self,
+        asked: &Asked,
+        response_level: u8,
+    ) -> (Cow<'_, cedar_policy::PolicySet>, Verdict) {
+        let by = |set| (Cow::Borrowed(set), Verdict::of(asked, set));
+        if response_level == 0 || self.relaxing.is_empty() {
+            // Without a declaration there is no relaxation, whatever its conditions say.
+            return by(&self.strict);
+        }
+        let relaxed = Verdict::of(asked, &self.relaxing);
+        if !relaxed.errors.is_empty() {
+            return (Cow::Borrowed(&self.relaxing), relaxed);
+        }
+        if !relaxed.allowed {
+            return by(&self.strict);
+        }
+        let facts = relaxed.determining.iter().filter_map(|id| self.facts.get(id));
+        let mut set = self.cedar.clone();
+        for superseded in facts.flat_map(|facts| &facts.supersedes) {
+            // One that two relaxations supersede is gone already.
+            let _ = set.remove_static(PolicyId::new(superseded));
+        }
+        let verdict = Verdict::of(asked, &set);
+        (Cow::Owned(set), verdict)
+    }
+
+    /// What follows from a verdict.
+    pub(super) fn settle(
+        &self,
+        question: &Question,
+        verdict: Result<Verdict, QuestionFault>,
+    ) -> Decision {
+        match verdict {
             Err(fault) => self.decline(fault.into(), Vec::new()),
             Ok(verdict) => {
                 let determining = verdict.determining.clone();
@@ -356,32 +404,6 @@ impl PolicySet {
                 }
             }
         }
-    }
-
-    fn decline(&self, reason: Reason, determining: Vec<String>) -> Decision {
-        Decision::Decline(Refusal { reason, determining, policy_set: self.hash() })
-    }
-
-    fn verdict(&self, question: &Question) -> Result<Verdict, QuestionFault> {
-        let asked = ask(question, &self.schema)?;
-        if question.circumstances.response_level == 0 || self.relaxing.is_empty() {
-            // Without a declaration there is no relaxation, whatever its conditions say.
-            return Ok(Verdict::of(&asked, &self.strict));
-        }
-        let relaxed = Verdict::of(&asked, &self.relaxing);
-        if !relaxed.errors.is_empty() {
-            return Ok(relaxed);
-        }
-        if !relaxed.allowed {
-            return Ok(Verdict::of(&asked, &self.strict));
-        }
-        let facts = relaxed.determining.iter().filter_map(|id| self.facts.get(id));
-        let mut set = self.cedar.clone();
-        for superseded in facts.flat_map(|facts| &facts.supersedes) {
-            // One that two relaxations supersede is gone already.
-            let _ = set.remove_static(PolicyId::new(superseded));
-        }
-        Ok(Verdict::of(&asked, &set))
     }
 
     fn permit(&self, question: &Question, verdict: Verdict) -> Result<Permit, Reason> {

@@ -28,6 +28,10 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// Every one.
+    pub const ALL: [Self; 5] =
+        [Self::Superior, Self::Above, Self::Subordinate, Self::Neighbour, Self::Other];
+
     /// How `peer` stands to `own`.
     #[must_use]
     pub fn between(own: &UnitPath, peer: &UnitPath) -> Self {

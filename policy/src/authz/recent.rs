@@ -36,6 +36,12 @@ impl Decider {
         self.set.hash()
     }
 
+    /// The text of the set.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.set.text()
+    }
+
     /// Answers a question as [`PolicySet::decide`] does.
     pub fn decide(&self, question: &Question) -> Decision {
         let mut recent = self.recent.borrow_mut();

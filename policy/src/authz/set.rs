@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use cedar_policy::{
     Effect, Policy, PolicyId, PrincipalConstraint, Schema, ValidationMode, Validator,
@@ -15,8 +15,14 @@ use super::conditions::{Conditions, SUPERSEDES};
 use super::question::Action;
 use super::source::{Place, Source, policies};
 
+/// What the schema is called in errors.
+const SCHEMA_FILE: &str = "reeve.cedarschema";
+
 /// The schema every policy set is validated against.
 pub const SCHEMA: &str = include_str!("reeve.cedarschema");
+
+/// Its digest: each decision names it with what was asked.
+pub(super) static SCHEMA_HASH: LazyLock<Digest> = LazyLock::new(|| Digest::of(SCHEMA.as_bytes()));
 
 /// It, read once; or why it is broken.
 static READ_SCHEMA: LazyLock<Result<Schema, String>> =
@@ -159,6 +165,7 @@ pub struct PolicySet {
     pub(super) schema: Schema,
     pub(super) facts: BTreeMap<String, Facts>,
     hash: Digest,
+    text: Arc<str>,
 }
 
 impl PolicySet {
@@ -167,11 +174,30 @@ impl PolicySet {
     /// # Errors
     /// Every fault with its place.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyFaults> {
+        let schema = READ_SCHEMA.clone().map_err(PolicyFault::BuiltIn)?;
+        Self::parse_with(text, file, schema)
+    }
+
+    /// The same, under the schema that decided once: another version of this program may have had another.
+    ///
+    /// # Errors
+    /// Every fault with its place.
+    pub fn parse_under(text: &str, file: &str, schema: &str) -> Result<Self, PolicyFaults> {
+        if schema == SCHEMA {
+            return Self::parse(text, file);
+        }
+        let read = Schema::from_str(schema).map_err(|error| PolicyFault::Syntax {
+            place: Place { file: SCHEMA_FILE.to_owned(), line: 1 },
+            reason: error.to_string(),
+        })?;
+        Self::parse_with(text, file, read)
+    }
+
+    fn parse_with(text: &str, file: &str, schema: Schema) -> Result<Self, PolicyFaults> {
         if text.len() > MAX_POLICY_BYTES {
             let file = file.to_owned();
             return Err(PolicyFault::TooLong { file, found: text.len() }.into());
         }
-        let schema = READ_SCHEMA.clone().map_err(PolicyFault::BuiltIn)?;
         let source = Source { file, text };
         let mut reading = Reading::default();
         for range in policies(text) {
@@ -184,7 +210,8 @@ impl PolicySet {
         if faults.is_empty() {
             let facts = reading.found.into_iter().map(|(id, (_, facts))| (id, facts)).collect();
             let hash = Digest::of(text.as_bytes());
-            return Ok(Self { cedar: reading.cedar, strict, relaxing, schema, facts, hash });
+            let (cedar, text) = (reading.cedar, Arc::from(text));
+            return Ok(Self { cedar, strict, relaxing, schema, facts, hash, text });
         }
         faults.sort_by_key(|fault| fault.place().map_or(0, |place| place.line));
         Err(PolicyFaults(faults))
@@ -202,6 +229,12 @@ impl PolicySet {
     #[must_use]
     pub const fn hash(&self) -> Digest {
         self.hash
+    }
+
+    /// The text that it was read from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The ids of all policies, sorted.

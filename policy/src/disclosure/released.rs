@@ -28,6 +28,8 @@ pub struct Edition {
     pub register: Option<Digest>,
     /// Version of the catalogue.
     pub catalogue_version: u64,
+    /// Digest of what the policy was asked, as the home keeps it.
+    pub asked: Option<Digest>,
 }
 
 /// Why a figure cannot be released.
@@ -125,6 +127,7 @@ fn release(
 ) -> Result<(Release, Vec<Vec<u8>>), ChunkError> {
     let protection = figure.protection();
     let mut decision = permit.decision();
+    decision.asked = edition.asked;
     decision.conditions.floor = figure.least_floor;
     decision.conditions.min_step = if protection.step > 1 { figure.least_step } else { 0 };
     decision.conditions.rounding =

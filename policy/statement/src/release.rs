@@ -145,6 +145,9 @@ pub struct Decision {
     /// Digest of the act by which the home adopted the indicator; none: by default.
     #[n(4)]
     pub adoption: Option<Digest>,
+    /// Digest of what was asked, as the home keeps it: whoever is shown it and the policy set can decide again.
+    #[n(5)]
+    pub asked: Option<Digest>,
 }
 
 fn decode_policies<C>(

@@ -374,6 +374,7 @@ impl Sim {
     fn check_rest(&mut self) {
         self.check_view();
         self.check_ledgers();
+        self.check_policies();
         self.check_registers();
         for unit in self.plan.units.clone() {
             let at = self.reporter(&unit);

@@ -370,6 +370,34 @@ pub(crate) fn invariant_states_follow_the_records(
     }
 }
 
+/// What decided is the policy set that the ledger says was in force: it was there before, or an act put it in
+/// place of another one.
+pub(crate) fn invariant_a_change_of_the_policy_is_in_the_ledger(
+    due: Digest,
+    decided: Digest,
+    place: u64,
+    unit: &UnitPath,
+) -> Found {
+    if due == decided {
+        Ok(())
+    } else {
+        Err(format!("entry {place} of {unit} was decided by {decided}, in force was {due}"))
+    }
+}
+
+/// What decided is kept, and what was asked; decided again it is the same.
+pub(crate) fn invariant_a_decision_can_be_made_again(
+    differences: Vec<String>,
+    place: u64,
+    unit: &UnitPath,
+) -> Found {
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("entry {place} of {unit}: {}", differences.join("; ")))
+    }
+}
+
 /// What people are shown is what was signed last.
 pub(crate) fn invariant_people_see_what_was_said(right: bool, indicator: &str, day: &str) -> Found {
     if right {

@@ -32,6 +32,7 @@ mod model;
 mod network;
 mod observe;
 mod plan;
+mod policies;
 mod registers;
 pub mod registry;
 mod retention;

@@ -5,6 +5,7 @@ use reeve_crdt::record::{Record, RecordId, Value};
 use reeve_crdt::schema::closure::{self, Closure};
 use reeve_crdt::twin::RecordOp;
 use reeve_policy::authz::{Person, Role, Scope};
+use reeve_protocol::consent::Adopter;
 use reeve_protocol::effect::{AskId, Input, NodeKey};
 use reeve_protocol::local::{Answer, Ask, Question};
 use reeve_protocol::settings::{DialledPeer, Purpose, Settings, Writer};
@@ -85,7 +86,7 @@ impl Sim {
     /// A home declines what its superior asks from now on, or no longer.
     pub(crate) fn change_policy(&mut self, at: NodeKey, declines: bool) {
         let policy = self.policy(declines);
-        self.send_ask(at, Role::Operator, Question::SetPolicy(Box::new(policy)));
+        self.send_ask(at, Role::Operator, Question::SetPolicy(Box::new(policy), Adopter::Alone));
     }
 
     /// A clerk says at some leaf that a day is complete.

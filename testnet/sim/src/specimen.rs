@@ -298,6 +298,7 @@ impl Specimen {
                 conditions: Conditions { floor: 5, ..Conditions::default() },
                 declarations: Vec::new(),
                 adoption: None,
+                asked: None,
             },
             commitment: None,
             register: self.registers.get(unit).copied(),

@@ -67,6 +67,7 @@ fn release(table: Table, counts: Counts, manifest: Manifest) -> Release {
             conditions: Conditions::default(),
             declarations: Vec::new(),
             adoption: None,
+            asked: None,
         },
         commitment: None,
         register: None,

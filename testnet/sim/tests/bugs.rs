@@ -33,7 +33,9 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.rounds = 2;
         }
         Bug::FollowOlder => plan.faults.catalogues = 500,
-        Bug::NoticeIsZero | Bug::LeaveNoticesOut => plan.faults.policies = 300,
+        Bug::NoticeIsZero | Bug::LeaveNoticesOut | Bug::ChangeInSilence => {
+            plan.faults.policies = 300;
+        }
         Bug::SendEndedTerm | Bug::NeverSignAgain => {
             plan.hostile.clear();
             plan.restored = last.filter(|unit| !plan.homes.contains_key(unit));
@@ -164,4 +166,6 @@ found! {
     keeps_bytes KeepBytes,
     brings_back BringBack,
     freezes_an_older_edition FreezeOlder,
+    changes_its_policy_in_silence ChangeInSilence,
+    forgets_what_decided ForgetPolicies,
 }

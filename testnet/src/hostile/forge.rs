@@ -106,6 +106,7 @@ impl Member {
             conditions: Conditions::default(),
             declarations: Vec::new(),
             adoption: None,
+            asked: None,
         };
         let notice = Notice {
             class: RecipientClass::Superior,

@@ -1,5 +1,6 @@
 //! In files, logs, metrics and answers: real processes, searched from outside.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -139,6 +140,15 @@ fn paths(sent: &[SentEntry]) -> Vec<String> {
             "/v1/statements/{digest}" => {
                 paths
                     .extend(sent.iter().map(|entry| format!("/v1/statements/{}", entry.statement)));
+            }
+            "/v1/policies/{digest}" => {
+                let sets: BTreeSet<_> =
+                    sent.iter().filter_map(|it| it.policy_set.as_ref()).collect();
+                paths.extend(sets.iter().map(|set| format!("/v1/policies/{set}")));
+            }
+            "/v1/asked/{digest}" => {
+                let asked: BTreeSet<_> = sent.iter().filter_map(|it| it.asked.as_ref()).collect();
+                paths.extend(asked.iter().map(|asked| format!("/v1/asked/{asked}")));
             }
             // Nobody published one here.
             "/v1/bulletins/{digest}" => paths.push(format!("/v1/bulletins/{}", "0".repeat(64))),

@@ -77,6 +77,7 @@ impl Node {
         }
         let told = told.into_values().take(INDICATORS).collect();
         self.keep_before(Before { term, policy, told });
+        self.note_change(policy, String::new());
     }
 
     fn keep_before(&mut self, before: Before) {

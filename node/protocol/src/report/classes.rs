@@ -33,28 +33,32 @@ const ANYBODY: &str = "anybody-of-this-class";
 
 impl Node {
     /// Decides for a class of recipients as such: for the superior that asked, or for whoever is of the
-    /// class. What holds for some of them only opens no class.
+    /// class. What holds for some of them only opens no class. What was asked is given with the answer.
     pub(super) fn decide_for(
         &self,
         class: RecipientClass,
         indicator: &Indicator,
         period: Option<Period>,
-    ) -> Decision {
+    ) -> (Question, Decision) {
         let question = self.question(indicator, period);
+        let decided = |question: Question| {
+            let decision = self.policy.decide(&question);
+            (question, decision)
+        };
         let relations: &[Relation] = match class {
-            RecipientClass::Superior => return self.policy.decide(&question),
+            RecipientClass::Superior => return decided(question),
             RecipientClass::Neighbour => &[Relation::Neighbour, Relation::Subordinate],
             RecipientClass::Public => &[Relation::Other],
         };
         let mut decisions = relations
             .iter()
             .filter_map(|relation| self.anybody(*relation, question.clone()))
-            .map(|question| self.policy.decide(&question))
+            .map(decided)
             .collect::<Vec<_>>()
             .into_iter();
-        let permitted = decisions.clone().find(|decision| decision.permit().is_some());
+        let permitted = decisions.clone().find(|(_, decision)| decision.permit().is_some());
         let declined = decisions.next_back();
-        permitted.or(declined).unwrap_or_else(|| self.policy.decide(&question))
+        permitted.or(declined).unwrap_or_else(|| decided(question))
     }
 
     /// The same question by somebody who stands for all of a relation; none: there are none.
@@ -89,7 +93,7 @@ impl Node {
         }
         let is_open = |class: &RecipientClass| {
             indicator.floors.of(*class) != Floors::NEVER
-                && self.decide_for(*class, indicator, None).permit().is_some()
+                && self.decide_for(*class, indicator, None).1.permit().is_some()
         };
         let classes: Vec<RecipientClass> = others.into_iter().filter(is_open).collect();
         let open = Open { under, classes: classes.clone() };
@@ -137,7 +141,7 @@ impl Node {
 
     /// What the policy permits each class of a figure.
     fn permits(&self, indicator: &Indicator, period: Period) -> Vec<Permit> {
-        let of = |class| self.decide_for(class, indicator, Some(period)).permit().cloned();
+        let of = |class| self.decide_for(class, indicator, Some(period)).1.permit().cloned();
         let told = |class: &RecipientClass| indicator.floors.of(*class) != Floors::NEVER;
         RecipientClass::ALL.into_iter().filter(told).filter_map(of).collect()
     }

@@ -53,9 +53,9 @@ pub(super) enum Look {
 /// What came of deciding and computing a figure.
 pub(super) enum Outcome {
     /// A figure, and the permit it was made for.
-    Figure { permit: Box<Permit>, figure: Box<Figure>, own: Option<Own> },
-    /// Policy declines.
-    Declined(Box<Refusal>),
+    Figure { permit: Box<Permit>, figure: Box<Figure>, own: Option<Own>, asked: Box<Question> },
+    /// Policy declines what was asked.
+    Declined(Box<Refusal>, Box<Question>),
     /// The home has not adopted the indicator.
     NotAdopted,
     /// There is nothing to tell yet.
@@ -179,14 +179,15 @@ impl Node {
             outcome => outcome,
         };
         match outcome {
-            Outcome::Figure { permit, figure, own } => {
+            Outcome::Figure { permit, figure, own, asked } => {
                 if let Some(at) = own.as_ref().and_then(|own| own.silent_at) {
                     self.reports.deadlines.insert((at, id.clone()));
                 }
-                self.cut_release(id, &permit, *figure, own.as_ref());
+                self.cut_release(id, (&permit, &asked), *figure, own.as_ref());
             }
-            Outcome::Declined(refusal) => {
-                self.cut_notice(id, NoticeCode::Declined, Some(refusal.decision()));
+            Outcome::Declined(refusal, asked) => {
+                let decided = Some((refusal.decision(), &*asked));
+                self.cut_notice(id, NoticeCode::Declined, decided);
             }
             Outcome::NotAdopted => self.cut_notice(id, NoticeCode::NotAdopted, None),
             Outcome::Silent(code) => self.cut_notice(id, code, None),
@@ -231,12 +232,18 @@ impl Node {
         }
         let indicator: &Indicator = &self.as_disclosed(indicator);
         match self.decide_for(id.class, indicator, Some(period)) {
-            Decision::Permit(permit) => self.compute(indicator, period, permit, id, look),
+            (asked, Decision::Permit(permit)) => {
+                self.compute(indicator, period, (permit, asked), id, look)
+            }
             // Of a class that was never told anything nobody waits for a word.
-            Decision::Decline(_) if !is_superior(id) && !self.reports.figures.contains_key(id) => {
+            (_, Decision::Decline(_))
+                if !is_superior(id) && !self.reports.figures.contains_key(id) =>
+            {
                 Outcome::Nothing
             }
-            Decision::Decline(refusal) => Outcome::Declined(Box::new(refusal)),
+            (asked, Decision::Decline(refusal)) => {
+                Outcome::Declined(Box::new(refusal), Box::new(asked))
+            }
         }
     }
 
@@ -283,7 +290,7 @@ impl Node {
         &self,
         indicator: &Indicator,
         period: Period,
-        permit: Permit,
+        (permit, asked): (Permit, Question),
         id: &FigureId,
         look: Look,
     ) -> Outcome {
@@ -348,7 +355,7 @@ impl Node {
             }
             Ok(figure) => {
                 let (permit, figure) = (Box::new(permit), Box::new(figure));
-                Outcome::Figure { permit, figure, own: unprotected }
+                Outcome::Figure { permit, figure, own: unprotected, asked: Box::new(asked) }
             }
             Err(label) => Outcome::Failed(label),
         }
@@ -521,7 +528,13 @@ impl Node {
         areas
     }
 
-    fn cut_release(&mut self, id: &FigureId, permit: &Permit, figure: Figure, own: Option<&Own>) {
+    fn cut_release(
+        &mut self,
+        id: &FigureId,
+        (permit, asked): (&Permit, &Question),
+        figure: Figure,
+        own: Option<&Own>,
+    ) {
         let content = self.content_of(id, &figure);
         let last = self.reports.figures.get(id);
         if last.is_some_and(|row| row.content == content) {
@@ -532,7 +545,9 @@ impl Node {
         let number = number.saturating_sub(u64::from(reused));
         let stated = own.and_then(|own| own.stated);
         let reason = last.map(|last| self.revision_reason(id, last, &figure, stated));
+        let asked = self.keep_asked(id, asked);
         let edition = Edition {
+            asked,
             edition: number,
             previous,
             reason,
@@ -566,15 +581,19 @@ impl Node {
         &mut self,
         id: &FigureId,
         code: NoticeCode,
-        decision: Option<reeve_statement::release::Decision>,
+        decided: Option<(reeve_statement::release::Decision, &Question)>,
     ) {
         let last = self.reports.figures.get(id);
         let definition = self.reports.definitions.get(&id.indicator).copied();
-        let content = notice_content(code, decision.as_ref(), definition);
+        let content = notice_content(code, decided.as_ref().map(|(it, _)| it), definition);
         if last.is_some_and(|row| row.content == content) {
             return;
         }
         let (number, previous) = next_edition(last);
+        let decision = decided.map(|(decision, question)| {
+            let asked = self.keep_asked(id, question);
+            reeve_statement::release::Decision { asked, ..decision }
+        });
         let notice = Notice {
             class: id.class,
             indicator: id.indicator.clone(),

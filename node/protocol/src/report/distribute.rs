@@ -352,6 +352,7 @@ impl Node {
             policy_set: decision.map(|decision| decision.policy_set),
             determining: decision.map(|d| d.determining.clone()).unwrap_or_default(),
             term: self.ledger.term(),
+            asked: decision.and_then(|decision| decision.asked),
         };
         self.context.persist(rows::placed(rows::SENT, row.term, index), Some(to_vec(&row)));
         self.context.persist(rows::statement(&digest), Some(bytes.to_vec()));

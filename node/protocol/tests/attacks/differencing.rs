@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use reeve_crdt::schema::Schema;
 use reeve_policy::authz::{PolicySet, Role};
 use reeve_protocol::NodeKey;
+use reeve_protocol::consent::Adopter;
 use reeve_protocol::local::{Answer, FigureView, Question};
 use reeve_protocol::rows::HeardRow;
 use reeve_statement::digest::Digest;
@@ -87,7 +88,7 @@ fn set_floor(world: &mut World, path: &str, floor: u32) {
     assert!(floor == 1 || text != quick_policy());
     let set = PolicySet::parse(&text, "policy.cedar").unwrap();
     let node = at(world, path);
-    let answer = world.ask(node, operator(), Question::SetPolicy(Box::new(set)));
+    let answer = world.ask(node, operator(), Question::SetPolicy(Box::new(set), Adopter::Alone));
     assert!(matches!(answer, Answer::Done), "{answer:?}");
 }
 

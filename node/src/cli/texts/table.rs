@@ -352,6 +352,8 @@ texts! {
     FloorExact "adopt.exact": "exact", "精确", "esatto", "genau";
     BasisAdopted "adopt.basis_adopted": "Everything under {0} is adopted: by {1} on {2}", "依据 {0} 的全部指标已采用：{1} 于 {2}", "Tutto ciò che si fonda su {0} è adottato: da {1} il {2}", "Alles nach {0} ist übernommen: von {1} am {2}";
     BasisWithdrawn "adopt.basis_withdrawn": "Everything under {0} is withdrawn: by {1} on {2}", "依据 {0} 的全部同意已撤回：{1} 于 {2}", "Tutto ciò che si fonda su {0} è ritirato: da {1} il {2}", "Alles nach {0} ist zurückgezogen: von {1} am {2}";
+    PolicyChanged "adopt.policy_changed": "Policy set {0} in place of {1}: by {2} on {3}", "政策集 {0} 取代 {1}：{2} 于 {3}", "Insieme di policy {0} al posto di {1}: da {2} il {3}", "Richtliniensatz {0} anstelle von {1}: von {2} am {3}";
+    PolicyFound "adopt.policy_found": "Policy set {0} in place of {1}: found on {2}, by nobody's token", "政策集 {0} 取代 {1}：{2} 启动或接任时发现，非经令牌更改", "Insieme di policy {0} al posto di {1}: trovato il {2}, senza token di nessuno", "Richtliniensatz {0} anstelle von {1}: vorgefunden am {2}, mit niemandes Token";
 
     // Declarations.
     DeclaredLevel "declare.declared": "{0} declares level {1} for {2} from {3} until {4}, and goes down.", "{0}：在 {2} 宣布 {1} 级，自 {3} 至 {4}，并向下传达。", "{0} dichiara il livello {1} per {2} dal {3} al {4}, e scende.", "{0} erklärt Stufe {1} für {2} von {3} bis {4} und geht nach unten.";

@@ -39,6 +39,7 @@ pub(super) fn release() -> Body {
         conditions: Conditions { floor: 5, ..Conditions::default() },
         declarations: Vec::new(),
         adoption: None,
+        asked: None,
     };
     Body::Release(Box::new(Release {
         class: RecipientClass::Superior,
