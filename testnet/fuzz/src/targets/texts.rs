@@ -11,7 +11,7 @@ use reeve_crdt::indicator::Engine;
 use reeve_crdt::record::RecordId;
 use reeve_crdt::schema::{Retention, Schema};
 use reeve_policy::authz::{
-    Action, Circumstances, Decision, Peer, Person, PolicySet, Principal, Question, Relation,
+    Action, Circumstances, Decision, KeptQuestion, Peer, Person, PolicySet, Principal, Question, Relation,
     Resource, Role, Scope,
 };
 use reeve_statement::catalogue::Catalogue;
@@ -185,8 +185,8 @@ fn questions() -> &'static [Question] {
     })
 }
 
-/// A policy file: refused with places, or one that answers every question alike each time, names what
-/// it decided by, and never permits a figure below the indicator's floor.
+/// A policy file: refused with places, or one that answers every question alike each time, also one that
+/// was kept, names what it decided by, and never permits a figure below the indicator's floor.
 pub fn policy(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     let set = match PolicySet::parse(text, "policy.cedar") {
@@ -199,6 +199,16 @@ pub fn policy(bytes: &[u8]) {
     for question in questions() {
         let decision = set.decide(question);
         assert_eq!(set.decide(question), decision, "two answers to one question");
+        if let Some(kept) = question.kept() {
+            let again = set.decide_again(&KeptQuestion::parse(&kept).unwrap()).unwrap();
+            let told = match &decision {
+                Decision::Permit(permit) => permit.decision(),
+                Decision::Decline(refusal) => refusal.decision(),
+            };
+            let (found, permitted) = (&again.decision, decision.permit().is_some());
+            assert_eq!((found.determining.len(), again.permitted), (told.determining.len(), permitted));
+            assert!(again.differences(permitted, &told).is_empty(), "another answer afterwards");
+        }
         let Decision::Permit(permit) = decision else { continue };
         assert!(!permit.determining().is_empty(), "permitted by nothing");
         assert_eq!(permit.policy_set(), Digest::of(text.as_bytes()));
