@@ -11,8 +11,8 @@ use reeve_crdt::indicator::Engine;
 use reeve_crdt::record::RecordId;
 use reeve_crdt::schema::{Retention, Schema};
 use reeve_policy::authz::{
-    Action, Circumstances, Decision, KeptQuestion, Peer, Person, PolicySet, Principal, Question, Relation,
-    Resource, Role, Scope,
+    Action, Circumstances, Decision, KeptQuestion, Peer, Person, PolicySet, Principal, Question,
+    Relation, Resource, Role, Scope,
 };
 use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cbor::{from_slice, to_vec};
@@ -206,7 +206,10 @@ pub fn policy(bytes: &[u8]) {
                 Decision::Decline(refusal) => refusal.decision(),
             };
             let (found, permitted) = (&again.decision, decision.permit().is_some());
-            assert_eq!((found.determining.len(), again.permitted), (told.determining.len(), permitted));
+            assert_eq!(
+                (found.determining.len(), again.permitted),
+                (told.determining.len(), permitted)
+            );
             assert!(again.differences(permitted, &told).is_empty(), "another answer afterwards");
         }
         let Decision::Permit(permit) = decision else { continue };
