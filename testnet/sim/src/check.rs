@@ -66,6 +66,7 @@ impl Sim {
             }
         }
         self.check_rest();
+        self.audit_everything();
     }
 
     /// Each record says at its node what was acknowledged, and each day is as closed as it was.

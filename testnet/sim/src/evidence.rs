@@ -60,6 +60,11 @@ impl Sim {
                     let witness = Chain::from_cbor(&cosigned.chain).unwrap();
                     let chain = witness.to_pem().into_bytes();
                     files.insert(place(WITNESSES, witness.leaf_digest()), chain);
+                    for auditor in cosigned.also.into_iter().flatten() {
+                        let witness = Chain::from_cbor(&auditor.chain).unwrap();
+                        let chain = witness.to_pem().into_bytes();
+                        files.insert(place(WITNESSES, witness.leaf_digest()), chain);
+                    }
                 }
             }
             let term = self.places[key].term.unwrap_or(0);

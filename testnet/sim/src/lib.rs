@@ -17,6 +17,7 @@
 )]
 
 pub mod attack;
+mod auditors;
 mod bulletins;
 mod calendars;
 mod check;

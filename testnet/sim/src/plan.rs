@@ -80,6 +80,8 @@ pub struct Faults {
     pub sources: u32,
     /// Bulletins that somebody publishes, of 1,000 seconds.
     pub bulletins: u32,
+    /// Visits of auditors, of 1,000 seconds; 0: there is no auditor.
+    pub auditors: u32,
 }
 
 /// A run, drawn from a seed.
@@ -149,6 +151,7 @@ impl Plan {
         plan.draw_expiry();
         plan.draw_rekeying();
         plan.draw_bulletins();
+        plan.draw_auditors();
         plan
     }
 
@@ -233,6 +236,14 @@ impl Plan {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xb011_e714);
         if random.random_bool(0.3) {
             self.faults.bulletins = random.random_range(1..=800);
+        }
+    }
+
+    /// Drawn apart, too.
+    fn draw_auditors(&mut self) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed ^ 0xa0d1_7025);
+        if random.random_bool(0.3) {
+            self.faults.auditors = random.random_range(1..=1_000);
         }
     }
 

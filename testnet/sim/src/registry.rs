@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::name::Domain;
 use reeve_statement::cert::{
-    Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, Reason, Revocation, RootList,
+    Action, Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, Reason, Revocation, RootList,
     Serial, Stamp, Step, Succession, Validity, WriterGrant, issue_root,
 };
 use reeve_statement::digest::Digest;
@@ -39,6 +39,9 @@ pub fn key(text: &str) -> SecretKey {
 
 /// For how many days after [`NOON`] certificates are valid unless more is said.
 const DAYS: i64 = 300;
+
+/// The label of an auditor's node.
+const AUDITOR: &str = "1";
 
 /// Serial number and validity, from a day before [`NOON`] on, that a name stands for.
 pub fn stamp(text: &str) -> Stamp {
@@ -175,7 +178,7 @@ impl Registry {
     /// A later certificate for the same key.
     pub(crate) fn renew(&mut self, path: &UnitPath, label: &str, term: Option<u64>) {
         let renewed = stamp(&format!("n {path} {label} renewed"));
-        self.issue_node(path, label, term, &renewed);
+        self.issue_node(path, label, term, Actions::of_node(), &renewed);
     }
 
     /// The key of a unit's authority.
@@ -268,7 +271,7 @@ impl Registry {
         let early = self.expiring.as_ref().filter(|(unit, _)| unit == path && label == REPORTING);
         let stamp = early
             .map_or_else(|| self.stamp_anew(&name, path), |(_, ends)| stamp_until(&name, *ends));
-        self.issue_node(path, label, term, &stamp)
+        self.issue_node(path, label, term, Actions::of_node(), &stamp)
     }
 
     fn issue_node(
@@ -276,13 +279,14 @@ impl Registry {
         path: &UnitPath,
         label: &str,
         term: Option<u64>,
+        actions: Actions,
         stamp: &Stamp,
     ) -> Chain {
         let (authority, mut above) = self.authority(path);
         let grant = NodeGrant {
             label: label.to_owned(),
             key: node_key(self.origin(path), label).public(),
-            actions: Actions::of_node(),
+            actions,
             term,
         };
         let signer = self.authority_key(path);
@@ -293,6 +297,18 @@ impl Registry {
         self.chains.insert(chain.leaf_digest(), chain.clone());
         self.nodes.insert((path.clone(), label.to_owned(), term), chain.clone());
         chain
+    }
+
+    /// The key of an auditor.
+    pub(crate) fn auditor_key(&self, path: &UnitPath) -> SecretKey {
+        node_key(path, AUDITOR)
+    }
+
+    /// The chain of an auditor: a unit that may read ledgers and cosign them, and reports nothing.
+    pub(crate) fn auditor(&mut self, path: &UnitPath) -> Chain {
+        let stamp = self.stamp_anew(&format!("n {path} {AUDITOR}"), path);
+        let actions = core::iter::once(Action::Audit).collect();
+        self.issue_node(path, AUDITOR, None, actions, &stamp)
     }
 
     /// The chain of a unit's writer, who may write these kinds; none named: all.

@@ -228,6 +228,7 @@ impl Sim {
     }
 
     pub(crate) fn reply(&mut self, from: NodeKey, ask: AskId, answer: Answer) {
+        let Some(answer) = self.answer_auditor(from, ask, answer) else { return };
         if let Answer::Bulletin(Some(view)) = &answer {
             self.observe_published(from, &view.row.statement);
         }

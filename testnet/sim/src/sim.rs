@@ -21,6 +21,7 @@ use reeve_statement::digest::Digest;
 use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
+use crate::auditors::Auditing;
 use crate::calendars::OnHoliday;
 use crate::consent::Consented;
 use crate::disk::Disk;
@@ -182,6 +183,8 @@ pub struct Sim {
     pub(crate) seen: Seen,
     /// What each node has cosigned.
     pub(crate) cosigned: Cosigned,
+    /// What auditors know.
+    pub(crate) auditing: Auditing,
     /// The newest catalogue that each unit followed.
     pub(crate) followed: BTreeMap<UnitPath, u64>,
     /// What people consented to and declared.
@@ -271,6 +274,7 @@ impl Sim {
             told: Told::default(),
             seen: Seen::default(),
             cosigned: Cosigned::default(),
+            auditing: Auditing::default(),
             followed: BTreeMap::new(),
             consented: Consented::default(),
             on_holiday: OnHoliday::default(),

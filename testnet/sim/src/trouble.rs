@@ -115,6 +115,7 @@ impl Sim {
         self.change_some_calendar();
         self.change_some_register();
         self.publish_something();
+        self.audit_something();
     }
 
     /// One direction between two nodes is cut, or both.
