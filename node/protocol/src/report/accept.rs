@@ -200,6 +200,12 @@ impl Node {
             }
             (VerifiedFor::Distributed, Ok(verified)) => {
                 if let Err(refusal) = self.take_from_above(&verified, bytes.clone()) {
+                    if let Body::Catalogue(catalogue) = &verified.statement().body
+                        && refusal == Refusal::Unreconciled
+                    {
+                        // It is in force: nothing is cut by an older one in the meantime.
+                        self.reports.followed = self.reports.followed.max(catalogue.version);
+                    }
                     self.set_aside(refusal, bytes);
                 }
             }

@@ -317,7 +317,8 @@ impl Node {
         digest: Digest,
         bytes: &[u8],
     ) -> Result<(), Refusal> {
-        if statement.issuer != self.settings.unit || self.settings.term.is_none() {
+        let reports = self.settings.term.is_some() && self.superseded.is_none();
+        if statement.issuer != self.settings.unit || !reports {
             return Ok(());
         }
         if !self.may_sign() {
