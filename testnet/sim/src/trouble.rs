@@ -7,6 +7,7 @@ use reeve_protocol::from_backup::FromBackup;
 use reeve_protocol::local::Question;
 use reeve_statement::catalogue::Titles;
 use reeve_statement::cert::{Chain, hand_on};
+use reeve_statement::digest::Digest;
 use reeve_statement::unit::UnitPath;
 
 use crate::disk::Disk;
@@ -202,6 +203,10 @@ impl Sim {
         let superior = self.reporter(&unit.parent().unwrap());
         let held = self.disks[&superior].heard_of(unit.leaf());
         self.seen.fall_back(&unit, &held);
+        // What it cut by a later catalogue and told nobody is lost with the store.
+        let version = |digest: &Digest| Some(self.seen.known(digest)?.release()?.catalogue_version);
+        let followed = held.iter().filter_map(version).max().unwrap_or(0);
+        self.followed.insert(unit.clone(), followed);
         self.model.forget(key);
         self.stopped.insert(unit);
         self.push(self.now + 1, Event::Restart(key));
