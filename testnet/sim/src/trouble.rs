@@ -255,6 +255,11 @@ impl Sim {
             self.stop(first, 0);
             self.lost.insert(first);
             self.model.forget(first);
+            if let Some(above) = unit.parent() {
+                // What nobody else has heard of is lost with it.
+                let held = self.disks[&self.reporter(&above)].heard_of(unit.leaf());
+                self.seen.fall_back(&unit, &held);
+            }
             second
         } else {
             first
