@@ -97,8 +97,8 @@ pub(crate) struct Auditing {
     proven: BTreeSet<String>,
     /// How often two auditors compared what they were told of a ledger that tells them two stories.
     exchanges: BTreeMap<String, u32>,
-    /// Cosignatures that were taken.
-    pub(crate) taken: u64,
+    /// Visits that came to their end since it was last asked: by whom, and where.
+    ended: BTreeSet<(usize, NodeKey)>,
 }
 
 /// An honest unit tells every auditor one story, which only grows: what an auditor reads agrees with what
@@ -227,7 +227,12 @@ impl Sim {
         let signed = Checkpoint::verify(&note, &origin, &self.signer_at(at).public());
         let found = signed.as_ref().map(drop).map_err(|error| format!("{ledger}: {error}"));
         self.violated("a_checkpoint_is_signed", found);
-        let Some(head) = signed.ok().filter(|head| head.size > 0) else { return };
+        let Ok(head) = signed else { return };
+        if head.size == 0 {
+            // There is nothing to cosign yet.
+            self.auditing.ended.insert((visit.by, at));
+            return;
+        }
         let known = self.auditing.stories.get(&(visit.by, ledger.clone())).cloned();
         let known = known.unwrap_or_default();
         if head.size <= known.size() {
@@ -340,7 +345,7 @@ impl Sim {
         let of = head.origin.as_str();
         let found = invariant_taken_cosignatures_are_durable(durable, of, head.size);
         self.violated("taken_cosignatures_are_durable", found);
-        self.auditing.taken += 1;
+        self.auditing.ended.insert((visit.by, at));
     }
 
     /// What a hostile unit makes of an answer to the second auditor: another ledger, without one entry.
@@ -380,20 +385,22 @@ impl Sim {
         if self.plan.faults.auditors == 0 {
             return;
         }
+        self.auditing.ended.clear();
+        let mut visited = Vec::new();
         for unit in self.plan.units.clone() {
             let at = self.reporter(&unit);
-            for by in 0..AUDITORS {
-                if !self.is_sound_up(&unit) || !self.is_up(at) || self.violation.is_some() {
-                    continue;
-                }
-                let before = self.auditing.taken;
-                self.begin_visit(by, at);
-                self.run_until(self.now + VISIT_MS);
-                if self.auditing.taken == before && self.violation.is_none() {
-                    let what = format!("auditor {by} is not listened to at {unit}");
-                    self.violated("auditors_are_listened_to", Err(what));
+            if self.is_sound_up(&unit) && self.is_up(at) {
+                for by in 0..AUDITORS {
+                    self.begin_visit(by, at);
+                    visited.push((by, at, unit.clone()));
                 }
             }
+        }
+        self.run_until(self.now + VISIT_MS);
+        let missed = visited.iter().find(|(by, at, _)| !self.auditing.ended.contains(&(*by, *at)));
+        if let (Some((by, _, unit)), None) = (missed, &self.violation) {
+            let what = format!("auditor {by} is not listened to at {unit}");
+            self.violated("auditors_are_listened_to", Err(what));
         }
     }
 }

@@ -306,6 +306,9 @@ impl Registry {
 
     /// The chain of an auditor: a unit that may read ledgers and cosign them, and reports nothing.
     pub(crate) fn auditor(&mut self, path: &UnitPath) -> Chain {
+        if let Some(found) = self.nodes.get(&(path.clone(), AUDITOR.to_owned(), None)) {
+            return found.clone();
+        }
         let stamp = self.stamp_anew(&format!("n {path} {AUDITOR}"), path);
         let actions = core::iter::once(Action::Audit).collect();
         self.issue_node(path, AUDITOR, None, actions, &stamp)

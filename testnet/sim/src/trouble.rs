@@ -259,6 +259,9 @@ impl Sim {
                 // What nobody else has heard of is lost with it.
                 let held = self.disks[&self.reporter(&above)].heard_of(unit.leaf());
                 self.seen.fall_back(&unit, &held);
+            } else {
+                // So is a catalogue that only it was given: its authority publishes the next at the second.
+                self.followed.remove(&unit);
             }
             second
         } else {
