@@ -9,6 +9,7 @@ use reeve_statement::cbor::to_vec;
 use reeve_statement::cert::{Chain, VerifiedChain};
 use reeve_statement::cose::Signed;
 use reeve_statement::digest::Digest;
+use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::around::digest_of;
@@ -372,6 +373,9 @@ impl Node {
         if !self.peers.connected.contains_key(&peer) {
             return Err(Refusal::OutOfPlace);
         }
+        if self.is_overtaken(&peer, &chain) {
+            return Ok(());
+        }
         self.follow_authorities(&presented)?;
         self.keep_renewed(peer, &chain, &presented);
         if standing == Standing::Home {
@@ -391,6 +395,13 @@ impl Node {
         self.take_nodes(peer, hello);
         self.context.counters.count("greeted", standing_label(standing));
         Ok(())
+    }
+
+    /// Whether a peer has said hello under a later certificate on the same connections, which overtook what
+    /// it says here: a certificate that is shown does not go back before it has connected anew.
+    fn is_overtaken(&self, peer: &NodeKey, shown: &VerifiedChain) -> bool {
+        let known = self.peers.greeted(peer).filter(|_| !self.shares.fresh.contains(peer));
+        known.is_some_and(|known| rank(&known.chain) > rank(shown))
     }
 
     /// What a peer's reporting term means: a subordinate's node of an earlier term is not listened to,
@@ -549,7 +560,6 @@ impl Node {
         presented: &Chain,
     ) {
         let Some(held) = self.trust.member(&peer) else { return };
-        let rank = |chain: &VerifiedChain| (chain.term(), chain.not_after(), chain.valid_until());
         if held.as_ref().is_ok_and(|held| rank(held) >= rank(verified)) {
             return;
         }
@@ -569,6 +579,11 @@ impl Node {
         self.trust.member(peer).is_some()
             || self.settings.dial.iter().any(|dialled| dialled.key == *peer)
     }
+}
+
+/// Which of two certificates of one node is the later.
+fn rank(chain: &VerifiedChain) -> (Option<u64>, Timestamp, Timestamp) {
+    (chain.term(), chain.not_after(), chain.valid_until())
 }
 
 pub(crate) const fn standing_label(standing: Standing) -> &'static str {

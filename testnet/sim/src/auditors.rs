@@ -267,9 +267,9 @@ impl Sim {
 
     fn read_tile(&mut self, at: NodeKey, mut visit: Visit, bytes: &[u8]) {
         let ledger = self.ledger_of(&self.places[&at].unit, visit.term);
-        let shown = bytes.chunks(ENTRY_BYTES).map(|entry| {
-            Digest::from_bytes(entry[ENTRY_BYTES - 32..].try_into().unwrap())
-        });
+        let shown = bytes
+            .chunks(ENTRY_BYTES)
+            .map(|entry| Digest::from_bytes(entry[ENTRY_BYTES - 32..].try_into().unwrap()));
         let shown: Vec<Digest> = shown.collect();
         let first = visit.story.size() / TILE * TILE;
         let known = visit.story.entries.split_off(usize::try_from(first).unwrap());

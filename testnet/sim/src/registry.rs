@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use reeve_statement::catalogue::Catalogue;
 use reeve_statement::cert::name::Domain;
 use reeve_statement::cert::{
-    Action, Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, Reason, Revocation, RootList,
-    Serial, Stamp, Step, Succession, Validity, WriterGrant, issue_root,
+    Action, Actions, AuthorityGrant, Certificate, Chain, Issuer, NodeGrant, Reason, Revocation,
+    RootList, Serial, Stamp, Step, Succession, Validity, WriterGrant, issue_root,
 };
 use reeve_statement::digest::Digest;
 use reeve_statement::key::{PublicKey, SecretKey};
