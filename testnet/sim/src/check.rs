@@ -241,10 +241,15 @@ impl Sim {
         }
     }
 
-    /// The state of a unit that never said anything of a figure.
+    /// The state of a unit whose superior holds nothing of a figure.
     fn silent_state(&self, unit: &UnitPath, indicator: &str, day: &str) -> UnitState {
-        let ever =
-            self.seen.last.keys().any(|(of, id)| of == unit && id.indicator.as_str() == indicator);
+        let held =
+            unit.parent().map(|above| self.disks[&self.reporter(&above)].heard_of(unit.leaf()));
+        let is_of = |digest: &Digest| {
+            let known = self.seen.known(digest)?;
+            Some(known.statement.figure()?.0.indicator.as_str() == indicator)
+        };
+        let ever = held.unwrap_or_default().iter().any(|digest| is_of(digest) == Some(true));
         if !self.is_due(unit, day) {
             return UnitState::NotDue;
         }

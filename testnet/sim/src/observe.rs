@@ -211,6 +211,12 @@ impl Sim {
             // What an authority signed is published here and verified by whoever takes it.
             let Some(known) = signed.and_then(|signed| self.know(at, signed)) else { continue };
             self.seen.note_issued(&known);
+            self.trace.explain(self.now, || {
+                let (what, term) = (known.statement.body.kind(), known.statement.term);
+                let figure = known.statement.figure();
+                let figure = figure.map(|(id, edition)| format!("{id} edition {edition}"));
+                format!("{} {what:?} {figure:?} term {term} {digest}", self.places[&at].unit)
+            });
             if let Body::Register(register) = &known.statement.body {
                 self.observe_register(&known, register);
             }
@@ -383,10 +389,12 @@ impl Sim {
             return;
         }
         let Some(delivers) = &owed.delivers else { return };
-        if decode::<ReportAnswer>(bytes) != Ok(ReportAnswer::Accepted) {
+        let digest = delivers.digest;
+        let answer = decode::<ReportAnswer>(bytes);
+        self.trace.explain(self.now, || format!("{} {} {answer:?}", self.places[&at].unit, digest));
+        if answer != Ok(ReportAnswer::Accepted) {
             return;
         }
-        let digest = delivers.digest;
         let sender = self.places[&owed.to].unit.clone();
         let known = self.seen.known(&digest);
         let found = invariant_what_is_accepted_verifies(known.is_some(), delivers.sound, digest);

@@ -47,6 +47,11 @@ impl Trace {
         all.extend_from_slice(parts);
         let next = Digest::of_parts(&all);
         self.digest = next;
+        self.explain(at, line);
+    }
+
+    /// Adds a line for people about what follows from the events.
+    pub(crate) fn explain(&mut self, at: u64, line: impl FnOnce() -> String) {
         if let Some(lines) = &mut self.lines {
             if lines.len() >= KEPT {
                 lines.pop_front();
