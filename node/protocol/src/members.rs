@@ -157,6 +157,7 @@ impl Node {
                 digest,
                 request: request.clone(),
                 from: statement.issuer.clone(),
+                term: statement.term,
                 issued_at: statement.issued_at,
             });
             self.mark_unfinished_due();

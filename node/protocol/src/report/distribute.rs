@@ -137,11 +137,14 @@ impl Node {
                 return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::OutOfPlace));
             }
         };
-        // A letter may have been overtaken by a later one.
-        let later = |held: &Subscription| held.issued_at > statement.issued_at;
-        if self.heard_by(inbound) != Heard::Now
-            && self.reports.subscription.as_ref().is_some_and(later)
-        {
+        // It may have been overtaken by a later one. Only within a term does one clock say what is later, and a
+        // letter has nothing else.
+        let by_letter = self.heard_by(inbound) != Heard::Now;
+        let later = |held: &Subscription| {
+            let one_clock = (&held.from, held.term) == (&statement.issuer, statement.term);
+            (one_clock || by_letter) && held.issued_at > statement.issued_at
+        };
+        if self.reports.subscription.as_ref().is_some_and(later) {
             return self.answer_report(inbound, &ReportAnswer::Refused(Refusal::OldVersion));
         }
         let digest = verified.digest();
@@ -152,6 +155,7 @@ impl Node {
             digest,
             request,
             from: statement.issuer.clone(),
+            term: statement.term,
             issued_at: statement.issued_at,
         });
         self.answer_report(inbound, &ReportAnswer::Accepted);

@@ -95,6 +95,8 @@ pub(crate) struct Subscription {
     pub(crate) request: Request,
     /// Who asked.
     pub(crate) from: UnitPath,
+    /// In which term.
+    pub(crate) term: u64,
     /// When it was signed.
     pub(crate) issued_at: Timestamp,
 }
