@@ -189,10 +189,13 @@ impl Node {
         let Some(period) = id.period else { return Outcome::Nothing };
         let figure = (id.indicator.clone(), period);
         let now = self.context.now().monotonic;
-        let closes = match self.reports.windows.get(&figure) {
-            Some(closes) => *closes,
-            None => now.saturating_add(self.until_close(id, seconds)),
-        };
+        let held = self.reports.windows.get(&figure).copied();
+        // It is too late for a window that nothing was told of when it closed.
+        let last = |closes: &u64| closes.saturating_add(u64::from(seconds.max(1)) * 1_000);
+        let held = held.filter(|closes| {
+            now < *closes || (now < last(closes) && !self.is_told_in_window(id, seconds))
+        });
+        let closes = held.unwrap_or_else(|| now.saturating_add(self.until_close(id, seconds)));
         if now < closes {
             self.reports.windows.insert(figure, closes);
             self.context.wake_at(self.reports.due.mark_later(id.clone(), closes));
@@ -219,12 +222,30 @@ impl Node {
         });
         let from = told.fold(now, Timestamp::max);
         let length = i64::from(seconds.max(1)).saturating_mul(1_000);
+        let left = length.saturating_sub(self.into_window(from, seconds));
+        u64::try_from(left.saturating_add(from.since(now))).unwrap_or(0)
+    }
+
+    /// Milliseconds from the beginning of a moment's window: each unit's begin at other times.
+    fn into_window(&self, moment: Timestamp, seconds: u32) -> i64 {
+        let length = i64::from(seconds.max(1)).saturating_mul(1_000);
         let unit = Digest::of(self.settings.unit.to_string().as_bytes());
         let [first, second, third, ..] = *unit.as_bytes();
         let phase = i64::from(u32::from_be_bytes([0, first, second, third]));
-        let into = from.as_millis().saturating_sub(phase).rem_euclid(length);
-        let left = length.saturating_sub(into).saturating_add(from.since(now));
-        u64::try_from(left).unwrap_or(0)
+        moment.as_millis().saturating_sub(phase).rem_euclid(length)
+    }
+
+    /// Whether the own table was told to a class whose steps are protected since the present window began: once
+    /// in a window is what there is to be told.
+    fn is_told_in_window(&self, id: &FigureId, seconds: u32) -> bool {
+        let now = self.context.now().wall;
+        let began = now.plus_millis(-self.into_window(now, seconds));
+        RecipientClass::ALL.into_iter().any(|class| {
+            let row = self.reports.figures.get(&FigureId { class, ..id.clone() });
+            row.filter(|row| row.issued_at >= began)
+                .and_then(|row| row.release())
+                .is_some_and(|release| release.decision.conditions.min_step > 1)
+        })
     }
 
     /// Works out what every class may be told from now on, and makes it durable.
