@@ -202,12 +202,14 @@ impl Node {
             self.context.counters.count("reconcile", "edition_behind_superior");
             self.adopt_edition(have);
         } else {
-            if have.edition == row.edition && !same {
+            // Where it holds what an earlier term said under that number, this term's word is sent again: it takes it.
+            if have.edition == row.edition && !same && have.term == row.term {
                 self.context.counters.count("reconcile", "edition_differs");
                 self.adopt_edition(have);
                 return;
             }
-            row.accepted = have.edition;
+            let before = row.edition.saturating_sub(1);
+            row.accepted = if same { have.edition } else { have.edition.min(before) };
             if same {
                 let changed = row.dirty;
                 self.reports.unsent.remove(&have.id);
