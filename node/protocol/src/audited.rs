@@ -19,6 +19,7 @@ use reeve_statement::time::Timestamp;
 use reeve_statement::unit::UnitPath;
 
 use crate::asks::AskedLoad;
+use crate::bugs::Bug;
 use crate::effect::{AskId, Load};
 use crate::ledger::{loaded_nodes, node_key, nodes_for};
 use crate::local::{Answer, Cosignature, Failure};
@@ -200,6 +201,9 @@ impl Node {
             None => row.clone(),
         };
         let place = rows::placed(rows::COSIGNED, row.term, row.size);
+        if self.settings.bugs.has(Bug::ForgetCosignature) {
+            return Answer::Done;
+        }
         self.context.persist(place, Some(to_vec(&joined)));
         self.context.persist(audited_key(&row.witness), Some(to_vec(&row)));
         self.witnessing.restore_audited(row);

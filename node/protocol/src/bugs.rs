@@ -107,11 +107,15 @@ pub enum Bug {
     ChangeInSilence,
     /// Keeps no policy set behind what it decided.
     ForgetPolicies,
+    /// Tells an auditor that its cosignature is kept, and does not keep it.
+    ForgetCosignature,
+    /// Goes back to the certificate of a hello that a later one overtook.
+    BelieveLateHello,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
         Self::SpeakEarly,
         Self::ReuseEdition,
         Self::TakeOlder,
@@ -160,6 +164,8 @@ impl Bug {
         Self::FreezeOlder,
         Self::ChangeInSilence,
         Self::ForgetPolicies,
+        Self::ForgetCosignature,
+        Self::BelieveLateHello,
     ];
 }
 

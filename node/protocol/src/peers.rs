@@ -402,6 +402,7 @@ impl Node {
     fn is_overtaken(&self, peer: &NodeKey, shown: &VerifiedChain) -> bool {
         let known = self.peers.greeted(peer).filter(|_| !self.shares.fresh.contains(peer));
         known.is_some_and(|known| rank(&known.chain) > rank(shown))
+            && !self.settings.bugs.has(Bug::BelieveLateHello)
     }
 
     /// What a peer's reporting term means: a subordinate's node of an earlier term is not listened to,

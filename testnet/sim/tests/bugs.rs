@@ -86,6 +86,15 @@ fn provoke(bug: Bug, plan: &mut Plan) {
             plan.faults.bulletins = 1_000;
             plan.trouble_ms = plan.trouble_ms.max(10_000);
         }
+        Bug::ForgetCosignature => plan.faults.auditors = 1_000,
+        Bug::BelieveLateHello => {
+            plan.hostile.clear();
+            plan.by_force = false;
+            plan.trouble_ms = plan.trouble_ms.max(25_000);
+            plan.faults.delay_ms = 2_000;
+            plan.faults.partitions = 200;
+            plan.hand_over(plan.units[1].clone());
+        }
         Bug::StandStill => plan.faults.crashes = plan.faults.crashes.max(3),
         _ => {}
     }
@@ -168,4 +177,6 @@ found! {
     freezes_an_older_edition FreezeOlder,
     changes_its_policy_in_silence ChangeInSilence,
     forgets_what_decided ForgetPolicies,
+    forgets_a_cosignature ForgetCosignature,
+    believes_a_late_hello BelieveLateHello,
 }
