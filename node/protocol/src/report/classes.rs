@@ -222,12 +222,12 @@ impl Node {
         });
         let from = told.fold(now, Timestamp::max);
         let length = i64::from(seconds.max(1)).saturating_mul(1_000);
-        let left = length.saturating_sub(self.into_window(from, seconds));
+        let left = length.saturating_sub(self.elapsed_in_window(from, seconds));
         u64::try_from(left.saturating_add(from.since(now))).unwrap_or(0)
     }
 
     /// Milliseconds from the beginning of a moment's window: each unit's begin at other times.
-    fn into_window(&self, moment: Timestamp, seconds: u32) -> i64 {
+    fn elapsed_in_window(&self, moment: Timestamp, seconds: u32) -> i64 {
         let length = i64::from(seconds.max(1)).saturating_mul(1_000);
         let unit = Digest::of(self.settings.unit.to_string().as_bytes());
         let [first, second, third, ..] = *unit.as_bytes();
@@ -239,7 +239,7 @@ impl Node {
     /// in a window is what there is to be told.
     fn is_told_in_window(&self, id: &FigureId, seconds: u32) -> bool {
         let now = self.context.now().wall;
-        let began = now.plus_millis(-self.into_window(now, seconds));
+        let began = now.plus_millis(-self.elapsed_in_window(now, seconds));
         RecipientClass::ALL.into_iter().any(|class| {
             let row = self.reports.figures.get(&FigureId { class, ..id.clone() });
             row.filter(|row| row.issued_at >= began)
