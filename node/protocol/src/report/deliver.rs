@@ -199,7 +199,7 @@ impl Node {
         // What this unit itself published waits until this node has taken the office over.
         let unreconciled = refusal == Refusal::Unreconciled;
         if (refusal.may_pass() || unreconciled) && self.reports.set_aside.len() < SET_ASIDE {
-            self.reports.awaits_office |= unreconciled;
+            self.reports.wants_office |= unreconciled;
             self.reports.set_aside.insert(Digest::of(&bytes), bytes);
             self.retry_refused();
         }
@@ -218,10 +218,10 @@ impl Node {
     /// What was refused for a while is sent again, asked again, or looked at again.
     pub(crate) fn review_refused(&mut self) {
         let now = self.context.now().monotonic;
-        let in_office = self.reports.awaits_office && self.may_sign();
+        let in_office = self.reports.wants_office && self.may_sign();
         if in_office || self.reports.retry_at.is_some_and(|at| at <= now) {
             self.reports.retry_at = None;
-            self.reports.awaits_office = false;
+            self.reports.wants_office = false;
             self.send_what_is_missing();
             for peer in core::mem::take(&mut self.reports.ask_again) {
                 self.ask_subordinate(peer);

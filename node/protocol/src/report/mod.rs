@@ -179,7 +179,7 @@ pub(crate) struct Reports {
     /// What came from above and was refused for a passing reason, by digest of its bytes.
     pub(crate) set_aside: BTreeMap<Digest, Vec<u8>>,
     /// Whether some of it waits until this node may sign.
-    pub(crate) awaits_office: bool,
+    pub(crate) wants_office: bool,
     /// No delivery before this monotonic time.
     pub(crate) hold_until: u64,
     /// Statements being verified.
